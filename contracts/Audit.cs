@@ -1,0 +1,23 @@
+namespace Exchange.Contracts;
+
+/// <summary>Up to 50 audit records of one source, in the order of their source sequence.</summary>
+public sealed record AuditRecords
+{
+    /// <summary>The city, <c>gateway</c> or <c>audit</c>.</summary>
+    public required string Source { get; init; }
+
+    public required IReadOnlyList<RecordedEvent> Records { get; init; }
+}
+
+/// <summary>One audit record as its source made it.</summary>
+public sealed record RecordedEvent
+{
+    /// <summary>UUIDv7; one id, one leaf.</summary>
+    public required Guid EventId { get; init; }
+
+    /// <summary>Canonical JSON (RFC 8785) made by the source; stored and hashed as it is.</summary>
+    public required byte[] Bytes { get; init; }
+
+    /// <summary>W3C trace context of the act that is recorded, so that one trace reaches the log.</summary>
+    public string? TraceParent { get; init; }
+}
