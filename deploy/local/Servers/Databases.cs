@@ -62,7 +62,7 @@ internal sealed class Databases(string adminConnectionString, Secrets secrets)
         if (template is null)
             await EnsureSchemasAsync(service, isCity, database, ct);
         else
-            await GrantConnectAsync(admin, service, isCity, database, ct);
+            await GrantConnectAsync(connection, service, isCity, database, ct);
     }
 
     private static async Task CreateAsync(NpgsqlConnection connection, string database, string? template, CancellationToken ct) =>
