@@ -141,7 +141,7 @@ internal static class Proofs
 /// <summary>The right edge of the tree: the roots of its full subtrees, largest first. It is all that appending needs.</summary>
 internal sealed class Edge
 {
-    private readonly Stack<byte[]> _hashes = new();
+    private readonly Stack<byte[]> hashes = new();
 
     private Edge(long size) => Size = size;
 
@@ -158,7 +158,7 @@ internal sealed class Edge
         var edge = new Edge(size);
         for (var i = 0; i < hashes.Length; i += Merkle.HashSize)
         {
-            edge._hashes.Push(hashes.Slice(i, Merkle.HashSize).ToArray());
+            edge.hashes.Push(hashes.Slice(i, Merkle.HashSize).ToArray());
         }
         return edge;
     }
@@ -171,14 +171,14 @@ internal sealed class Edge
         tileHash(0, Size, hash);
         for (var index = Size; (index & 1) == 1; index >>= 1)
         {
-            hash = Merkle.NodeHash(_hashes.Pop(), hash);
+            hash = Merkle.NodeHash(hashes.Pop(), hash);
             level++;
             if (level % TilePath.Height == 0)
             {
                 tileHash(level / TilePath.Height, index >> 1, hash);
             }
         }
-        _hashes.Push(hash);
+        hashes.Push(hash);
         Size++;
     }
 
@@ -190,12 +190,12 @@ internal sealed class Edge
         }
         // A stack enumerates from the smallest subtree, which is where the fold starts.
         byte[]? root = null;
-        foreach (var hash in _hashes)
+        foreach (var hash in hashes)
         {
             root = root is null ? hash : Merkle.NodeHash(hash, root);
         }
         return root!;
     }
 
-    public byte[] Write() => [.. _hashes.Reverse().SelectMany(hash => hash)];
+    public byte[] Write() => [.. hashes.Reverse().SelectMany(hash => hash)];
 }

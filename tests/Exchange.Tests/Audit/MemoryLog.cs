@@ -5,25 +5,25 @@ namespace Exchange.Tests.Audit;
 /// <summary>The log's tree kept in memory: the same edge and tiles as in the database, for any number of leaves.</summary>
 internal sealed class MemoryLog
 {
-    private readonly Edge _edge = Edge.Empty;
-    private readonly Dictionary<(int Level, long Index), List<byte>> _tiles = [];
+    private readonly Edge edge = Edge.Empty;
+    private readonly Dictionary<(int Level, long Index), List<byte>> tiles = [];
 
-    public long Size => _edge.Size;
+    public long Size => edge.Size;
 
-    public byte[] Root => _edge.Root();
+    public byte[] Root => edge.Root();
 
-    public Edge Edge => _edge;
+    public Edge Edge => edge;
 
-    public IReadOnlyDictionary<(int Level, long Index), byte[]> Tiles => _tiles.ToDictionary(tile => tile.Key, tile => tile.Value.ToArray());
+    public IReadOnlyDictionary<(int Level, long Index), byte[]> Tiles => tiles.ToDictionary(tile => tile.Key, tile => tile.Value.ToArray());
 
     public TileHashes Hashes => new(Tiles);
 
-    public void Append(byte[] leaf) => _edge.Append(Merkle.LeafHash(leaf), (level, index, hash) =>
+    public void Append(byte[] leaf) => edge.Append(Merkle.LeafHash(leaf), (level, index, hash) =>
     {
         var tile = (level, index / TilePath.FullWidth);
-        if (!_tiles.TryGetValue(tile, out var bytes))
+        if (!tiles.TryGetValue(tile, out var bytes))
         {
-            _tiles[tile] = bytes = [];
+            tiles[tile] = bytes = [];
         }
         Assert.Equal(bytes.Count, (int)(index % TilePath.FullWidth) * Merkle.HashSize);
         bytes.AddRange(hash);

@@ -14,16 +14,16 @@ public sealed class VerifierTests : IDisposable
 {
     private const string Origin = "exchange.example/api/audit/log/2026";
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("exchange-verifier-").FullName;
-    private readonly Ed25519 _ed25519 = Ed25519.FromSeed(new byte[32]);
-    private readonly ECDsa _ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-    private readonly MemoryLog _log = new();
+    private readonly string folder = Directory.CreateTempSubdirectory("exchange-verifier-").FullName;
+    private readonly Ed25519 ed25519 = Ed25519.FromSeed(new byte[32]);
+    private readonly ECDsa ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+    private readonly MemoryLog log = new();
 
     public VerifierTests()
     {
         for (var i = 0; i < 11; i++)
         {
-            _log.Append(Leaf(i));
+            log.Append(Leaf(i));
         }
     }
 
@@ -61,7 +61,7 @@ public sealed class VerifierTests : IDisposable
             {
                 var altered = (byte[])proof.Clone();
                 altered[at] ^= (byte)bit;
-                var file = Path.Combine(_folder, "altered");
+                var file = Path.Combine(folder, "altered");
                 File.WriteAllBytes(file, altered);
                 Assert.True(Run("proof", file, "--trust", trust).Code == 1, $"Byte {at} xor {bit:x2} was accepted.");
             }
@@ -98,12 +98,12 @@ public sealed class VerifierTests : IDisposable
     public void Both_signatures_must_be_there_when_the_trust_file_lists_both_keys()
     {
         var both = Trust();
-        foreach (INoteSigner only in new INoteSigner[] { new Ed25519NoteSigner(_ed25519), new EcdsaNoteSigner(_ecdsa) })
+        foreach (INoteSigner only in new INoteSigner[] { new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa) })
         {
-            var note = Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, _log.Size, _log.Root).Body, Origin, [only]);
+            var note = Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, log.Size, log.Root).Body, Origin, [only]);
             Assert.Equal(1, Run("checkpoint", Save("one", note), "--trust", both).Code);
         }
-        var ed25519Only = Trust(keys: [new Ed25519NoteSigner(_ed25519).VerifierKey(Origin)]);
+        var ed25519Only = Trust(keys: [new Ed25519NoteSigner(ed25519).VerifierKey(Origin)]);
         Assert.Equal(0, Run("checkpoint", Save("note", Note()), "--trust", ed25519Only).Code);
     }
 
@@ -123,10 +123,10 @@ public sealed class VerifierTests : IDisposable
     [Fact]
     public void A_leaf_cannot_steer_the_terminal()
     {
-        var log = new MemoryLog();
+        var one = new MemoryLog();
         byte[] leaf = """{"event":{"type":"\u001b[2Jrefusal","purpose":"\u202eabc"},"received_at":"2026-11-21T20:00:00.000Z"}"""u8.ToArray();
-        log.Append(leaf);
-        var note = Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, 1, log.Root).Body, Origin, Signers);
+        one.Append(leaf);
+        var note = Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, 1, one.Root).Body, Origin, Signers);
 
         var (code, output, _) = Run("proof", Save("proof", ProofFile.Write(leaf, 0, [], note)), "--trust", Trust());
 
@@ -143,9 +143,9 @@ public sealed class VerifierTests : IDisposable
     [InlineData("""{"event":{"type":"refusal"},"received_at":"yesterday"}""")]
     public void A_leaf_that_is_no_record_is_refused(string json)
     {
-        var (log, leaf) = (new MemoryLog(), Encoding.UTF8.GetBytes(json));
-        log.Append(leaf);
-        var note = Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, 1, log.Root).Body, Origin, Signers);
+        var (one, leaf) = (new MemoryLog(), Encoding.UTF8.GetBytes(json));
+        one.Append(leaf);
+        var note = Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, 1, one.Root).Body, Origin, Signers);
 
         Assert.Equal(1, Run("proof", Save("proof", ProofFile.Write(leaf, 0, [], note)), "--trust", Trust()).Code);
     }
@@ -153,13 +153,13 @@ public sealed class VerifierTests : IDisposable
     [Fact]
     public void Growth_is_proven_between_two_checkpoints()
     {
-        var (trust, before, old) = (Trust(), Save("old", Note()), _log.Size);
+        var (trust, before, old) = (Trust(), Save("old", Note()), log.Size);
         for (var i = 0; i < 300; i++)
         {
-            _log.Append(Leaf(i));
+            log.Append(Leaf(i));
         }
         var after = Save("new", Note());
-        var hashes = Proofs.Consistency(old, _log.Size).Select(step => Convert.ToBase64String(Proofs.Fold(step, _log.Hashes.Hash))).ToList();
+        var hashes = Proofs.Consistency(old, log.Size).Select(step => Convert.ToBase64String(Proofs.Fold(step, log.Hashes.Hash))).ToList();
         var proof = Save("consistency", string.Join('\n', hashes) + "\n");
 
         Assert.Equal(0, Run("consistency", before, after, proof, "--trust", trust).Code);
@@ -187,7 +187,7 @@ public sealed class VerifierTests : IDisposable
         Assert.Equal(2, Run().Code);
         Assert.Equal(2, Run("proof").Code);
         Assert.Equal(2, Run("proof", "a", "--trust").Code);
-        Assert.Equal(2, Run("proof", Path.Combine(_folder, "absent"), "--trust", Trust()).Code);
+        Assert.Equal(2, Run("proof", Path.Combine(folder, "absent"), "--trust", Trust()).Code);
         Assert.Contains("verifier proof FILE --trust FILE", Run("help").Errors, StringComparison.Ordinal);
     }
 
@@ -216,7 +216,7 @@ public sealed class VerifierTests : IDisposable
         }
     }
 
-    private static byte[] Root(IReadOnlyList<byte[]> hashes)
+    private static byte[] Root(List<byte[]> hashes)
     {
         if (hashes.Count == 1)
         {
@@ -227,17 +227,17 @@ public sealed class VerifierTests : IDisposable
         {
             split *= 2;
         }
-        return Hashing.Node(Root([.. hashes.Take(split)]), Root([.. hashes.Skip(split)]));
+        return Hashing.Node(Root(hashes[..split]), Root(hashes[split..]));
     }
 
-    private IReadOnlyList<INoteSigner> Signers => [new Ed25519NoteSigner(_ed25519), new EcdsaNoteSigner(_ecdsa)];
+    private IReadOnlyList<INoteSigner> Signers => [new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa)];
 
     private static byte[] Leaf(int number) => Encoding.UTF8.GetBytes(
         $$"""{"event":{"at":"2026-11-21T19:59:59.000Z","bytes":2048,"id":"0193-{{number}}","records":42,"result":"complete","source":"changsha","type":"delivery.ended","v":1},"received_at":"2026-11-21T20:00:00.000Z"}""");
 
-    private string Note() => Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, _log.Size, _log.Root).Body, Origin, Signers);
+    private string Note() => Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, log.Size, log.Root).Body, Origin, Signers);
 
-    private string Proof() => ProofFile.Write(Leaf(7), 7, Proofs.Inclusion(7, _log.Size).Select(step => Proofs.Fold(step, _log.Hashes.Hash)), Note());
+    private string Proof() => ProofFile.Write(Leaf(7), 7, Proofs.Inclusion(7, log.Size).Select(step => Proofs.Fold(step, log.Hashes.Hash)), Note());
 
     private string Trust(string origin = Origin, string from = "2026-01-01", string to = "2027-12-31", int year = 2026, int quorum = 0, string[]? keys = null) =>
         Save($"trust{Guid.NewGuid():n}", JsonSerializer.Serialize(new
@@ -250,7 +250,7 @@ public sealed class VerifierTests : IDisposable
 
     private string Save(string name, string text)
     {
-        var path = Path.Combine(_folder, name);
+        var path = Path.Combine(folder, name);
         File.WriteAllText(path, text);
         return path;
     }
@@ -265,8 +265,8 @@ public sealed class VerifierTests : IDisposable
 
     public void Dispose()
     {
-        _ed25519.Dispose();
-        _ecdsa.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        ed25519.Dispose();
+        ecdsa.Dispose();
+        Directory.Delete(folder, recursive: true);
     }
 }
