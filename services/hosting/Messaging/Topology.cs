@@ -35,7 +35,7 @@ public static class Topology
     public static string DeadLetter(string service) => $"{service}.dead";
 
     /// <summary>The arguments a queue is declared with. Every declaration anywhere uses these, or the broker refuses the second one.</summary>
-    public static IReadOnlyDictionary<string, object> Arguments(string queue) => new Dictionary<string, object>(StringComparer.Ordinal)
+    public static Dictionary<string, object> Arguments(string queue) => new(StringComparer.Ordinal)
     {
         ["x-queue-type"] = "quorum",
         ["x-delivery-limit"] = 100,
