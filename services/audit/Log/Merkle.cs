@@ -105,6 +105,38 @@ internal static class Proofs
         return steps;
     }
 
+    /// <summary>True when the path shows that the tree of <paramref name="newSize"/> begins with that of <paramref name="oldSize"/>.</summary>
+    public static bool Extends(long oldSize, byte[] oldRoot, long newSize, byte[] newRoot, IReadOnlyList<byte[]> path)
+    {
+        if (oldSize == 0 || oldSize == newSize)
+        {
+            return path.Count == 0 && oldRoot.AsSpan().SequenceEqual(oldSize == 0 ? Merkle.EmptyRoot : newRoot);
+        }
+        var next = 0;
+        var (before, after) = Roots(oldSize, newSize, known: true);
+        return next == path.Count && before.AsSpan().SequenceEqual(oldRoot) && after.AsSpan().SequenceEqual(newRoot);
+
+        (byte[] Before, byte[] After) Roots(long old, long size, bool known)
+        {
+            if (old == size)
+            {
+                var same = known ? oldRoot : Next();
+                return (same, same);
+            }
+            var split = Split(size);
+            if (old <= split)
+            {
+                var (left, grown) = Roots(old, split, known);
+                return (left, Merkle.NodeHash(grown, Next()));
+            }
+            var (inside, right) = Roots(old - split, size - split, known: false);
+            var full = Next();
+            return (Merkle.NodeHash(full, inside), Merkle.NodeHash(full, right));
+        }
+
+        byte[] Next() => next < path.Count ? path[next++] : new byte[Merkle.HashSize];
+    }
+
     /// <summary>The full nodes whose fold is the root of the first <paramref name="size"/> leaves.</summary>
     public static IReadOnlyList<FullNode> Root(long size) => Cover(0, size);
 
