@@ -86,6 +86,21 @@ internal sealed class Ports : IDisposable
         }
     }
 
+    /// <summary>Whether something listens there. Unlike <see cref="IsFree"/> it never holds the port, not even for a moment.</summary>
+    public static async Task<bool> AnswersAsync(int port)
+    {
+        using var client = new TcpClient();
+        try
+        {
+            await client.ConnectAsync(IPAddress.Loopback, port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Names every port in use at once, with its owner where this user may see it.</summary>
     public static void Require(IEnumerable<(string Name, int Port)> wanted)
     {

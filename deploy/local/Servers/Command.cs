@@ -15,6 +15,7 @@ internal static class Command
         bool asServer = false, string? folder = null, CancellationToken ct = default)
     {
         var start = Prepare([.. AsServer(asServer), program, .. arguments], asServer, environment, folder);
+        start.UseShellExecute = false;
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
         start.RedirectStandardInput = true;

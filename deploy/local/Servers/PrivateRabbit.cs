@@ -26,7 +26,8 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
     private string PidFile => Path.Combine(folder, "pid");
     private string Log => Path.Combine(folder, "out");
 
-    public async Task StartAsync(CancellationToken ct)
+    /// <param name="booting">Told the process that boots the node as soon as there is one.</param>
+    public async Task StartAsync(Action<ProcessId?>? booting, CancellationToken ct)
     {
         if (!File.Exists(Path.Combine(Programs, "rabbitmq-server")))
             throw new LocalFault($"RabbitMQ is missing (looked in {Programs}). Install it with deploy/local/ensure-servers.sh.");
@@ -53,20 +54,23 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
             """ + "\n");
         await SystemUser.GiveAsync(folder, ct);
         await SystemUser.RequireReachableAsync(folder, ct);
+        ct.ThrowIfCancellationRequested();
         using var server = Command.Background(Path.Combine(Programs, "rabbitmq-server"), [], Settings(), Log, asServer: true, folder);
-        await AwaitAsync(server, ct);
+        booting?.Invoke(ProcessId.Of(server.Id));
+        await AwaitAsync(server);
+        ct.ThrowIfCancellationRequested();
     }
 
-    private async Task AwaitAsync(System.Diagnostics.Process server, CancellationToken ct)
+    // Not to be cancelled: a node that boots cannot be stopped in good order, one that is up can.
+    private async Task AwaitAsync(System.Diagnostics.Process server)
     {
-        var ended = server.WaitForExitAsync(ct);
-        while (Ports.IsFree(Port) && !ended.IsCompleted)
-            await Task.WhenAny(ended, Task.Delay(50, ct));
-        ct.ThrowIfCancellationRequested();
+        var ended = server.WaitForExitAsync();
+        while (!await Ports.AnswersAsync(Port) && !ended.IsCompleted)
+            await Task.WhenAny(ended, Task.Delay(50));
         if (!ended.IsCompleted)
         {
             // The port opens shortly before the node is ready to be told anything.
-            var ready = ControlAsync(["-q", "await_startup", "--timeout", "60"], ct);
+            var ready = ControlAsync(["-q", "await_startup", "--timeout", "60"], default);
             await Task.WhenAny(ended, ready);
             if (ready.IsCompletedSuccessfully && (await ready).Code == 0)
                 return;

@@ -281,7 +281,7 @@ internal static partial class CatalogueCsv
         return null;
     }
 
-    [GeneratedRegex(@"^fields\[(?<index>[0-9]+)\](\.(?<member>.+))?\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^fields\[(?<index>[0-9]+)\](\.(?<member>.+))?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex ItemPath();
 
     private sealed record Column(string Header, string Field, bool OfItem, bool Required);

@@ -69,7 +69,7 @@ internal static class FieldTypes
         if (cell.Length > longest)
         {
             // Length is in characters as people count them: a supplementary character is one.
-            var characters = cell.Length - cell.AsSpan().Count(char.IsLowSurrogate);
+            var characters = cell.Count(c => !char.IsLowSurrogate(c));
             if (characters > longest)
             {
                 return (null, new($"最多 {longest} 个字符，现有 {characters} 个。", $"At most {longest} characters, there are {characters}."));

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Exchange.Catalogue.Departments;
 
 /// <summary>Unified social credit code, GB 32100-2015: 17 characters and a check character, modulus 31, weights 3^i.</summary>
@@ -8,8 +10,10 @@ internal static class CreditCode
     /// <summary>Digits and letters without I, O, S, V, Z; a character's value is its place.</summary>
     private const string Alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 
+    private static readonly SearchValues<char> Characters = SearchValues.Create(Alphabet);
+
     public static bool IsValid(string? code) =>
-        code is { Length: Length } && !code.AsSpan().ContainsAnyExcept(Alphabet) && code[^1] == CheckCharacter(code.AsSpan(0, Length - 1));
+        code is { Length: Length } && !code.AsSpan().ContainsAnyExcept(Characters) && code[^1] == CheckCharacter(code.AsSpan(0, Length - 1));
 
     /// <summary>The 18th character for the first 17, which must be of the alphabet.</summary>
     public static char CheckCharacter(ReadOnlySpan<char> first17)
