@@ -11,6 +11,7 @@ using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 using Exchange.Local;
 using Exchange.Verifier;
+using Npgsql;
 using RabbitMQ.Client;
 
 namespace Exchange.Tests.Audit;
@@ -205,6 +206,26 @@ public sealed class AuditServiceTests(AuditService service) : IClassFixture<Audi
         var own = await service.JsonAsync("/gaps?settle=0", service.Token("zhuzhou", Asking, Roles.Officer));
         Assert.Equal((0, 3), (own.GetProperty("sources").GetArrayLength(), own.GetProperty("deliveries").GetArrayLength()));
         Assert.Equal(0, (await service.JsonAsync("/gaps", service.Auditor)).GetProperty("deliveries").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_service_killed_at_work_loses_nothing_and_repeats_nothing()
+    {
+        var (source, exchange) = (new TestSource("changsha"), Guid.CreateVersion7());
+        for (var i = 0; i < 60; i++)
+        {
+            await service.PublishAsync("changsha", "changsha", [.. Enumerable.Range(0, 10).Select(_ => source.Next("grant.activated", exchange))]);
+            if (i is 20 or 40)
+            {
+                await service.Stack.KillAsync(Stack.Audit);
+                await service.Stack.StartAsync(Stack.Audit);
+            }
+        }
+        await service.EventuallyAsync($"/exchanges/{exchange}?limit=1", service.Auditor, (_, text) => text.Contains("\"leaves\":600,", StringComparison.Ordinal));
+
+        await using var connection = new NpgsqlConnection(service.Stack.Databases.ConnectionString("audit", "app"));
+        await connection.OpenAsync();
+        await LogCheck.RunAsync(connection);
     }
 
     [Fact]
