@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Exchange.Hosting;
+
+/// <summary>A sentence in the two languages of the exchange.</summary>
+public sealed record Text(string Zh, string En)
+{
+    public string In(string language) => language == "en" ? En : Zh;
+
+    public static Text Same(string text) => new(text, text);
+}
+
+/// <summary>Why something is refused: a stable type, the article it rests on, and who can change it or what to do instead.</summary>
+/// <param name="Type">Last part of the problem's <c>type</c>; never changes once released.</param>
+/// <param name="Status">HTTP status, 4xx (or 503 while a part is away).</param>
+/// <param name="Article">The article or standard the rule comes from; null where the rule is only technical.</param>
+/// <param name="Title">The rule in one sentence.</param>
+/// <param name="WayOut">Who can change it, or what to do next.</param>
+public sealed record Rule(string Type, int Status, string? Article, Text Title, Text WayOut);
+
+/// <summary>One fault in what was sent.</summary>
+public sealed record Fault(string Field, string Rule, string? Article, Text Message);
+
+/// <summary>Collects every fault of an input, so that all are told at once.</summary>
+public sealed class Faults
+{
+    private readonly List<Fault> faults = [];
+
+    public IReadOnlyList<Fault> All => faults;
+
+    public bool Any => faults.Count > 0;
+
+    public void Add(string field, string rule, string? article, Text message) => faults.Add(new(field, rule, article, message));
+
+    /// <summary>A text that must be there, is at most <paramref name="longest"/> characters and holds no control characters besides line breaks and tabs.</summary>
+    public void RequireText(string field, string? value, string? article, int longest = 2000)
+    {
+        if (string.IsNullOrWhiteSpace(value))
+        {
+            Add(field, "required", article, new("此项必填。", "This field is required."));
+            return;
+        }
+
+        CheckText(field, value, article, longest);
+    }
+
+    /// <summary>A text that may be missing, checked when it is there.</summary>
+    public void CheckText(string field, string? value, string? article = null, int longest = 2000)
+    {
+        if (value is null)
+        {
+            return;
+        }
+
+        if (value.Length > longest)
+        {
+            Add(field, "too-long", article, new($"最多 {longest} 个字符。", $"At most {longest} characters."));
+        }
+
+        if (value.Any(c => char.IsControl(c) && c is not ('\n' or '\r' or '\t')))
+        {
+            Add(field, "control-character", article, new("含有不可见控制字符。", "It holds control characters."));
+        }
+    }
+}
+
+/// <summary>A refusal as an RFC 9457 problem in the reader's language (<c>Accept-Language</c>: zh or en).</summary>
+public sealed class Refused : IResult, IStatusCodeHttpResult, IEndpointMetadataProvider
+{
+    private static readonly Rule InvalidInput = new("invalid-input", StatusCodes.Status422UnprocessableEntity, null,
+        new("提交的内容有误。", "What was sent has faults."),
+        new("请按 errors 逐项改正后重新提交；原有内容未变。", "Correct each entry of errors and send it again; what was stored is unchanged."));
+
+    public Refused(Rule rule, Text? detail = null)
+    {
+        Rule = rule;
+        Detail = detail;
+    }
+
+    public Refused(Faults faults)
+        : this(InvalidInput, new($"共 {faults.All.Count} 处错误。", $"{faults.All.Count} fault(s)."))
+    {
+        Faults = faults.All;
+    }
+
+    public Rule Rule { get; }
+
+    public Text? Detail { get; }
+
+    public IReadOnlyList<Fault> Faults { get; } = [];
+
+    /// <summary>Seconds for <c>Retry-After</c>; null leaves the header out.</summary>
+    public int? RetryAfter { get; init; }
+
+    public int? StatusCode => Rule.Status;
+
+    public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder)
+    {
+        builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status422UnprocessableEntity, typeof(Problem), ["application/problem+json"]));
+        builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status403Forbidden, typeof(Problem), ["application/problem+json"]));
+    }
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var language = httpContext.Language();
+        var settings = httpContext.RequestServices.GetRequiredService<ServiceSettings>();
+        var response = httpContext.Response;
+        response.StatusCode = Rule.Status;
+        response.Headers.ContentLanguage = language == "en" ? "en" : "zh-CN";
+        response.Headers.Vary = "Accept-Language";
+        response.Headers.CacheControl = "no-store";
+        if (RetryAfter is { } seconds)
+        {
+            response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        httpContext.Items[typeof(Refused)] = this;
+        var problem = new Problem
+        {
+            Type = $"{settings.PublicAddress}/problems/{Rule.Type}",
+            Title = Rule.Title.In(language),
+            Status = Rule.Status,
+            Detail = Detail?.In(language),
+            Instance = httpContext.Request.Path,
+            Rule = Rule.Type,
+            Article = Rule.Article,
+            WayOut = Rule.WayOut.In(language),
+            TraceId = Activity.Current?.TraceId.ToString(),
+            Errors = Faults.Count == 0 ? null : [.. Faults.Select(f => new ProblemError(f.Field, f.Rule, f.Article, f.Message.In(language)))],
+        };
+        await response.WriteAsJsonAsync(problem, Json.Options, "application/problem+json", httpContext.RequestAborted);
+    }
+}
+
+/// <summary>RFC 9457 problem details with the members of the exchange.</summary>
+public sealed record Problem
+{
+    /// <summary>Stable URI of the kind of problem.</summary>
+    public required string Type { get; init; }
+
+    public required string Title { get; init; }
+
+    public required int Status { get; init; }
+
+    public string? Detail { get; init; }
+
+    public string? Instance { get; init; }
+
+    /// <summary>Machine word of the rule, the last part of <see cref="Type"/>.</summary>
+    public required string Rule { get; init; }
+
+    /// <summary>Article or standard the rule rests on.</summary>
+    public string? Article { get; init; }
+
+    /// <summary>Who can change it, or what to do next.</summary>
+    public required string WayOut { get; init; }
+
+    /// <summary>W3C trace id that operators and auditors can open.</summary>
+    public string? TraceId { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ProblemError>? Errors { get; init; }
+}
+
+/// <summary>One fault: the field as sent, the rule it breaks, and what to do.</summary>
+public sealed record ProblemError(string Field, string Rule, string? Article, string Message);
