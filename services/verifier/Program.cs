@@ -1,1 +1,5 @@
-return 0;
+using System.Text;
+using Exchange.Verifier;
+
+Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+return new Commands(Console.Out, Console.Error).Run(args);

@@ -1,0 +1,94 @@
+using System.Security.Cryptography;
+using Exchange.Hosting;
+
+namespace Exchange.Audit.Log;
+
+/// <summary>The log's two private keys, files of mode 0600 in the service's own folder; made when neither the folder nor the database knows one.</summary>
+internal sealed class LogKeys : IDisposable
+{
+    private const string Ed25519File = "log-ed25519.key";
+    private const string EcdsaFile = "log-ecdsa-p256.key";
+
+    private readonly Ed25519 _ed25519;
+    private readonly ECDsa _ecdsa;
+
+    private LogKeys(Ed25519 ed25519, ECDsa ecdsa)
+    {
+        _ed25519 = ed25519;
+        _ecdsa = ecdsa;
+        Signers = [new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa)];
+    }
+
+    public IReadOnlyList<INoteSigner> Signers { get; }
+
+    /// <summary>Public halves as the database remembers them.</summary>
+    public IReadOnlyDictionary<string, byte[]> PublicKeys => new Dictionary<string, byte[]>
+    {
+        ["ed25519"] = _ed25519.PublicKey,
+        ["ecdsa-p256"] = _ecdsa.ExportSubjectPublicKeyInfo(),
+    };
+
+    /// <param name="folder">The service's key folder, 0700.</param>
+    /// <param name="known">What the database remembers; when it is not empty a missing or another key is refused: a log that changed its key silently is a fork.</param>
+    public static LogKeys Open(string folder, IReadOnlyDictionary<string, byte[]> known)
+    {
+        var mayCreate = known.Count == 0;
+        var ed25519 = Ed25519.FromSeed(Secret(Path.Combine(folder, Ed25519File), mayCreate, () => RandomNumberGenerator.GetBytes(Ed25519.SeedSize)));
+        var ecdsa = ECDsa.Create();
+        ecdsa.ImportPkcs8PrivateKey(Secret(Path.Combine(folder, EcdsaFile), mayCreate, NewEcdsa), out _);
+        var keys = new LogKeys(ed25519, ecdsa);
+        foreach (var (name, publicKey) in keys.PublicKeys)
+        {
+            if (!mayCreate && !(known.TryGetValue(name, out var before) && before.AsSpan().SequenceEqual(publicKey)))
+            {
+                keys.Dispose();
+                throw new InvalidOperationException($"The {name} key in {folder} is not the one this log has signed with. Restore the folder from its backup.");
+            }
+        }
+        return keys;
+    }
+
+    public void Dispose()
+    {
+        _ed25519.Dispose();
+        _ecdsa.Dispose();
+    }
+
+    private static byte[] NewEcdsa()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return key.ExportPkcs8PrivateKey();
+    }
+
+    private static byte[] Secret(string path, bool mayCreate, Func<byte[]> create)
+    {
+        if (File.Exists(path))
+        {
+            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != UnixFileMode.None)
+            {
+                throw new InvalidOperationException($"{path} can be read by others. Make it mode 0600, and ask who read it.");
+            }
+            return Convert.FromBase64String(File.ReadAllText(path));
+        }
+        if (!mayCreate)
+        {
+            throw new InvalidOperationException($"{path} is missing, but this log has signed with it. Restore the folder from its backup.");
+        }
+        var secret = create();
+        // Whole or not at all: the name appears only after the bytes are on the disk.
+        var draft = path + ".new";
+        File.Delete(draft);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+        using (var file = new FileStream(draft, options))
+        {
+            file.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToBase64String(secret)));
+            file.Flush(flushToDisk: true);
+        }
+        File.Move(draft, path);
+        return secret;
+    }
+}

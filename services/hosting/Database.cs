@@ -1,0 +1,86 @@
+using System.Data;
+using System.Globalization;
+using Dapper;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Exchange.Hosting;
+
+/// <summary>The service's own database through its two roles: the owner migrates, the app role runs and has no DDL.</summary>
+public sealed class Database : IAsyncDisposable
+{
+    static Database()
+    {
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
+        SqlMapper.AddTypeHandler(new UtcHandler());
+        SqlMapper.AddTypeHandler(new DateHandler());
+    }
+
+    public Database(IConfiguration configuration, ServiceSettings service, ILoggerFactory logs)
+    {
+        Owner = configuration.GetConnectionString("Owner")!;
+        App = Source(configuration.GetConnectionString("App")!, service, logs);
+    }
+
+    /// <summary>Connection string of the role that migrates.</summary>
+    internal string Owner { get; }
+
+    /// <summary>Pool of the role that runs.</summary>
+    public NpgsqlDataSource App { get; }
+
+    public async Task<NpgsqlConnection> OpenAsync(CancellationToken cancel) => await App.OpenConnectionAsync(cancel);
+
+    /// <summary>A pool for one of a service's roles, named in the server's activity view.</summary>
+    public static NpgsqlDataSource Source(string connectionString, ServiceSettings service, ILoggerFactory logs)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            ApplicationName = service.Name,
+            MaxAutoPrepare = 40,
+            AutoPrepareMinUsages = 2,
+            Timezone = "UTC",
+        };
+        if (settings.SearchPath is null)
+        {
+            settings.SearchPath = "service";
+        }
+
+        return new NpgsqlDataSourceBuilder(settings.ConnectionString).UseLoggerFactory(logs).Build();
+    }
+
+    public ValueTask DisposeAsync() => App.DisposeAsync();
+
+    private sealed class UtcHandler : SqlMapper.TypeHandler<DateTimeOffset>
+    {
+        public override DateTimeOffset Parse(object value) => value switch
+        {
+            DateTimeOffset moment => moment,
+            DateTime moment => new DateTimeOffset(DateTime.SpecifyKind(moment, DateTimeKind.Utc)),
+            _ => throw new InvalidCastException($"{value.GetType()} is no moment."),
+        };
+
+        public override void SetValue(IDbDataParameter parameter, DateTimeOffset value)
+        {
+            ((NpgsqlParameter)parameter).NpgsqlDbType = NpgsqlDbType.TimestampTz;
+            parameter.Value = value.UtcDateTime;
+        }
+    }
+
+    private sealed class DateHandler : SqlMapper.TypeHandler<DateOnly>
+    {
+        public override DateOnly Parse(object value) => value switch
+        {
+            DateOnly date => date,
+            DateTime moment => DateOnly.FromDateTime(moment),
+            _ => DateOnly.Parse(Convert.ToString(value, CultureInfo.InvariantCulture)!, CultureInfo.InvariantCulture),
+        };
+
+        public override void SetValue(IDbDataParameter parameter, DateOnly value)
+        {
+            ((NpgsqlParameter)parameter).NpgsqlDbType = NpgsqlDbType.Date;
+            parameter.Value = value;
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using Dapper;
+using Exchange.Hosting.Messaging;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Exchange.Hosting;
+
+/// <summary>Liveness asks nothing of others, or one broken part would restart all. Readiness names each part: the database must answer; a broker that is away only degrades.</summary>
+internal static class Health
+{
+    public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
+        .AddCheck<DatabaseCheck>("database")
+        .AddCheck<OutboxCheck>("outbox");
+
+    public static void MapHealth(this WebApplication app)
+    {
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnyone();
+        app.MapHealthChecks("/health/ready", new HealthCheckOptions
+        {
+            ResponseWriter = (context, report) => context.Response.WriteAsJsonAsync(
+                new Readiness(report.Status.ToString().ToLowerInvariant(), report.Entries.ToDictionary(e => e.Key, e => new Part(e.Value.Status.ToString().ToLowerInvariant(), e.Value.Description))),
+                Json.Options, context.RequestAborted),
+        }).AllowAnyone();
+    }
+
+    private sealed record Readiness(string Status, Dictionary<string, Part> Parts);
+
+    private sealed record Part(string Status, string? Note);
+
+    private sealed class DatabaseCheck(Database database) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            try
+            {
+                await using var connection = await database.OpenAsync(cancellationToken);
+                await connection.ExecuteScalarAsync<int>("select 1");
+                return HealthCheckResult.Healthy();
+            }
+            catch (Exception fault) when (TransientFault.Is(fault))
+            {
+                return HealthCheckResult.Unhealthy("the database does not answer");
+            }
+        }
+    }
+
+    private sealed class OutboxCheck(Database database, RelayState relay) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            try
+            {
+                await using var connection = await database.OpenAsync(cancellationToken);
+                var (waiting, oldest, quarantined) = await connection.QuerySingleAsync<(long Waiting, double Oldest, long Quarantined)>("""
+                    select count(*) filter (where quarantined_at is null),
+                           coalesce(extract(epoch from max(clock_timestamp() - created_at) filter (where quarantined_at is null)), 0)::float8,
+                           count(*) filter (where quarantined_at is not null)
+                    from outbox
+                    where sent_at is null
+                    """);
+                var note = $"{waiting} waiting, oldest {oldest:0.0} s, {quarantined} in quarantine, {(relay.Leading ? "leading" : "not leading")}";
+                return quarantined > 0 || oldest > 10 || (relay.Leading && !relay.BrokerConnected && waiting > 0)
+                    ? HealthCheckResult.Degraded(note)
+                    : HealthCheckResult.Healthy(note);
+            }
+            catch (Exception fault) when (TransientFault.Is(fault))
+            {
+                return HealthCheckResult.Unhealthy("the database does not answer");
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.ComponentModel.DataAnnotations;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
+
+namespace Exchange.Hosting.Messaging;
+
+public sealed record BrokerSettings
+{
+    /// <summary>amqp(s)://user:password@host:port/vhost; the user is this service's own.</summary>
+    [Required, RegularExpression("^amqps?://.+$")]
+    public string Uri { get; init; } = "";
+}
+
+/// <summary>Connections to the broker that the relay and the start-up check use; consumers have MassTransit's own.</summary>
+public sealed class Broker(BrokerSettings settings, ServiceSettings service)
+{
+    public Task<IConnection> ConnectAsync(string purpose, CancellationToken cancel) => new ConnectionFactory
+    {
+        Uri = new Uri(settings.Uri),
+        ClientProvidedName = $"{service.Name} {purpose}",
+        AutomaticRecoveryEnabled = false,
+        RequestedConnectionTimeout = TimeSpan.FromSeconds(5),
+        RequestedHeartbeat = TimeSpan.FromSeconds(15),
+    }.CreateConnectionAsync(cancel);
+
+    /// <summary>Throws <see cref="MissingQueueException"/> when a queue of this service is not there or cannot be used; does nothing while the broker is away.</summary>
+    public async Task CheckQueuesAsync(CancellationToken cancel)
+    {
+        IConnection connection;
+        try
+        {
+            connection = await ConnectAsync("start-up check", cancel);
+        }
+        catch (BrokerUnreachableException)
+        {
+            return;
+        }
+
+        await using (connection)
+        {
+            foreach (var queue in Topology.Queues(service.Name))
+            {
+                await using var channel = await connection.CreateChannelAsync(cancellationToken: cancel);
+                try
+                {
+                    await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, Topology.Arguments(queue)!, passive: true, cancellationToken: cancel);
+                    await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, Topology.Arguments(queue)!, cancellationToken: cancel);
+                }
+                catch (OperationInterruptedException fault)
+                {
+                    throw new MissingQueueException(queue, fault);
+                }
+            }
+        }
+    }
+}
+
+/// <summary>The topology was not imported, or a queue was declared otherwise.</summary>
+public sealed class MissingQueueException(string queue, Exception inner)
+    : Exception($"Queue {queue} is missing or of another type than the topology says ({inner.Message}). Import the broker's definitions (deploy/up does) before starting this service.", inner);

@@ -1,0 +1,174 @@
+using System.Net.Sockets;
+using Dapper;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Exchange.Hosting.Messaging;
+
+/// <summary>The endpoints of a service: which consumers read which queue. Failure policy, inbox and queue arguments are the same for all and live here.</summary>
+public sealed class Endpoints
+{
+    internal List<Endpoint> All { get; } = [];
+
+    /// <summary>Consumers in the order of arrival, each message once (inbox), in the scoped <see cref="Transaction"/>.</summary>
+    public Endpoints Consume(string queue, params Type[] consumers)
+    {
+        All.Add(new(queue, bus =>
+        {
+            foreach (var consumer in consumers)
+            {
+                bus.AddConsumer(consumer);
+            }
+        }, consumers, PrefetchForBatch: null));
+        return this;
+    }
+
+    /// <summary>One consumer of whole batches that keeps its own inbox, such as a table of event ids.</summary>
+    public Endpoints ConsumeBatch<TConsumer>(string queue, int limit, TimeSpan window)
+        where TConsumer : class, IConsumer
+    {
+        All.Add(new(
+            queue,
+            bus => bus.AddConsumer<TConsumer>(consumer => consumer.Options<BatchOptions>(batch => batch.SetMessageLimit(limit).SetTimeLimit(window).SetConcurrencyLimit(1))),
+            [typeof(TConsumer)],
+            PrefetchForBatch: limit * 2));
+        return this;
+    }
+
+    internal sealed record Endpoint(string Queue, Action<IBusRegistrationConfigurator> Register, IReadOnlyList<Type> Consumers, int? PrefetchForBatch);
+}
+
+internal static class Bus
+{
+    public static void AddBus(this IServiceCollection services, BrokerSettings settings, Endpoints endpoints)
+    {
+        services.Configure<MassTransitHostOptions>(options =>
+        {
+            options.StopTimeout = TimeSpan.FromSeconds(10);
+            options.ConsumerStopTimeout = TimeSpan.FromSeconds(5);
+        });
+        services.AddMassTransit(bus =>
+        {
+            foreach (var endpoint in endpoints.All)
+            {
+                endpoint.Register(bus);
+            }
+
+            bus.UsingRabbitMq((context, rabbit) =>
+            {
+                rabbit.Host(new Uri(settings.Uri), host => host.PublisherConfirmation = true);
+                rabbit.ConfigureJsonSerializerOptions(options =>
+                {
+                    options.Encoder = MessageJson.Options.Encoder;
+                    return options;
+                });
+                rabbit.PublishTopology.BrokerTopologyOptions = PublishBrokerTopologyOptions.FlattenHierarchy;
+                foreach (var endpoint in endpoints.All)
+                {
+                    rabbit.ReceiveEndpoint(endpoint.Queue, receive => Configure(receive, endpoint, context));
+                }
+            });
+        });
+    }
+
+    private static void Configure(IRabbitMqReceiveEndpointConfigurator receive, Endpoints.Endpoint endpoint, IBusRegistrationContext context)
+    {
+        receive.ConfigureConsumeTopology = false;
+        receive.PublishFaults = false;
+        foreach (var (name, value) in Topology.Arguments(endpoint.Queue))
+        {
+            receive.SetQueueArgument(name, value);
+        }
+
+        receive.UseFilter(new PauseWhileAway(context.GetRequiredService<ILogger<PauseWhileAway>>(), context.GetRequiredService<IHostApplicationLifetime>()));
+        if (endpoint.PrefetchForBatch is { } prefetch)
+        {
+            receive.PrefetchCount = prefetch;
+        }
+        else
+        {
+            receive.PrefetchCount = 64;
+            receive.ConcurrentMessageLimit = 1;
+            receive.UseConsumeFilter(typeof(InboxFilter<>), context);
+        }
+
+        foreach (var consumer in endpoint.Consumers)
+        {
+            context.ConfigureConsumer(consumer, receive);
+        }
+    }
+}
+
+/// <summary>
+/// The failure policy: while something is away (database, network) the message waits here and with it the endpoint, without end; only a fault of the
+/// content itself leaves this filter and goes to the error queue with its reason.
+/// </summary>
+internal sealed partial class PauseWhileAway(ILogger<PauseWhileAway> log, IHostApplicationLifetime life) : IFilter<ConsumeContext>
+{
+    public async Task Send(ConsumeContext context, IPipe<ConsumeContext> next)
+    {
+        var pause = TimeSpan.FromMilliseconds(100);
+        while (true)
+        {
+            try
+            {
+                await next.Send(context);
+                return;
+            }
+            catch (Exception fault) when (TransientFault.Is(fault) || life.ApplicationStopping.IsCancellationRequested)
+            {
+                LogPaused(log, context.MessageId, fault.Message);
+            }
+
+            // While stopping, the message is neither done nor faulty: hold it until the channel closes and the broker gives it to somebody else.
+            await Task.Delay(pause);
+            pause = TimeSpan.FromMilliseconds(Math.Min(pause.TotalMilliseconds * 2, 5000) * (0.8 + (Random.Shared.NextDouble() * 0.4)));
+        }
+    }
+
+    public void Probe(ProbeContext context) => context.CreateFilterScope("pause-while-away");
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Message {MessageId} waits, something is away: {Reason}")]
+    private static partial void LogPaused(ILogger log, Guid? messageId, string reason);
+}
+
+/// <summary>Opens the use case's transaction around the consumer and lets each message have its effect once.</summary>
+internal sealed class InboxFilter<T>(Transaction transaction) : IFilter<ConsumeContext<T>>
+    where T : class
+{
+    public async Task Send(ConsumeContext<T> context, IPipe<ConsumeContext<T>> next)
+    {
+        await transaction.BeginAsync(context.CancellationToken);
+        var first = await transaction.Connection.ExecuteAsync("""
+            insert into inbox (message_id, consumer) values (@MessageId, @consumer) on conflict do nothing
+            """, new { context.MessageId, consumer = context.ReceiveContext.InputAddress.AbsolutePath });
+        if (first == 0)
+        {
+            await transaction.RollbackAsync();
+            return;
+        }
+
+        await next.Send(context);
+        await transaction.CommitAsync(context.CancellationToken);
+    }
+
+    public void Probe(ProbeContext context) => context.CreateFilterScope("inbox");
+}
+
+/// <summary>Tells "something is away, wait" from "this content is wrong".</summary>
+public static class TransientFault
+{
+    public static bool Is(Exception fault) => fault switch
+    {
+        // Connection (08), resources (53), operator intervention (57), deadlock and serialisation (40), lock not available (55P03).
+        PostgresException { SqlState: var state } => state[..2] is "08" or "53" or "57" or "40" || state == "55P03",
+        NpgsqlException or SocketException or TimeoutException or IOException or HttpRequestException or OperationCanceledException => true,
+        ObjectDisposedException => true,
+        AggregateException several => several.InnerExceptions.All(Is),
+        { InnerException: { } inner } => Is(inner),
+        _ => false,
+    };
+}

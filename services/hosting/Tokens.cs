@@ -1,0 +1,159 @@
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Exchange.Hosting;
+
+/// <summary>
+/// Access tokens (RFC 9068): one scheme per issuer, chosen by <c>iss</c>; ES256 only, <c>typ</c> at+jwt, this service in <c>aud</c>.
+/// Every service checks for itself; nothing rests on having come through the gateway.
+/// </summary>
+internal static class Tokens
+{
+    private const string Scheme = "exchange";
+    private static readonly object KeysAway = new();
+
+    private static readonly Rule TokenRequired = new("token-required", StatusCodes.Status401Unauthorized, "RFC 6750",
+        new("需要有效的访问令牌。", "A valid access token is required."),
+        new("请向签发方重新获取令牌（有效期不超过 5 分钟），放入 Authorization: Bearer 请求头。", "Get a fresh token from your issuer (it lives 5 minutes at most) and send it as Authorization: Bearer."));
+
+    private static readonly Rule KeysUnavailable = new("issuer-keys-unavailable", StatusCodes.Status503ServiceUnavailable, null,
+        new("暂时无法取得令牌签发方的公钥，不能核验身份。", "The issuer's keys cannot be had at the moment, so no token can be checked."),
+        new("请稍后重试；令牌本身未被判定无效。", "Retry shortly; the token itself was not found wanting."));
+
+    public static void AddTokens(this IServiceCollection services, ServiceSettings service, IReadOnlyList<IssuerSettings> issuers, TimeProvider clock)
+    {
+        var authentication = services.AddAuthentication(Scheme);
+        authentication.AddPolicyScheme(Scheme, null, options => options.ForwardDefaultSelector = context => SchemeFor(context, issuers));
+        foreach (var issuer in issuers)
+        {
+            authentication.AddJwtBearer(issuer.Name, options =>
+            {
+                options.MetadataAddress = issuer.Metadata;
+                options.RequireHttpsMetadata = !new Uri(issuer.Metadata).IsLoopback;
+                options.MapInboundClaims = false;
+                options.BackchannelTimeout = TimeSpan.FromSeconds(5);
+                options.RefreshInterval = TimeSpan.FromSeconds(30);
+                options.TokenValidationParameters = new TokenValidationParameters
+                {
+                    ValidIssuer = issuer.Authority,
+                    ValidAudience = service.Name,
+                    ValidTypes = ["at+jwt"],
+                    ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256],
+                    RequireSignedTokens = true,
+                    RequireExpirationTime = true,
+                    NameClaimType = "name",
+                    RoleClaimType = "roles",
+                    LifetimeValidator = (notBefore, expires, _, _) => Lives(notBefore, expires, clock),
+                };
+                options.Events = new JwtBearerEvents
+                {
+                    OnTokenValidated = context =>
+                    {
+                        var city = context.Principal!.FindFirst("city")?.Value;
+                        if (city is not null && !issuer.Cities.Contains("*") && !issuer.Cities.Contains(city))
+                        {
+                            context.Fail("The issuer may not speak for this city.");
+                        }
+
+                        if (string.IsNullOrEmpty(context.Principal.FindFirst("sub")?.Value))
+                        {
+                            context.Fail("The token names no subject.");
+                        }
+
+                        return Task.CompletedTask;
+                    },
+                    OnAuthenticationFailed = context =>
+                    {
+                        if (context.Exception is InvalidOperationException || (context.Exception is SecurityTokenSignatureKeyNotFoundException && context.Options.ConfigurationManager is null))
+                        {
+                            context.HttpContext.Items[KeysAway] = true;
+                        }
+
+                        return Task.CompletedTask;
+                    },
+                    OnChallenge = async context =>
+                    {
+                        context.HandleResponse();
+                        if (context.HttpContext.Items.ContainsKey(KeysAway))
+                        {
+                            await new Refused(KeysUnavailable) { RetryAfter = 2 }.ExecuteAsync(context.HttpContext);
+                            return;
+                        }
+
+                        context.Response.Headers.WWWAuthenticate = context.AuthenticateFailure is null ? "Bearer" : "Bearer error=\"invalid_token\"";
+                        await new Refused(TokenRequired).ExecuteAsync(context.HttpContext);
+                    },
+                };
+            });
+        }
+
+        services.AddSingleton<IAuthorizationHandler, RoutePolicyHandler>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalWriter>();
+        services.AddAuthorization(options => options.FallbackPolicy = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
+    }
+
+    private static bool Lives(DateTime? notBefore, DateTime? expires, TimeProvider clock)
+    {
+        var skew = TimeSpan.FromSeconds(30);
+        var now = clock.GetUtcNow().UtcDateTime;
+        return expires is { } end && end + skew > now && (notBefore is not { } start || start - skew < now);
+    }
+
+    private static string SchemeFor(HttpContext context, IReadOnlyList<IssuerSettings> issuers)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        if (header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+        {
+            try
+            {
+                var issuer = new JsonWebToken(header[7..].Trim()).Issuer;
+                return issuers.FirstOrDefault(i => i.Authority == issuer)?.Name ?? issuers[0].Name;
+            }
+            catch (Exception fault) when (fault is ArgumentException or SecurityTokenException)
+            {
+                // No token at all: the first scheme refuses it properly.
+            }
+        }
+
+        return issuers[0].Name;
+    }
+
+    private sealed class RoutePolicyHandler : AuthorizationHandler<RoutePolicy>
+    {
+        protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, RoutePolicy requirement)
+        {
+            if (Caller.From(context.User) is { } caller && requirement.Check(caller) is null)
+            {
+                context.Succeed(requirement);
+            }
+
+            return Task.CompletedTask;
+        }
+    }
+
+    /// <summary>Says which rule kept the caller out.</summary>
+    private sealed class RefusalWriter : IAuthorizationMiddlewareResultHandler
+    {
+        private readonly AuthorizationMiddlewareResultHandler standard = new();
+
+        public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+        {
+            if (authorizeResult.Forbidden && Caller.From(context.User) is { } caller)
+            {
+                var refused = policy.Requirements.OfType<RoutePolicy>().Select(r => r.Check(caller)).FirstOrDefault(r => r is not null);
+                if (refused is not null)
+                {
+                    await refused.ExecuteAsync(context);
+                    return;
+                }
+            }
+
+            await standard.HandleAsync(next, context, policy, authorizeResult);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+using System.Text;
+
+namespace Exchange.Verifier;
+
+/// <summary>The commands. Exit codes: 0 holds, 1 refused, 2 wrong use or an unreadable file.</summary>
+internal sealed class Commands(TextWriter output, TextWriter errors)
+{
+    private const int LargestFile = 1 << 20;
+
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private static readonly Text Usage = new(
+        """
+        用法：
+          verifier proof FILE --trust FILE [--lang zh|en]          核对一条记录的证明
+          verifier checkpoint FILE --trust FILE [--lang zh|en]     核对检查点的签名
+          verifier consistency OLD NEW PROOF --trust FILE [--lang zh|en]   核对新检查点只是在旧检查点之后追加
+        """,
+        """
+        Usage:
+          verifier proof FILE --trust FILE [--lang zh|en]          checks the proof of one record
+          verifier checkpoint FILE --trust FILE [--lang zh|en]     checks a checkpoint's signatures
+          verifier consistency OLD NEW PROOF --trust FILE [--lang zh|en]   checks that the new checkpoint only added to the old one
+        """);
+
+    private string? _language;
+
+    public int Run(IReadOnlyList<string> arguments)
+    {
+        try
+        {
+            List<string> words = [.. arguments];
+            _language = Option(words, "--lang");
+            if (_language is not (null or "zh" or "en"))
+            {
+                _language = null;
+                throw new Unusable(Usage);
+            }
+            var trustFile = Option(words, "--trust") ?? throw new Unusable(Usage);
+            switch (words)
+            {
+                case ["proof", var file]:
+                    CheckProof(Read(file), Trust.Parse(ReadBytes(trustFile)));
+                    break;
+                case ["checkpoint", var file]:
+                    CheckCheckpoint(Read(file), Trust.Parse(ReadBytes(trustFile)));
+                    break;
+                case ["consistency", var older, var newer, var proof]:
+                    CheckConsistency(Read(older), Read(newer), Read(proof), Trust.Parse(ReadBytes(trustFile)));
+                    break;
+                default:
+                    throw new Unusable(Usage);
+            }
+            return 0;
+        }
+        catch (Refusal refusal)
+        {
+            Say(errors, new Text($"不予认可：{refusal.Reason.Zh}", $"Refused: {refusal.Reason.En}"));
+            return 1;
+        }
+        catch (Unusable unusable)
+        {
+            Say(errors, unusable.Reason);
+            return 2;
+        }
+        catch (DllNotFoundException)
+        {
+            Say(errors, new Text("本机没有 libcrypto.so.3（OpenSSL 3），无法核对 Ed25519 签名。", "This machine has no libcrypto.so.3 (OpenSSL 3), so Ed25519 signatures cannot be checked."));
+            return 2;
+        }
+    }
+
+    private void CheckProof(string text, Trust trust)
+    {
+        var proof = Proof.Parse(text);
+        var (log, checkpoint) = trust.Accept(proof.Checkpoint);
+        if (proof.Index >= checkpoint.Size)
+        {
+            throw new Refusal($"序号 {proof.Index} 不在大小为 {checkpoint.Size} 的检查点之内。", $"Index {proof.Index} lies outside a checkpoint of size {checkpoint.Size}.");
+        }
+        if (!Hashing.Includes(proof.Index, checkpoint.Size, Hashing.Leaf(proof.Leaf), proof.Path, checkpoint.Root))
+        {
+            throw new Refusal("记录的哈希与检查点的树根对不上：记录、序号或路径被改动过。", "The record does not lead to the checkpoint's root: the record, its index or the path was altered.");
+        }
+        var leaf = Leaf.Parse(proof.Leaf);
+        var day = DateOnly.FromDateTime(leaf.ReceivedAt.UtcDateTime);
+        if (day < log.From || day > log.To || day.Year != log.Year)
+        {
+            throw new Refusal($"记录的日期 {day:yyyy-MM-dd} 不在信任文件认可该日志的期间内。", $"The record's day {day:yyyy-MM-dd} is outside the time for which the trust file vouches for this log.");
+        }
+        Say(output,
+            new Text($"证明成立：日志 {log.Origin} 的第 {proof.Index} 号记录（检查点共 {checkpoint.Size} 条）。", $"The proof holds: record {proof.Index} of the log {log.Origin} (checkpoint of {checkpoint.Size} records)."),
+            zh => Words.Of(leaf, zh));
+    }
+
+    private void CheckCheckpoint(string text, Trust trust)
+    {
+        var (log, checkpoint) = trust.Accept(text);
+        var root = Convert.ToBase64String(checkpoint.Root);
+        Say(output, new Text(
+            $"检查点成立：日志 {log.Origin}，共 {checkpoint.Size} 条，树根 {root}。",
+            $"The checkpoint holds: log {log.Origin}, {checkpoint.Size} records, root {root}."));
+    }
+
+    private void CheckConsistency(string older, string newer, string proof, Trust trust)
+    {
+        var (log, before) = trust.Accept(older);
+        var (_, after) = trust.Accept(newer);
+        if (before.Origin != after.Origin)
+        {
+            throw new Refusal("两个检查点不属于同一个日志。", "The two checkpoints are not of the same log.");
+        }
+        var path = proof.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => Strict.Base64(line) is { Length: Hashing.Size } hash
+            ? hash
+            : throw new Refusal("证明中的一行哈希不对。", "A hash line of the proof is malformed."));
+        if (!Hashing.Extends(before.Size, before.Root, after.Size, after.Root, [.. path]))
+        {
+            throw new Refusal("新检查点不是旧检查点的追加：已有记录被改动或删除，或证明不对。", "The new checkpoint does not extend the old one: records were altered or removed, or the proof is wrong.");
+        }
+        Say(output, new Text(
+            $"一致：日志 {log.Origin} 从 {before.Size} 条到 {after.Size} 条，只有追加。",
+            $"Consistent: log {log.Origin} only grew, from {before.Size} to {after.Size} records."));
+    }
+
+    private void Say(TextWriter writer, Text text, Func<bool, IEnumerable<string>>? lines = null)
+    {
+        foreach (var zh in _language switch { "zh" => [true], "en" => [false], _ => new[] { true, false } })
+        {
+            writer.WriteLine(zh ? text.Zh : text.En);
+            foreach (var line in lines?.Invoke(zh) ?? [])
+            {
+                writer.WriteLine(line);
+            }
+        }
+    }
+
+    private static string? Option(List<string> words, string name)
+    {
+        var at = words.IndexOf(name);
+        if (at < 0)
+        {
+            return null;
+        }
+        if (at + 1 == words.Count || words.LastIndexOf(name) != at)
+        {
+            throw new Unusable(Usage);
+        }
+        var value = words[at + 1];
+        words.RemoveRange(at, 2);
+        return value;
+    }
+
+    private static string Read(string path)
+    {
+        try
+        {
+            return Utf8.GetString(ReadBytes(path));
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new Refusal($"文件 {Words.Plain(path)} 不是 UTF-8 文本。", $"The file {Words.Plain(path)} is not UTF-8 text.");
+        }
+    }
+
+    private static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            var bytes = new byte[LargestFile + 1];
+            var length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return length <= LargestFile ? bytes[..length] : throw new Unusable($"文件 {Words.Plain(path)} 过大。", $"The file {Words.Plain(path)} is too large.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new Unusable($"无法读取文件 {Words.Plain(path)}。", $"The file {Words.Plain(path)} cannot be read.");
+        }
+    }
+}

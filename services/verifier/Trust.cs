@@ -1,0 +1,154 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace Exchange.Verifier;
+
+/// <summary>Whom the checking person trusts. It comes from a file they hold; nothing is fetched.</summary>
+internal sealed record Trust(IReadOnlyList<TrustedLog> Logs)
+{
+    public static Trust Parse(byte[] json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            var root = document.RootElement;
+            if (root.GetProperty("version").GetInt32() != 1)
+            {
+                throw new Unusable("信任文件的版本不是 1。", "The trust file's version is not 1.");
+            }
+            // A demand this program cannot check must not pass as met.
+            if (root.GetProperty("quorum").GetInt32() != 0)
+            {
+                throw new Unusable("信任文件要求见证签名，本程序尚不能核对。", "The trust file demands witness signatures, which this program cannot check.");
+            }
+            var logs = root.GetProperty("logs").EnumerateArray().Select(TrustedLog.Parse).ToList();
+            return logs.Count > 0 ? new Trust(logs) : throw new Unusable("信任文件没有列出任何日志。", "The trust file names no log.");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            throw new Unusable("信任文件的格式不对。", "The trust file is malformed.");
+        }
+    }
+
+    /// <summary>Parses a note and believes it only when a trusted log's keys signed it.</summary>
+    public (TrustedLog Log, Checkpoint Checkpoint) Accept(string text)
+    {
+        var note = Note.Parse(text);
+        var checkpoint = Checkpoint.Parse(note.Text);
+        var log = Logs.FirstOrDefault(log => log.Origin == checkpoint.Origin)
+            ?? throw new Refusal($"信任文件中没有名为 {Words.Plain(checkpoint.Origin)} 的日志。", $"The trust file knows no log named {Words.Plain(checkpoint.Origin)}.");
+        log.CheckSignatures(note);
+        return (log, checkpoint);
+    }
+}
+
+/// <param name="Origin">First line of the log's checkpoints.</param>
+/// <param name="Year">The year whose records the log holds.</param>
+/// <param name="Keys">Ed25519 and ECDSA keys.</param>
+/// <param name="From">First day of validity, UTC.</param>
+/// <param name="To">Last day of validity, UTC.</param>
+internal sealed record TrustedLog(string Origin, int Year, IReadOnlyList<VerifierKey> Keys, DateOnly From, DateOnly To)
+{
+    public static TrustedLog Parse(JsonElement log)
+    {
+        var keys = log.GetProperty("keys").EnumerateArray().Select(key => VerifierKey.Parse(key.GetString() ?? "")).ToList();
+        if (!keys.Any(key => key.Type == VerifierKey.Ed25519Type))
+        {
+            throw new Unusable("信任文件中的日志缺少 Ed25519 公钥。", "A log in the trust file has no Ed25519 key.");
+        }
+        return new TrustedLog(log.GetProperty("origin").GetString() ?? "", log.GetProperty("year").GetInt32(), keys,
+            Day(log.GetProperty("valid_from")), Day(log.GetProperty("valid_to")));
+    }
+
+    /// <summary>A line of a known key must verify, and each kind of key the trust file lists must have signed. Lines of unknown keys say nothing.</summary>
+    public void CheckSignatures(Note note)
+    {
+        foreach (var kind in Keys.GroupBy(key => key.Type))
+        {
+            var lines = note.Signatures.SelectMany(line => kind.Where(key => key.Name == line.Name && key.Id == line.KeyId).Select(key => (key, line))).ToList();
+            var name = kind.Key == VerifierKey.Ed25519Type ? "Ed25519" : "ECDSA";
+            if (lines.Count == 0)
+            {
+                throw new Refusal($"检查点缺少日志的 {name} 签名。", $"The checkpoint lacks the log's {name} signature.");
+            }
+            if (!lines.TrueForAll(signed => signed.key.Verifies(note.Text, signed.line.Signature)))
+            {
+                throw new Refusal($"检查点的 {name} 签名不成立。", $"The checkpoint's {name} signature is wrong.");
+            }
+        }
+    }
+
+    private static DateOnly Day(JsonElement day) => DateOnly.ParseExact(day.GetString() ?? "", "yyyy-MM-dd", CultureInfo.InvariantCulture);
+}
+
+/// <summary>A public key as <c>name+id+base64(type ‖ key)</c>.</summary>
+internal sealed record VerifierKey(string Name, uint Id, byte Type, byte[] Key)
+{
+    public const byte Ed25519Type = 1;
+    private const byte EcdsaType = 2;
+
+    public static VerifierKey Parse(string text)
+    {
+        var parts = text.Split('+', 3);
+        if (parts.Length == 3 && SignatureLine.IsKeyName(parts[0]) && parts[1].Length == 8
+            && uint.TryParse(parts[1], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var id)
+            && Strict.Base64(parts[2]) is { Length: > 1 } typed)
+        {
+            var key = new VerifierKey(parts[0], id, typed[0], typed[1..]);
+            if (key.IsUsable() && key.ComputeId() == id)
+            {
+                return key;
+            }
+        }
+        throw new Unusable("信任文件中的一个公钥格式不对。", "A key in the trust file is malformed.");
+    }
+
+    public bool Verifies(byte[] text, byte[] signature)
+    {
+        if (Type == Ed25519Type)
+        {
+            return Ed25519.Verify(Key, text, signature);
+        }
+        using var key = ECDsa.Create();
+        key.ImportSubjectPublicKeyInfo(Key, out _);
+        try
+        {
+            return key.VerifyData(text, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+        }
+        catch (CryptographicException)
+        {
+            return false;
+        }
+    }
+
+    private bool IsUsable()
+    {
+        if (Type == Ed25519Type)
+        {
+            return Key.Length == 32;
+        }
+        if (Type != EcdsaType)
+        {
+            return false;
+        }
+        try
+        {
+            using var key = ECDsa.Create();
+            key.ImportSubjectPublicKeyInfo(Key, out var read);
+            return read == Key.Length && key.KeySize == 256;
+        }
+        catch (CryptographicException)
+        {
+            return false;
+        }
+    }
+
+    // ECDSA key ids are over the key alone, all others over name and type too.
+    private uint ComputeId()
+    {
+        byte[] material = Type == EcdsaType ? Key : [.. Encoding.UTF8.GetBytes(Name), (byte)'\n', Type, .. Key];
+        return System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(material));
+    }
+}

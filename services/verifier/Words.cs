@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Exchange.Verifier;
+
+/// <summary>A record in words. What is printed comes from the record, so nothing in it may steer the terminal.</summary>
+internal static class Words
+{
+    private static readonly Dictionary<string, Text> Types = new(StringComparer.Ordinal)
+    {
+        ["request.signed_off"] = new("申请经本部门共享负责人签批", "request signed off by the head of the asking sharing office"),
+        ["request.submitted"] = new("提交数据共享申请", "sharing request submitted"),
+        ["request.received"] = new("数据提供方收到申请", "request received by the owning city"),
+        ["request.withdrawn"] = new("撤回申请", "request withdrawn"),
+        ["reply.proposed"] = new("审核人提出答复意见", "reply proposed by the reviewer"),
+        ["reply.signed_off"] = new("答复经提供部门共享负责人签批", "reply signed off by the head of the provider's sharing office"),
+        ["grant.activated"] = new("授权生效", "grant activated"),
+        ["grant.ended"] = new("授权终止", "grant ended"),
+        ["delivery.opened"] = new("开始交付数据", "delivery opened"),
+        ["delivery.ended"] = new("数据交付结束", "delivery ended"),
+        ["gateway.delivered"] = new("网关转交数据的报告", "the gateway's report of a delivery"),
+        ["dataset.published"] = new("目录条目发布", "catalogue entry published"),
+        ["dataset.withdrawn"] = new("目录条目撤下", "catalogue entry withdrawn"),
+        ["standing_sign_off.given"] = new("作出常设签批", "standing sign-off given"),
+        ["refusal"] = new("请求被拒", "a call was refused"),
+        ["service.started"] = new("服务启动", "service started"),
+        ["heartbeat"] = new("定时心跳", "heartbeat"),
+        ["conflict"] = new("同一编号出现两种不同内容", "one event id arrived with two different contents"),
+    };
+
+    private static readonly (string Key, Text Name)[] Fields =
+    [
+        ("exchange_id", new("交换编号", "exchange")),
+        ("requesting", new("需求部门", "asking department")),
+        ("providing", new("提供部门", "providing department")),
+        ("service", new("数据集", "dataset")),
+        ("service_version", new("数据集版本", "dataset version")),
+        ("purpose", new("用途", "purpose")),
+        ("approval", new("批准", "approval")),
+        ("result", new("结果", "result")),
+        ("records", new("行数", "rows")),
+        ("bytes", new("字节数", "bytes")),
+        ("source", new("记录来源", "recorded by")),
+        ("seq", new("来源序号", "number at its source")),
+        ("at", new("发生时间", "happened at")),
+        ("id", new("事件编号", "event")),
+    ];
+
+    private static readonly Dictionary<string, Text> Results = new(StringComparer.Ordinal)
+    {
+        ["complete"] = new("完整", "complete"),
+        ["aborted"] = new("中断", "aborted"),
+        ["failed"] = new("失败", "failed"),
+        ["approved"] = new("同意", "approved"),
+        ["refused"] = new("不同意", "refused"),
+    };
+
+    public static IEnumerable<string> Of(Leaf leaf, bool zh)
+    {
+        var type = leaf.Event.TryGetProperty("type", out var value) ? Plain(value.ToString()) : "?";
+        var named = Types.TryGetValue(type, out var words) ? $"{(zh ? words.Zh : words.En)} ({type})" : type;
+        yield return zh ? $"  事件：{named}" : $"  event type: {named}";
+        foreach (var (key, name) in Fields)
+        {
+            if (leaf.Event.TryGetProperty(key, out var field))
+            {
+                yield return zh ? $"  {name.Zh}：{Field(key, field, zh)}" : $"  {name.En}: {Field(key, field, zh)}";
+            }
+        }
+        if (leaf.Event.TryGetProperty("details", out var details) && details.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var detail in details.EnumerateObject())
+            {
+                yield return zh ? $"  详情 {Plain(detail.Name)}：{Plain(detail.Value.ToString())}" : $"  detail {Plain(detail.Name)}: {Plain(detail.Value.ToString())}";
+            }
+        }
+        var received = leaf.ReceivedAt.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        yield return zh ? $"  日志收到时间：{received}" : $"  received by the log at: {received}";
+    }
+
+    /// <summary>Without control and formatting characters.</summary>
+    public static string Plain(string text)
+    {
+        var plain = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            plain.Append(Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
+                or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned ? "\uFFFD" : rune.ToString());
+        }
+        return plain.ToString();
+    }
+
+    private static string Field(string key, JsonElement field, bool zh)
+    {
+        var text = Plain(field.ToString());
+        return key == "result" && Results.TryGetValue(text, out var result) ? $"{(zh ? result.Zh : result.En)} ({text})" : text;
+    }
+}
