@@ -32,8 +32,9 @@ internal sealed record GatewaySettings
     /// <summary>The names that stand in a token's audience: every service checks for its own.</summary>
     public IReadOnlyList<string> Services => [.. Cities.Keys, "audit", "gateway"];
 
-    public static GatewaySettings Read(SettingsReader reader)
+    public static GatewaySettings Read(WebApplicationBuilder builder)
     {
+        var reader = new SettingsReader(builder.Configuration);
         var settings = reader.Section<GatewaySettings>("Gateway");
         foreach (var (name, address) in settings.Cities.Append(new("audit", settings.Audit)))
         {
@@ -53,6 +54,7 @@ internal sealed record GatewaySettings
             reader.Fault("Gateway:SilentAfter", "must be longer than Gateway:LiveWithin");
         }
 
+        reader.ThrowOnFaults();
         return settings;
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using Dapper;
 using Exchange.Hosting;
@@ -105,7 +106,7 @@ internal sealed partial class Accounts(Database database) : IDisposable
         }
     }
 
-    /// <summary>What the file holds. A person's <c>subject</c> stays the same over all accounts of that person.</summary>
+    /// <summary>What the file holds. A person's <c>sub</c> stays the same over all accounts of that person.</summary>
     private sealed record AccountsFile
     {
         public required IReadOnlyList<ImportedAccount> Accounts { get; init; }
@@ -115,7 +116,10 @@ internal sealed partial class Accounts(Database database) : IDisposable
     {
         public required string ClientId { get; init; }
         public required string SecretHash { get; init; }
+
+        [JsonPropertyName("sub")]
         public required string Subject { get; init; }
+
         public required string SubType { get; init; }
         public required string Name { get; init; }
         public string? City { get; init; }
@@ -141,7 +145,7 @@ internal sealed partial class Accounts(Database database) : IDisposable
 
             if (Subject.Length == 0 || Name.Length == 0)
             {
-                yield return "subject and name: are required";
+                yield return "sub and name: are required";
             }
         }
 

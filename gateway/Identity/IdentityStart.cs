@@ -32,3 +32,14 @@ internal sealed class IdentityStart(Database database, SigningKeys keys, Account
         }
     }
 }
+
+internal static class IdentityServices
+{
+    public static void AddIssuer(this IServiceCollection services)
+    {
+        services.AddSingleton<SigningKeys>();
+        services.AddSingleton<AccessTokens>();
+        services.AddSingleton<Accounts>();
+        services.AddHostedService<IdentityStart>();
+    }
+}
