@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Exchange.Local;
+
+/// <summary>A process, told apart from a later one with the same number by the time it was started (in clock ticks since boot).</summary>
+internal readonly partial record struct ProcessId(int Pid, long Started)
+{
+    public static ProcessId? Of(int pid) => Read(pid) is { State: not 'Z' } process ? new ProcessId(pid, process.Started) : null;
+
+    public bool IsAlive => Read(Pid) is { State: not 'Z' } process && process.Started == Started;
+
+    public void Send(Signal signal)
+    {
+        if (IsAlive)
+            _ = Kill(Pid, (int)signal);
+    }
+
+    public async Task<bool> GoneAsync(TimeSpan within, CancellationToken ct = default)
+    {
+        var until = Environment.TickCount64 + (long)within.TotalMilliseconds;
+        while (IsAlive)
+        {
+            if (Environment.TickCount64 > until)
+                return false;
+            await Task.Delay(20, ct);
+        }
+        return true;
+    }
+
+    public static string CommandOf(int pid)
+    {
+        try
+        {
+            var words = Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{pid}/cmdline")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
+            var text = string.Join(' ', words);
+            return text.Length > 80 ? text[..80] + "…" : text;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return "?";
+        }
+    }
+
+    private static (char State, long Started)? Read(int pid)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{pid}/stat");
+            // The command stands in parentheses and may hold anything, spaces and parentheses too: fields count from the last one.
+            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            return (fields[0][0], long.Parse(fields[19], CultureInfo.InvariantCulture));
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int pid, int signal);
+}
+
+internal enum Signal
+{
+    Interrupt = 2,
+    Quit = 3,
+    Kill = 9,
+    Terminate = 15,
+    Continue = 18,
+    Stop = 19,
+}

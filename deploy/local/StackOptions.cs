@@ -1,0 +1,43 @@
+using System.Reflection;
+
+namespace Exchange.Local;
+
+internal sealed record StackOptions
+{
+    public string Root { get; init; } = Place.FindRoot();
+
+    /// <summary>Data folder; null for one that is thrown away at the end.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>First of twenty ports; null for any that are free.</summary>
+    public int? PortBase { get; init; }
+
+    public string Environment { get; init; } = "Test";
+
+    /// <summary>Off only where a power cut may cost the data, as in tests.</summary>
+    public bool Fsync { get; init; } = true;
+
+    /// <summary>Services to start; null for all, none for the servers alone.</summary>
+    public IReadOnlyList<string>? Services { get; init; }
+
+    /// <summary>Settings for every service, beside those that the stack gives.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    public string? PublicAddress { get; init; }
+
+    /// <summary>Secrets of sample accounts from before.</summary>
+    public IReadOnlyDictionary<string, string> KnownSecrets { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Admin connection string of a PostgreSQL to use in place of a private one.</summary>
+    public string? Postgres { get; init; }
+
+    /// <summary>amqp URI of a RabbitMQ to use in place of a private one; its path is the virtual host.</summary>
+    public string? RabbitMq { get; init; }
+
+    public Action<string> Say { get; init; } = _ => { };
+
+    /// <summary>Services are taken from the build of the same configuration as the launcher.</summary>
+    public string Configuration { get; init; } = typeof(StackOptions).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
+
+    public static StackOptions ForTests() => new() { Fsync = false };
+}

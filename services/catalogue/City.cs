@@ -1,0 +1,113 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Exchange.Catalogue.Departments;
+using Exchange.Hosting;
+
+namespace Exchange.Catalogue;
+
+/// <summary>The city this process serves, from <c>deploy/cities/&lt;city&gt;.json</c>. A further city is one more such file.</summary>
+internal sealed record City
+{
+    /// <summary>Lower-case pinyin: <c>changsha</c>.</summary>
+    [JsonPropertyName("city")]
+    public required string Id { get; init; }
+
+    /// <summary>Six digits of the division (GB/T 2260).</summary>
+    public required string Code { get; init; }
+
+    public required string Name { get; init; }
+
+    /// <summary>First part of references for people: 长沙-2026-000123.</summary>
+    public required string ShortName { get; init; }
+
+    /// <summary>For readers of the file; not used.</summary>
+    public string? Note { get; init; }
+
+    public required CityPublic Public { get; init; }
+
+    public required CityLimits Limits { get; init; }
+
+    /// <summary><c>automatic</c>: a standing sign-off answers at once; <c>person</c>: a person decides each request inside the clock.</summary>
+    public required string Unconditional { get; init; }
+
+    public required CityAuthority Authority { get; init; }
+
+    /// <summary>The common superior authority, which coordinates disputes between cities (art. 28).</summary>
+    public required string Superior { get; init; }
+
+    public required IReadOnlyList<Department> Departments { get; init; }
+
+    /// <summary>Reads and checks the file; throws with every fault at once.</summary>
+    public static City Read(string file)
+    {
+        City city;
+        try
+        {
+            using var stream = File.OpenRead(file);
+            city = JsonSerializer.Deserialize<City>(stream, Json.Options) ?? throw new JsonException("The file is empty.");
+        }
+        catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidSettingsException([$"City:File {file}: {fault.Message}"]);
+        }
+
+        var faults = city.Check();
+        return faults.Count == 0 ? city : throw new InvalidSettingsException([.. faults.Select(f => $"City:File {file}: {f}")]);
+    }
+
+    private List<string> Check()
+    {
+        List<string> faults = [];
+        Require(Id.Length is > 1 and < 32 && Id.All(char.IsAsciiLetterLower), "city: must be lower-case pinyin");
+        Require(Code.Length == 6 && Code.All(char.IsAsciiDigit), "code: must have six digits");
+        Require(Name.Length > 0 && ShortName.Length > 0, "name and short_name: are required");
+        Require(Unconditional is "automatic" or "person", "unconditional: must be automatic or person");
+        Require(CreditCode.IsValid(Authority.Code), $"authority.code: {Authority.Code} is no valid credit code");
+        Require(Departments.Count > 0, "departments: at least one is required");
+        Limit("reply_unconditional", Limits.ReplyUnconditional, 1, "21");
+        Limit("reply_conditional", Limits.ReplyConditional, 10, "21");
+        Limit("delivery", Limits.Delivery, 20, "22");
+        foreach (var department in Departments)
+        {
+            Require(CreditCode.IsValid(department.Code), $"departments: {department.Code} ({department.Name}) is no valid credit code");
+            Require(department.Name.Length > 0 && department.SharingOffice.Name.Length > 0, $"departments: {department.Code} needs a name and a sharing office (art. 11)");
+        }
+
+        Require(Departments.Select(d => d.Code).Append(Authority.Code).Distinct().Count() == Departments.Count + 1, "departments: a credit code stands twice");
+        return faults;
+
+        void Require(bool holds, string fault)
+        {
+            if (!holds)
+            {
+                faults.Add(fault);
+            }
+        }
+
+        void Limit(string name, int days, int statute, string article) =>
+            Require(days >= 1 && days <= statute, $"limits.{name}: must be 1 to {statute} working days (art. {article})");
+    }
+}
+
+/// <summary>How the city names itself to readers.</summary>
+internal sealed record CityPublic
+{
+    public required string NameEn { get; init; }
+
+    public required string Catalogue { get; init; }
+
+    public required string CatalogueEn { get; init; }
+}
+
+/// <summary>Working days; art. 23 encourages shorter limits than the statute's, longer ones are refused at start.</summary>
+internal sealed record CityLimits
+{
+    public required int ReplyUnconditional { get; init; }
+
+    public required int ReplyConditional { get; init; }
+
+    public required int Delivery { get; init; }
+}
+
+/// <summary>The city's data authority (政务数据共享主管部门).</summary>
+internal sealed record CityAuthority(string Code, string Name);
