@@ -15,7 +15,8 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddSingleton<IStartupFilter, Edge>();
         builder.Services.AddIssuer();
         builder.Services.AddFederation();
-        builder.Services.AddApiDescription();
+        builder.Services.AddSingleton<DeliveryReport>().AddHostedService(provider => provider.GetRequiredService<DeliveryReport>());
+        builder.Services.AddSingleton<ApiDescription>().AddHostedService(provider => provider.GetRequiredService<ApiDescription>());
         Proxy.Add(builder, settings);
         builder.AddMessages(bus => bus.Consume(Topology.DatasetsQueue(Topology.GatewayService), typeof(ApplyDatasets)));
     },
@@ -28,5 +29,6 @@ return await ExchangeHost.RunAsync(
         FollowChanges.Map(app);
         RebuildCatalogue.Map(app);
         ApiDescription.Map(app);
+        Docs.Map(app);
         Proxy.Map(app);
     });

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Threading.Channels;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
@@ -33,7 +32,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
         }
 
         var body = http.Response.Body;
-        await using var counted = new CountedStream(body);
+        await using var counted = new MeasuredStream(body);
         http.Response.Body = counted;
         try
         {
@@ -45,8 +44,8 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
             if (http.Items[typeof(Answer)] is Answer answer)
             {
                 var complete = http.GetForwarderErrorFeature() is null && !http.RequestAborted.IsCancellationRequested
-                    && (http.Response.ContentLength is not { } length || length == counted.Bytes);
-                var report = new Report(exchange, answer, complete ? "complete" : "aborted", counted.Bytes, counted.Hash(), http.Response.StatusCode);
+                    && (http.Response.ContentLength is not { } length || length == counted.Count);
+                var report = new Report(exchange, answer, complete ? "complete" : "aborted", counted.Count, counted.Sha256, http.Response.StatusCode);
                 await http.RequestServices.GetRequiredService<DeliveryReport>().RecordAsync(report);
             }
         }
@@ -102,7 +101,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
                 await transaction.BeginAsync(CancellationToken.None);
                 foreach (var report in batch)
                 {
-                    await transaction.RecordAsync(report.Record());
+                    await transaction.RecordAsync(report.Record(), CancellationToken.None);
                 }
 
                 await transaction.CommitAsync(CancellationToken.None);
@@ -149,58 +148,6 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
                 ["status"] = Status.ToString(CultureInfo.InvariantCulture),
             },
         };
-    }
-
-    /// <summary>Passes everything on and remembers only count and hash.</summary>
-    private sealed class CountedStream(Stream inner) : Stream
-    {
-        private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-
-        public long Bytes { get; private set; }
-
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public string Hash() => Convert.ToHexStringLower(hash.GetCurrentHash());
-
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            await inner.WriteAsync(buffer, cancellationToken);
-            hash.AppendData(buffer.Span);
-            Bytes += buffer.Length;
-        }
-
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        protected override void Dispose(bool disposing)
-        {
-            hash.Dispose();
-            base.Dispose(disposing);
-        }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} delivery report(s) wait for the database ({Reason})")]
