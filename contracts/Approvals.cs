@@ -9,6 +9,9 @@ public sealed record RequestProgressed
 
     public required string OwningCity { get; init; }
 
+    /// <summary>Unified social credit code of the providing department.</summary>
+    public required string OwningDepartment { get; init; }
+
     /// <summary>Version of the owning city's row; counts up with every change.</summary>
     public required int Version { get; init; }
 

@@ -27,6 +27,9 @@ public sealed record RequestSubmitted
 
     /// <summary>Signed off and committed in the asking city: the reply clock starts here.</summary>
     public required DateTimeOffset SubmittedAt { get; init; }
+
+    /// <summary>The asking city's version of its row; the owning city counts on from it.</summary>
+    public required int Version { get; init; }
 }
 
 /// <summary>What a request must state (art. 20).</summary>

@@ -172,6 +172,8 @@ internal sealed class Stack : IAsyncDisposable
             await StartPostgresAsync(ct);
         try
         {
+            if (Postgres is not null)
+                await Databases.CloseOthersAsync(ct);
             await Databases.EnsureAsync(ServiceNames.Select(s => (s, IsCity(s))), ct);
         }
         catch (Npgsql.NpgsqlException fault) when (Postgres is null)

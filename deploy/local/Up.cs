@@ -9,13 +9,20 @@ namespace Exchange.Local;
 internal static class Up
 {
     private const string Detach = "--detach";
+    private const string Walk = "--demo";
     private const string Supervise = "--supervise";
 
     public static async Task<int> RunAsync(string[] options)
     {
-        if (options.FirstOrDefault(o => o is not (Detach or Supervise)) is { } unknown)
-            throw new LocalFault($"deploy/up does not know '{unknown}'. It knows {Detach}.");
+        if (options.FirstOrDefault(o => o is not (Detach or Supervise or Walk)) is { } unknown)
+            throw new LocalFault($"deploy/up does not know '{unknown}'. It knows {Detach} and {Walk}.");
         var place = Place.Find();
+        if (options.Contains(Walk))
+        {
+            using var stop = new CancellationTokenSource();
+            using var onSignal = new Signals(stop);
+            return await Demo.Demo.RunAsync(place, stop.Token);
+        }
         if (options.Contains(Supervise))
             return await SuperviseAsync(place);
         RequireStopped(place);

@@ -1,3 +1,26 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-app.Run();
+using Exchange.Audit.Checkpoints;
+using Exchange.Audit.Log;
+using Exchange.Audit.Reconciliation;
+using Exchange.Audit.Recording;
+using Exchange.Audit.Search;
+using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
+
+return await ExchangeHost.RunAsync(
+    args,
+    builder =>
+    {
+        builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<LogReader>().AddSingleton<LogKeyring>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<LogKeyring>());
+        builder.Services.AddHostedService<SignCheckpoints>();
+        builder.AddMessages(bus => bus.ConsumeBatch<RecordEvents>(Topology.AuditQueue, RecordEvents.BatchLimit, RecordEvents.BatchWindow));
+    },
+    app =>
+    {
+        ReadCheckpoints.Map(app);
+        ReadTiles.Map(app);
+        ProveEvent.Map(app);
+        ListExchanges.Map(app);
+        ShowExchange.Map(app);
+        ReportGaps.Map(app);
+    });

@@ -1,3 +1,42 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-app.Run();
+using Exchange.Catalogue;
+using Exchange.Catalogue.Approvals;
+using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Deliveries;
+using Exchange.Catalogue.Grants;
+using Exchange.Catalogue.Requests;
+using Exchange.Catalogue.Sharing;
+using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
+
+return await ExchangeHost.RunAsync(args,
+    add: builder =>
+    {
+        var city = City.Read(builder.Configuration["City:File"] ?? "");
+        builder.AddMessages(bus => bus
+            .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveWithdrawal), typeof(FollowRequest))
+            .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets)));
+        builder.Services.AddSingleton(city);
+        builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
+        builder.Services.AddScoped<SharingStore>();
+        builder.Services.AddScoped<ActOnRequest>();
+        builder.Services.AddScoped<ProbeSource>();
+        builder.Services.AddSingleton<ReadRows>();
+        builder.Services.AddHostedService<SweepGrants>();
+    },
+    map: app =>
+    {
+        var requests = app.MapGroup("/requests").WithTags("requests");
+        DraftRequest.Map(requests);
+        SubmitRequest.Map(requests);
+        WithdrawRequest.Map(requests);
+        ReadRequests.Map(requests, Side.Asking);
+
+        var approvals = app.MapGroup("/approvals").WithTags("approvals");
+        DecideRequest.Map(approvals);
+        ReadRequests.Map(approvals, Side.Owning);
+
+        var grants = app.MapGroup("/grants").WithTags("grants");
+        ReadGrants.Map(grants);
+        ReadRows.Map(grants);
+        ReadReceipt.Map(grants);
+    });

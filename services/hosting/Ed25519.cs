@@ -13,11 +13,11 @@ public sealed partial class Ed25519 : IDisposable
 
     private const int KeyType = 1087; // EVP_PKEY_ED25519
 
-    private readonly KeyHandle _key;
+    private readonly KeyHandle handle;
 
     private Ed25519(KeyHandle key, byte[] publicKey)
     {
-        _key = key;
+        handle = key;
         PublicKey = publicKey;
     }
 
@@ -48,7 +48,7 @@ public sealed partial class Ed25519 : IDisposable
     {
         using var context = Native.NewContext();
         // Pure EdDSA hashes by itself: the digest must be NULL, and there is no streaming.
-        if (context.IsInvalid || Native.SignInit(context, 0, 0, 0, _key) != 1)
+        if (context.IsInvalid || Native.SignInit(context, 0, 0, 0, handle) != 1)
         {
             throw Failed("EVP_DigestSignInit");
         }
@@ -81,7 +81,7 @@ public sealed partial class Ed25519 : IDisposable
         return Native.Verify(context, signature, (nuint)signature.Length, message, (nuint)message.Length) == 1;
     }
 
-    public void Dispose() => _key.Dispose();
+    public void Dispose() => handle.Dispose();
 
     private static CryptographicException Failed(string call) => new($"libcrypto: {call} failed.");
 

@@ -23,17 +23,17 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
           verifier consistency OLD NEW PROOF --trust FILE [--lang zh|en]   checks that the new checkpoint only added to the old one
         """);
 
-    private string? _language;
+    private string? language;
 
     public int Run(IReadOnlyList<string> arguments)
     {
         try
         {
             List<string> words = [.. arguments];
-            _language = Option(words, "--lang");
-            if (_language is not (null or "zh" or "en"))
+            language = Option(words, "--lang");
+            if (language is not (null or "zh" or "en"))
             {
-                _language = null;
+                language = null;
                 throw new Unusable(Usage);
             }
             var trustFile = Option(words, "--trust") ?? throw new Unusable(Usage);
@@ -110,6 +110,10 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
         {
             throw new Refusal("两个检查点不属于同一个日志。", "The two checkpoints are not of the same log.");
         }
+        if (before.Size == 0)
+        {
+            throw new Refusal("旧检查点是空的，没有可比对的记录。", "The old checkpoint is empty: there is nothing to compare.");
+        }
         var path = proof.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => Strict.Base64(line) is { Length: Hashing.Size } hash
             ? hash
             : throw new Refusal("证明中的一行哈希不对。", "A hash line of the proof is malformed."));
@@ -124,7 +128,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
 
     private void Say(TextWriter writer, Text text, Func<bool, IEnumerable<string>>? lines = null)
     {
-        foreach (var zh in _language switch { "zh" => [true], "en" => [false], _ => new[] { true, false } })
+        foreach (var zh in language switch { "zh" => [true], "en" => [false], _ => new[] { true, false } })
         {
             writer.WriteLine(zh ? text.Zh : text.En);
             foreach (var line in lines?.Invoke(zh) ?? [])

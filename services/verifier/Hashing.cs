@@ -44,17 +44,14 @@ internal static class Hashing
     /// <summary>True when the tree of <paramref name="newSize"/> begins with the tree of <paramref name="oldSize"/>.</summary>
     public static bool Extends(ulong oldSize, byte[] oldRoot, ulong newSize, byte[] newRoot, IReadOnlyList<byte[]> path)
     {
-        if (oldSize > newSize || path.Any(hash => hash.Length != Size))
+        // An empty tree is a prefix of every tree: a proof about it would prove nothing.
+        if (oldSize == 0 || oldSize > newSize || path.Any(hash => hash.Length != Size))
         {
             return false;
         }
         if (oldSize == newSize)
         {
             return path.Count == 0 && oldRoot.AsSpan().SequenceEqual(newRoot);
-        }
-        if (oldSize == 0)
-        {
-            return path.Count == 0 && oldRoot.AsSpan().SequenceEqual(SHA256.HashData([]));
         }
         // When the old tree is one full subtree its root is not repeated in the proof.
         List<byte[]> rest = [.. path];

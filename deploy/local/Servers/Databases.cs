@@ -8,6 +8,9 @@ namespace Exchange.Local.Servers;
 /// </summary>
 internal sealed class Databases(string adminConnectionString, Secrets secrets)
 {
+    // Not pooled: a connection kept open to a template would forbid copying it.
+    private readonly string admin = new NpgsqlConnectionStringBuilder(adminConnectionString) { Pooling = false }.ConnectionString;
+
     private static readonly string[] Common = ["owner", "app"];
     private static readonly string[] OfCities = ["owner", "app", "loader", "reader"];
 
@@ -23,51 +26,59 @@ internal sealed class Databases(string adminConnectionString, Secrets secrets)
             ApplicationName = service,
         }.ConnectionString;
 
-    public string AdminConnectionString(string database) => new NpgsqlConnectionStringBuilder(adminConnectionString) { Database = database }.ConnectionString;
+    public string AdminConnectionString(string database) => new NpgsqlConnectionStringBuilder(admin) { Database = database }.ConnectionString;
 
     /// <summary>Safe to repeat: what is there stays, passwords become those of the secrets file.</summary>
     public async Task EnsureAsync(IEnumerable<(string Service, bool IsCity)> services, CancellationToken ct)
     {
-        await using var admin = new NpgsqlConnection(adminConnectionString);
-        await admin.OpenAsync(ct);
-        var roles = await ListAsync(admin, "select rolname from pg_roles", ct);
-        var databases = await ListAsync(admin, "select datname from pg_database", ct);
+        await using var connection = new NpgsqlConnection(admin);
+        await connection.OpenAsync(ct);
+        var roles = await ListAsync(connection, "select rolname from pg_roles", ct);
+        var databases = await ListAsync(connection, "select datname from pg_database", ct);
         foreach (var (service, isCity) in services)
         {
             foreach (var kind in Kinds(isCity))
-                await EnsureRoleAsync(admin, $"{service}_{kind}", kind, roles, ct);
+                await EnsureRoleAsync(connection, $"{service}_{kind}", kind, roles, ct);
             if (!databases.Contains(service))
-                await CreateAsync(admin, service, null, ct);
+                await CreateAsync(connection, service, null, ct);
             await EnsureSchemasAsync(service, isCity, service, ct);
         }
+    }
+
+    /// <summary>On a server of our own nobody but the admin has business in the databases that came with it.</summary>
+    public async Task CloseOthersAsync(CancellationToken ct)
+    {
+        await using var connection = new NpgsqlConnection(admin);
+        await connection.OpenAsync(ct);
+        await ExecuteAsync(connection, "revoke all on database postgres, template1 from public", ct);
     }
 
     /// <summary>A further database for the same roles, empty or copied from one that was migrated: for tests that want their own.</summary>
     public async Task CreateAsync(string service, bool isCity, string database, string? template, CancellationToken ct)
     {
-        await using var admin = new NpgsqlConnection(adminConnectionString);
-        await admin.OpenAsync(ct);
-        await CreateAsync(admin, database, template, ct);
+        await using var connection = new NpgsqlConnection(admin);
+        await connection.OpenAsync(ct);
+        await CreateAsync(connection, database, template, ct);
         if (template is null)
             await EnsureSchemasAsync(service, isCity, database, ct);
         else
-            await GrantConnectAsync(admin, service, isCity, database, ct);
+            await GrantConnectAsync(connection, service, isCity, database, ct);
     }
 
-    private static async Task CreateAsync(NpgsqlConnection admin, string database, string? template, CancellationToken ct) =>
-        await ExecuteAsync(admin, $"create database {Quote(database)}{(template is null ? "" : $" template {Quote(template)}")}", ct);
+    private static async Task CreateAsync(NpgsqlConnection connection, string database, string? template, CancellationToken ct) =>
+        await ExecuteAsync(connection, $"create database {Quote(database)}{(template is null ? "" : $" template {Quote(template)}")}", ct);
 
-    private async Task EnsureRoleAsync(NpgsqlConnection admin, string role, string kind, HashSet<string> roles, CancellationToken ct)
+    private async Task EnsureRoleAsync(NpgsqlConnection connection, string role, string kind, HashSet<string> roles, CancellationToken ct)
     {
         var name = Quote(role);
         var verb = roles.Contains(role) ? "alter" : "create";
-        await ExecuteAsync(admin, $"""
+        await ExecuteAsync(connection, $"""
             {verb} role {name} login nosuperuser nocreatedb nocreaterole noinherit password '{secrets[$"postgres/{role}"]}';
             alter role {name} set search_path = {(kind is "loader" or "reader" ? "data" : "service")};
             """, ct);
         if (kind == "reader")
         {
-            await ExecuteAsync(admin, $"""
+            await ExecuteAsync(connection, $"""
                 alter role {name} set default_transaction_read_only = on;
                 alter role {name} set statement_timeout = '5min';
                 """, ct);

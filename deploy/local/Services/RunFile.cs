@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Exchange.Local.Services;
 
 /// <summary>What runs out of a data folder, written as it starts, so that a start that died half-way can be found and cleared away.</summary>
@@ -43,12 +45,15 @@ internal sealed class RunFile(string data)
 
 internal sealed record Running(bool Ready, IReadOnlyList<RunningProcess> Processes)
 {
+    [JsonIgnore]
     public IReadOnlyList<RunningProcess> Alive => [.. Processes.Where(p => p.Id.IsAlive)];
+
+    [JsonIgnore]
     public RunningProcess? LiveLauncher => Alive.FirstOrDefault(p => p.Name == RunFile.Launcher);
 }
 
 internal sealed record RunningProcess(string Name, int Pid, long Started)
 {
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public ProcessId Id => new(Pid, Started);
 }

@@ -9,13 +9,13 @@ internal sealed class LogKeys : IDisposable
     private const string Ed25519File = "log-ed25519.key";
     private const string EcdsaFile = "log-ecdsa-p256.key";
 
-    private readonly Ed25519 _ed25519;
-    private readonly ECDsa _ecdsa;
+    private readonly Ed25519 ed25519;
+    private readonly ECDsa ecdsa;
 
     private LogKeys(Ed25519 ed25519, ECDsa ecdsa)
     {
-        _ed25519 = ed25519;
-        _ecdsa = ecdsa;
+        this.ed25519 = ed25519;
+        this.ecdsa = ecdsa;
         Signers = [new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa)];
     }
 
@@ -24,8 +24,8 @@ internal sealed class LogKeys : IDisposable
     /// <summary>Public halves as the database remembers them.</summary>
     public IReadOnlyDictionary<string, byte[]> PublicKeys => new Dictionary<string, byte[]>
     {
-        ["ed25519"] = _ed25519.PublicKey,
-        ["ecdsa-p256"] = _ecdsa.ExportSubjectPublicKeyInfo(),
+        ["ed25519"] = ed25519.PublicKey,
+        ["ecdsa-p256"] = ecdsa.ExportSubjectPublicKeyInfo(),
     };
 
     /// <param name="folder">The service's key folder, 0700.</param>
@@ -33,10 +33,10 @@ internal sealed class LogKeys : IDisposable
     public static LogKeys Open(string folder, IReadOnlyDictionary<string, byte[]> known)
     {
         var mayCreate = known.Count == 0;
-        var ed25519 = Ed25519.FromSeed(Secret(Path.Combine(folder, Ed25519File), mayCreate, () => RandomNumberGenerator.GetBytes(Ed25519.SeedSize)));
-        var ecdsa = ECDsa.Create();
-        ecdsa.ImportPkcs8PrivateKey(Secret(Path.Combine(folder, EcdsaFile), mayCreate, NewEcdsa), out _);
-        var keys = new LogKeys(ed25519, ecdsa);
+        var edwards = Ed25519.FromSeed(Secret(Path.Combine(folder, Ed25519File), mayCreate, () => RandomNumberGenerator.GetBytes(Ed25519.SeedSize)));
+        var nist = ECDsa.Create();
+        nist.ImportPkcs8PrivateKey(Secret(Path.Combine(folder, EcdsaFile), mayCreate, NewEcdsa), out _);
+        var keys = new LogKeys(edwards, nist);
         foreach (var (name, publicKey) in keys.PublicKeys)
         {
             if (!mayCreate && !(known.TryGetValue(name, out var before) && before.AsSpan().SequenceEqual(publicKey)))
@@ -50,8 +50,8 @@ internal sealed class LogKeys : IDisposable
 
     public void Dispose()
     {
-        _ed25519.Dispose();
-        _ecdsa.Dispose();
+        ed25519.Dispose();
+        ecdsa.Dispose();
     }
 
     private static byte[] NewEcdsa()

@@ -105,6 +105,38 @@ internal static class Proofs
         return steps;
     }
 
+    /// <summary>True when the path shows that the tree of <paramref name="newSize"/> begins with that of <paramref name="oldSize"/>.</summary>
+    public static bool Extends(long oldSize, byte[] oldRoot, long newSize, byte[] newRoot, IReadOnlyList<byte[]> path)
+    {
+        if (oldSize == 0 || oldSize == newSize)
+        {
+            return path.Count == 0 && oldRoot.AsSpan().SequenceEqual(oldSize == 0 ? Merkle.EmptyRoot : newRoot);
+        }
+        var next = 0;
+        var (before, after) = Roots(oldSize, newSize, known: true);
+        return next == path.Count && before.AsSpan().SequenceEqual(oldRoot) && after.AsSpan().SequenceEqual(newRoot);
+
+        (byte[] Before, byte[] After) Roots(long old, long size, bool known)
+        {
+            if (old == size)
+            {
+                var same = known ? oldRoot : Next();
+                return (same, same);
+            }
+            var split = Split(size);
+            if (old <= split)
+            {
+                var (left, grown) = Roots(old, split, known);
+                return (left, Merkle.NodeHash(grown, Next()));
+            }
+            var (inside, right) = Roots(old - split, size - split, known: false);
+            var full = Next();
+            return (Merkle.NodeHash(full, inside), Merkle.NodeHash(full, right));
+        }
+
+        byte[] Next() => next < path.Count ? path[next++] : new byte[Merkle.HashSize];
+    }
+
     /// <summary>The full nodes whose fold is the root of the first <paramref name="size"/> leaves.</summary>
     public static IReadOnlyList<FullNode> Root(long size) => Cover(0, size);
 
@@ -141,7 +173,7 @@ internal static class Proofs
 /// <summary>The right edge of the tree: the roots of its full subtrees, largest first. It is all that appending needs.</summary>
 internal sealed class Edge
 {
-    private readonly Stack<byte[]> _hashes = new();
+    private readonly Stack<byte[]> hashes = new();
 
     private Edge(long size) => Size = size;
 
@@ -158,7 +190,7 @@ internal sealed class Edge
         var edge = new Edge(size);
         for (var i = 0; i < hashes.Length; i += Merkle.HashSize)
         {
-            edge._hashes.Push(hashes.Slice(i, Merkle.HashSize).ToArray());
+            edge.hashes.Push(hashes.Slice(i, Merkle.HashSize).ToArray());
         }
         return edge;
     }
@@ -171,14 +203,14 @@ internal sealed class Edge
         tileHash(0, Size, hash);
         for (var index = Size; (index & 1) == 1; index >>= 1)
         {
-            hash = Merkle.NodeHash(_hashes.Pop(), hash);
+            hash = Merkle.NodeHash(hashes.Pop(), hash);
             level++;
             if (level % TilePath.Height == 0)
             {
                 tileHash(level / TilePath.Height, index >> 1, hash);
             }
         }
-        _hashes.Push(hash);
+        hashes.Push(hash);
         Size++;
     }
 
@@ -190,12 +222,12 @@ internal sealed class Edge
         }
         // A stack enumerates from the smallest subtree, which is where the fold starts.
         byte[]? root = null;
-        foreach (var hash in _hashes)
+        foreach (var hash in hashes)
         {
             root = root is null ? hash : Merkle.NodeHash(hash, root);
         }
         return root!;
     }
 
-    public byte[] Write() => [.. _hashes.Reverse().SelectMany(hash => hash)];
+    public byte[] Write() => [.. hashes.Reverse().SelectMany(hash => hash)];
 }

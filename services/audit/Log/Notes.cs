@@ -28,14 +28,14 @@ internal sealed class Ed25519NoteSigner(Ed25519 key) : INoteSigner
 /// <summary>Type 0x02: ECDSA P-256 with SHA-256, DER. Its key id is over the key alone, without name and type.</summary>
 internal sealed class EcdsaNoteSigner(ECDsa key) : INoteSigner
 {
-    private readonly byte[] _publicKey = key.ExportSubjectPublicKeyInfo();
+    private readonly byte[] publicKey = key.ExportSubjectPublicKeyInfo();
 
-    public string VerifierKey(string name) => Note.VerifierKey(name, KeyId, [2, .. _publicKey]);
+    public string VerifierKey(string name) => Note.VerifierKey(name, KeyId, [2, .. publicKey]);
 
     public byte[] Sign(string name, ReadOnlySpan<byte> text) =>
         [.. KeyId, .. key.SignData(text, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence)];
 
-    private byte[] KeyId => SHA256.HashData(_publicKey)[..4];
+    private byte[] KeyId => SHA256.HashData(publicKey)[..4];
 }
 
 internal static class Note

@@ -4,9 +4,11 @@ using Exchange.Local;
 using Exchange.Local.Accounts;
 using Exchange.Local.Servers;
 using Exchange.Local.Services;
+using Xunit;
 
 namespace Exchange.Tests.Local;
 
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class LauncherTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("exchange-test-").FullName;

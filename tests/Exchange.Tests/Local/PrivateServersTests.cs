@@ -2,6 +2,7 @@ using Exchange.Local;
 using Exchange.Local.Services;
 using Npgsql;
 using RabbitMQ.Client;
+using Xunit;
 
 namespace Exchange.Tests.Local;
 

@@ -1,4 +1,7 @@
 using Exchange.Local;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Exchange.Tests.Local.SharedServers))]
 
 namespace Exchange.Tests.Local;
 

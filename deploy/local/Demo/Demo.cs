@@ -1,0 +1,181 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Exchange.Local.Accounts;
+using Exchange.Local.Servers;
+
+namespace Exchange.Local.Demo;
+
+/// <summary>
+/// <c>deploy/up --demo</c>: one exchange between two cities on a stack of its own, told step by step. It speaks HTTP to the gateway's public address only;
+/// the verifier gets nothing but files.
+/// </summary>
+internal sealed class Demo(Stack stack, string folder)
+{
+    private const string Dataset = "社会保险参保缴费";
+    private readonly HttpClient http = new() { BaseAddress = stack.PublicAddress, Timeout = TimeSpan.FromSeconds(30) };
+    private readonly Stopwatch watch = Stopwatch.StartNew();
+
+    public static async Task<int> RunAsync(Place place, CancellationToken ct)
+    {
+        Console.WriteLine("Starting three cities, gateway and audit apart from everything else (free ports, a folder that is thrown away) …");
+        await using var stack = await Stack.StartAsync(new StackOptions { Root = place.Root, Environment = "Development", Say = text => Console.WriteLine($"  {text}") }, ct);
+        var folder = Directory.CreateTempSubdirectory("exchange-demo-").FullName;
+        try
+        {
+            using (var samples = new Samples.Samples(stack.PublicAddress, stack.Accounts, place.Samples, text => Console.WriteLine($"  {text}")))
+                await samples.LoadAsync(stack.Cities, ct);
+            // The operator of this machine vouches for the log's keys; the walk below never asks the log for them.
+            await Trust.WriteAsync(Path.Combine(folder, "trust.json"), stack.Address(Stack.Audit), stack.PublicAddress, TimeProvider.System, ct);
+            Console.WriteLine();
+            return await new Demo(stack, folder).WalkAsync(place, ct);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private async Task<int> WalkAsync(Place place, CancellationToken ct)
+    {
+        var officer = Who("zhuzhou", "officer");
+        var askingHead = Who("zhuzhou", "sharing_head");
+        var reviewer = Who("changsha", "reviewer");
+        var owningHead = Who("changsha", "sharing_head");
+        var program = Who("zhuzhou", "integrator");
+
+        var found = await UntilAsync("the dataset is in the cross-city catalogue", () => officer.GetAsync($"/api/catalogue/datasets?q={Uri.EscapeDataString(Dataset)}&city=changsha", ct), a => a.Status == 200 && a["total"].GetInt64() > 0);
+        var entry = found["items"][0];
+        Tell(officer, $"searches the cross-city catalogue for “{Dataset}” and finds “{Text(entry, "name")}” of {Text(entry, "department_name")} ({Text(entry, "sharing_type")}).");
+        foreach (var city in found["cities"].EnumerateArray())
+            Console.WriteLine($"        {Text(city, "city")}: {Text(city, "state")}, as of {Text(city, "as_of")}");
+
+        var fields = entry.GetProperty("fields").EnumerateArray().Select(f => Text(f, "name")).Take(4).ToArray();
+        var draft = (await officer.PostAsync("/api/cities/zhuzhou/requests", new
+        {
+            DatasetId = Text(entry, "dataset_id"),
+            LegalBasis = "《政务数据共享条例》第二十条；社会保险关系转移接续办理职责（示例）",
+            Scenario = "办理跨市社会保险关系转移接续时核验参保缴费情况（示例）",
+            Scope = "株洲市人力资源和社会保障局业务经办人员，仅限办件当事人（示例）",
+            Fields = fields,
+            UseUntil = DateTime.UtcNow.AddYears(1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        }, ct: ct)).Succeeded("draft");
+        var id = Text(draft.Json, "id");
+        Tell(officer, $"drafts a request for {fields.Length} of its data items: {string.Join(", ", fields)}.");
+
+        var own = await officer.PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag, ct: ct);
+        Tell(officer, $"tries to sign it off alone and is refused: {own.Status} {Text(own.Json, "title")} ({Text(own.Json, "article")})");
+
+        var signed = (await askingHead.PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag, ct: ct)).Succeeded("sign-off");
+        Tell(askingHead, "signs it off as head of the sharing office (art. 20).");
+        (await officer.PostAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: signed.ETag, ct: ct)).Succeeded("submit");
+        Tell(officer, "submits it. It leaves Zhuzhou over the broker.");
+
+        var received = await UntilAsync("the request arrived in Changsha", () => reviewer.GetAsync($"/api/cities/changsha/approvals/{id}", ct), a => a.Status == 200);
+        Tell(reviewer, $"finds it in Changsha's inbox as {Text(received.Json, "reference")}; an answer is due by {Text(received["reply_due"], "on")} (art. 21, working days).");
+        var decided = (await reviewer.PostAsync($"/api/cities/changsha/approvals/{id}/decide", new { Decision = "approve", Reason = "申请目的与职责相符（示例）" }, received.ETag, ct: ct)).Succeeded("decide");
+        Tell(reviewer, "proposes to agree. That is no answer yet.");
+        var granted = (await owningHead.PostAsync($"/api/cities/changsha/approvals/{id}/sign-off", etag: decided.ETag, ct: ct)).Succeeded("sign the reply");
+        Tell(owningHead, $"signs the reply as head of the provider's sharing office: {Text(granted.Json, "state")}, usable until {Text(granted["grant"], "valid_until")}.");
+
+        await UntilAsync("Zhuzhou knows", () => officer.GetAsync($"/api/cities/zhuzhou/requests/{id}", ct), a => Text(a.Json, "state") == "active");
+        Tell(officer, "reads in Zhuzhou that the grant is active.");
+
+        var data = (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv", ct)).Succeeded("read the rows");
+        var delivery = data.Headers["Exchange-Delivery-Id"];
+        var digest = Convert.ToHexStringLower(SHA256.HashData(data.Bytes));
+        var lines = data.Text.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        Tell(program, $"fetches the rows: {lines.Length - 1} rows, {data.Bytes.Length} bytes. The first of them:");
+        foreach (var line in lines.Take(3))
+            Console.WriteLine($"        {line}");
+        var receipt = await UntilAsync("the receipt is closed", () => program.GetAsync($"/api/cities/changsha/grants/{id}/deliveries/{delivery}", ct), a => a.Status == 200 && a.Json.TryGetProperty("sha256", out _));
+        if (Text(receipt.Json, "sha256") != digest)
+            throw new LocalFault($"The receipt says SHA-256 {Text(receipt.Json, "sha256")}, the rows have {digest}.");
+        Tell(program, $"compares Changsha's receipt with its own SHA-256: {digest[..16]}… is the same.");
+
+        return await ProveAsync(place, officer, id, delivery, ct);
+    }
+
+    private async Task<int> ProveAsync(Place place, Participant officer, string id, string delivery, CancellationToken ct)
+    {
+        var timeline = await UntilAsync("the log has every report of the delivery", () => officer.GetAsync($"/api/audit/exchanges/{id}", ct), a => a.Status == 200 && Leaf(a, "delivery.ended", delivery) is not null && Leaf(a, "gateway.delivered", delivery) is not null);
+        Tell(officer, "reads the exchange's timeline in the audit log:");
+        foreach (var leaf in timeline["events"].EnumerateArray())
+            Console.WriteLine($"        {leaf.GetProperty("index").GetInt64(),6}  {Text(leaf, "received_at")}  {Text(leaf, "source"),-9} {Text(leaf, "type")}");
+
+        var ended = Leaf(timeline, "delivery.ended", delivery)!.Value;
+        var index = ended.GetProperty("index").GetInt64();
+        var proof = await UntilAsync("the leaf is under a signed checkpoint", () => officer.GetAsync(Text(ended, "proof"), ct), a => a.Status == 200);
+        var file = Path.Combine(folder, "delivery.tlog-proof");
+        await File.WriteAllBytesAsync(file, proof.Bytes, ct);
+        Tell(officer, $"downloads the proof of leaf {index} ({proof.Bytes.Length} bytes) and gives it to the verifier, with nothing but the trust file:");
+        var good = await VerifyAsync(place, file, ct);
+        Indent(good.Text);
+        if (good.Code != 0)
+            throw new LocalFault("The verifier refused a good proof.");
+
+        var altered = Path.Combine(folder, "altered.tlog-proof");
+        await File.WriteAllBytesAsync(altered, Flipped(proof.Bytes), ct);
+        Console.WriteLine($"[{watch.Elapsed.TotalSeconds,5:0.0} s] Somebody flips one byte of the recorded event. The verifier says:");
+        var bad = await VerifyAsync(place, altered, ct);
+        Indent(bad.Text);
+        if (bad.Code != 1)
+            throw new LocalFault($"The verifier ended with {bad.Code} on an altered proof; 1 was expected.");
+
+        Console.WriteLine();
+        Console.WriteLine($"demo: exchange {id} delivered, recorded at index {index}, proof verified");
+        return 0;
+    }
+
+    /// <summary>One byte inside the leaf of the <c>extra</c> line, another base64 letter, so that only its meaning changes.</summary>
+    private static byte[] Flipped(byte[] proof)
+    {
+        var altered = (byte[])proof.Clone();
+        var at = Encoding.ASCII.GetString(proof).IndexOf("extra ", StringComparison.Ordinal) + 46;
+        altered[at] = altered[at] == (byte)'A' ? (byte)'B' : (byte)'A';
+        return altered;
+    }
+
+    private Task<Command.Outcome> VerifyAsync(Place place, string file, CancellationToken ct) =>
+        Command.RunAsync("dotnet", [Path.Combine(place.Root, "services", "verifier", "bin", StackOptions.ForTests().Configuration, "net10.0", "Exchange.Verifier.dll"), "proof", file, "--trust", Path.Combine(folder, "trust.json")], ct: ct);
+
+    private static JsonElement? Leaf(Answer timeline, string type, string delivery)
+    {
+        foreach (var leaf in timeline["events"].EnumerateArray())
+        {
+            if (Text(leaf, "type") == type && leaf.TryGetProperty("delivery_id", out var of) && of.GetString() == delivery)
+                return leaf;
+        }
+
+        return null;
+    }
+
+    private Participant Who(string city, string role) =>
+        new(http, stack.Accounts.First(a => a.City == city && a.Roles.Contains(role) && a.ClientId.Contains("-labour-", StringComparison.Ordinal)));
+
+    private void Tell(Participant who, string what) => Console.WriteLine($"[{watch.Elapsed.TotalSeconds,5:0.0} s] {who.Account.Name} {what}");
+
+    private static void Indent(string text)
+    {
+        foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            Console.WriteLine($"        {line}");
+    }
+
+    private static string Text(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.ToString() : "";
+
+    private static async Task<Answer> UntilAsync(string what, Func<Task<Answer>> look, Func<Answer, bool> good)
+    {
+        var since = Stopwatch.StartNew();
+        while (true)
+        {
+            var answer = await look();
+            if (answer.Status < 500 && good(answer))
+                return answer;
+            if (since.Elapsed > TimeSpan.FromSeconds(30))
+                throw new LocalFault($"Waited 30 s until {what}; last answer {answer.Status}:\n{answer.Text}");
+            await Task.Delay(100);
+        }
+    }
+}

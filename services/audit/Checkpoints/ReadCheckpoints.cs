@@ -1,0 +1,103 @@
+using System.Text;
+using Dapper;
+using Exchange.Audit.Log;
+using Exchange.Hosting;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Exchange.Audit.Checkpoints;
+
+/// <summary>What anyone may read about a log without seeing a leaf: its newest checkpoint, its growth, its keys.</summary>
+internal static class ReadCheckpoints
+{
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/logs", ListAsync).AllowAnyone().WithSummary("日志一览 · The logs, newest first");
+        routes.MapGet("/log/{year:int}/checkpoint", CheckpointAsync).AllowAnyone().WithSummary("最新检查点 · Newest signed checkpoint (C2SP signed note)");
+        routes.MapGet("/log/{year:int}/consistency", ConsistencyAsync).AllowAnyone().WithSummary("一致性证明 · Hashes proving that one tree extends another");
+        routes.MapGet("/log/{year:int}/vkeys", KeysAsync).AllowAnyone().WithSummary("日志公钥 · The log's verifier keys, one a line");
+    }
+
+    public static readonly Rule NotYetSigned = new("not-yet-signed", StatusCodes.Status404NotFound, null,
+        new("记录已写入日志，但尚未被签名的检查点覆盖。", "What you ask for is in the log, but no signed checkpoint covers it yet."),
+        new("请一秒后重试。", "Retry in a second."));
+
+    private static readonly Rule WrongRange = new("wrong-tree-sizes", StatusCodes.Status400BadRequest, null,
+        new("old 与 new 须为不超过最新检查点的树大小，且 old 不大于 new。", "old and new are tree sizes up to the newest checkpoint, old not above new."),
+        new("请先读取检查点，用其中的大小作为 new。", "Read the checkpoint first and use its size as new."));
+
+    private static async Task<Ok<LogList>> ListAsync(Database database, Origins origins, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        var rows = await connection.QueryAsync<LogRow>(new CommandDefinition("""
+            select l.year, l.year < max(l.year) over () as closed, c.size, c.signed_at
+            from logs l
+            left join lateral (select size, signed_at from checkpoints where year = l.year order by size desc limit 1) c on true
+            order by l.year desc
+            """, cancellationToken: cancel));
+        return TypedResults.Ok(new LogList([.. rows.Select(row => new LogEntry(row.Year, origins.Of(row.Year), origins.AddressOf(row.Year), row.Size, row.SignedAt, row.Closed))]));
+    }
+
+    private static async Task<Results<ContentHttpResult, Refused>> CheckpointAsync(int year, Database database, HttpContext http, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        if (await NewestAsync(connection, year, cancel) is not { } newest)
+        {
+            return Pipeline.NotFound();
+        }
+        http.Response.Headers.CacheControl = "public, max-age=1";
+        return TypedResults.Text(newest.Note, "text/plain", Encoding.UTF8);
+    }
+
+    private static async Task<Results<ContentHttpResult, Refused>> ConsistencyAsync(int year, long old, [Microsoft.AspNetCore.Mvc.FromQuery(Name = "new")] long newer, Database database, LogReader log, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        if (await NewestAsync(connection, year, cancel) is not { } newest)
+        {
+            return Pipeline.NotFound();
+        }
+        if (old < 0 || old > newer || newer > newest.Size)
+        {
+            return new Refused(WrongRange);
+        }
+        var hashes = await log.ConsistencyAsync(year, old, newer, cancel);
+        return TypedResults.Text(string.Concat(hashes.Select(hash => Convert.ToBase64String(hash) + "\n")), "text/plain", Encoding.UTF8);
+    }
+
+    private static async Task<Results<ContentHttpResult, Refused>> KeysAsync(int year, Database database, LogKeyring keys, Origins origins, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        var exists = await connection.ExecuteScalarAsync<bool>(new CommandDefinition("select exists (select 1 from logs where year = @year)", new { year }, cancellationToken: cancel));
+        return exists
+            ? TypedResults.Text(string.Concat(keys.Signers.Select(signer => signer.VerifierKey(origins.Of(year)) + "\n")), "text/plain", Encoding.UTF8)
+            : Pipeline.NotFound();
+    }
+
+    public static Task<Newest?> NewestAsync(Npgsql.NpgsqlConnection connection, int year, CancellationToken cancel) =>
+        connection.QuerySingleOrDefaultAsync<Newest?>(new CommandDefinition("""
+            select size, note from checkpoints where year = @year order by size desc limit 1
+            """, new { year }, cancellationToken: cancel));
+
+    public sealed record Newest
+    {
+        public required long Size { get; init; }
+        public required string Note { get; init; }
+    }
+
+    private sealed record LogRow
+    {
+        public required int Year { get; init; }
+        public required bool Closed { get; init; }
+        public long? Size { get; init; }
+        public DateTimeOffset? SignedAt { get; init; }
+    }
+}
+
+internal sealed record LogList(IReadOnlyList<LogEntry> Items);
+
+/// <param name="Year">Year of the receive times in it, UTC.</param>
+/// <param name="Origin">First line of its checkpoints.</param>
+/// <param name="Address">Where its checkpoint, tiles and proofs are.</param>
+/// <param name="Size">Leaves under the newest checkpoint; absent before the first one.</param>
+/// <param name="SignedAt">When that checkpoint was signed.</param>
+/// <param name="Closed">True when a later year's log has begun.</param>
+internal sealed record LogEntry(int Year, string Origin, string Address, long? Size, DateTimeOffset? SignedAt, bool Closed);

@@ -1,0 +1,122 @@
+using System.Globalization;
+using Dapper;
+using Exchange.Audit.Log;
+using Exchange.Hosting;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Exchange.Audit.Search;
+
+/// <summary>One exchange as the log remembers it: every leaf in the order of the log, each with the address of its proof.</summary>
+internal static class ShowExchange
+{
+    public static void Map(IEndpointRouteBuilder routes) =>
+        routes.MapGet("/exchanges/{id:guid}", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("一次共享的全程记录 · Timeline of one exchange");
+
+    private static async Task<Results<Ok<ExchangeTimeline>, Refused>> HandleAsync(
+        Guid id, Caller caller, Database database, Origins origins, string? cursor, int limit = 200, CancellationToken cancel = default)
+    {
+        if (!Pages.IsLimit(limit))
+        {
+            return new Refused(Pages.WrongLimit);
+        }
+        (int Year, long Idx) after = (0, -1);
+        if (cursor is not null)
+        {
+            if (Pages.Position(cursor)?.Split('.') is not [var afterYear, var afterIndex]
+                || !int.TryParse(afterYear, NumberStyles.None, CultureInfo.InvariantCulture, out after.Year)
+                || !long.TryParse(afterIndex, NumberStyles.None, CultureInfo.InvariantCulture, out after.Idx))
+            {
+                return new Refused(Pages.WrongCursor);
+            }
+        }
+        await using var connection = await database.OpenAsync(cancel);
+        var exchange = await connection.QuerySingleOrDefaultAsync<ExchangeRow>(new CommandDefinition("""
+            select exchange_id, requesting, providing, service, service_version, sources, first_at, last_at, last_type, last_result, leaves
+            from exchanges where exchange_id = @id
+            """, new { id }, cancellationToken: cancel));
+        if (exchange is null || !Visibility.MaySee(caller, exchange.Requesting, exchange.Providing, exchange.Sources))
+        {
+            return Pipeline.NotFound();
+        }
+        var rows = (await connection.QueryAsync<LeafRow>(new CommandDefinition(SelectLeaves, new { id, after.Year, after.Idx, Limit = limit + 1 }, cancellationToken: cancel))).AsList();
+        var items = rows.Take(limit).Select(row => new TimelineEntry
+        {
+            Year = row.Year,
+            Index = row.Idx,
+            EventId = row.EventId,
+            Type = row.Type,
+            At = row.At,
+            ReceivedAt = row.ReceivedAt,
+            Source = row.Source,
+            Seq = row.Seq,
+            Result = row.Result,
+            Bytes = row.Bytes,
+            DeliveryId = row.DeliveryId,
+            Signed = row.Signed,
+            Links = new Dictionary<string, string>(StringComparer.Ordinal) { ["proof"] = $"{origins.AddressOf(row.Year)}/proof/{row.EventId}" },
+        }).ToList();
+        var next = rows.Count > limit ? Pages.Cursor(string.Create(CultureInfo.InvariantCulture, $"{items[^1].Year}.{items[^1].Index}")) : null;
+        return TypedResults.Ok(new ExchangeTimeline(ExchangeEntry.Of(exchange), items, next));
+    }
+
+    private const string SelectLeaves = """
+        select r.year, r.idx, r.event_id, r.type, r.at, r.received_at, r.source, r.seq, r.result, r.bytes, r.delivery_id,
+               exists (select 1 from checkpoints c where c.year = r.year and c.size > r.idx) as signed
+        from records r
+        where r.exchange_id = @id and (r.year, r.idx) > (@Year, @Idx)
+        order by r.year, r.idx
+        limit @Limit
+        """;
+
+    private sealed record LeafRow
+    {
+        public required int Year { get; init; }
+        public required long Idx { get; init; }
+        public required Guid EventId { get; init; }
+        public required string Type { get; init; }
+        public required DateTimeOffset At { get; init; }
+        public required DateTimeOffset ReceivedAt { get; init; }
+        public required string Source { get; init; }
+        public long? Seq { get; init; }
+        public string? Result { get; init; }
+        public long? Bytes { get; init; }
+        public string? DeliveryId { get; init; }
+        public required bool Signed { get; init; }
+    }
+}
+
+internal sealed record ExchangeTimeline(ExchangeEntry Exchange, IReadOnlyList<TimelineEntry> Items, string? Next);
+
+internal sealed record TimelineEntry
+{
+    /// <summary>The log.</summary>
+    public required int Year { get; init; }
+
+    /// <summary>Place in that log.</summary>
+    public required long Index { get; init; }
+
+    public required Guid EventId { get; init; }
+
+    public required string Type { get; init; }
+
+    /// <summary>When it happened, by its source's clock.</summary>
+    public required DateTimeOffset At { get; init; }
+
+    public required DateTimeOffset ReceivedAt { get; init; }
+
+    public required string Source { get; init; }
+
+    /// <summary>Number at its source; absent for the log's own leaves.</summary>
+    public long? Seq { get; init; }
+
+    public string? Result { get; init; }
+
+    public long? Bytes { get; init; }
+
+    public string? DeliveryId { get; init; }
+
+    /// <summary>True when a signed checkpoint covers it, so that its proof can be had.</summary>
+    public required bool Signed { get; init; }
+
+    public required IReadOnlyDictionary<string, string> Links { get; init; }
+}

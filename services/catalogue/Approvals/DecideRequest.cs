@@ -1,0 +1,78 @@
+using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Grants;
+using Exchange.Catalogue.Requests;
+using Exchange.Catalogue.Sharing;
+using Exchange.Hosting;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Exchange.Catalogue.Approvals;
+
+/// <summary>A reviewer proposes the reply, another person, the head of the provider's sharing office, signs it (arts. 20, 21). Only then it is an answer.</summary>
+internal static class DecideRequest
+{
+    public sealed record Body
+    {
+        /// <summary><c>approve</c> or <c>refuse</c>.</summary>
+        public string? Decision { get; init; }
+
+        /// <summary>Why; required to refuse (art. 21).</summary>
+        public string? Reason { get; init; }
+
+        /// <summary>The law a refusal rests on; required where the entry is not shared (art. 15).</summary>
+        public string? CitedLaw { get; init; }
+
+        /// <summary>Fewer fields than asked for; all of them when left out.</summary>
+        public IReadOnlyList<string>? Fields { get; init; }
+
+        /// <summary>An earlier last day than asked for; that one when left out.</summary>
+        public DateOnly? ValidUntil { get; init; }
+    }
+
+    public static void Map(RouteGroupBuilder approvals)
+    {
+        approvals.MapPost("/{id:guid}/decide", ProposeAsync).AllowPersons(Roles.Reviewer).WritesOnce()
+            .WithSummary("Proposes to approve or to refuse a request (art. 21). Needs If-Match.");
+        approvals.MapPost("/{id:guid}/sign-off", SignOffAsync).AllowPersons(Roles.SharingHead).WritesOnce()
+            .WithSummary("Signs the proposed reply; another person than the one who proposed it (art. 20). Needs If-Match.");
+    }
+
+    private static async Task<Results<Ok<RequestView>, Refused>> ProposeAsync(Guid id, Body body, Caller caller, ActOnRequest act, HttpContext http, CancellationToken cancel)
+    {
+        var faults = new Faults();
+        if (body.Decision is not ("approve" or "refuse"))
+        {
+            faults.Add("decision", "one-of", "第21条", new("须为 approve（同意）或 refuse（不同意）。", "It is approve or refuse."));
+        }
+
+        faults.CheckText("reason", body.Reason, "第21条");
+        faults.CheckText("cited_law", body.CitedLaw, "第15条");
+        if (faults.Any)
+        {
+            return new Refused(faults);
+        }
+
+        var proposal = new Proposal
+        {
+            Decision = Words.Parse<SharingDecision>(body.Decision!),
+            Reason = body.Reason,
+            CitedLaw = body.CitedLaw,
+            Fields = body.Fields,
+            ValidUntil = body.ValidUntil,
+        };
+        return await act.RunAsync(id, Side.Owning, caller, http, _ => new SharingEvent.Propose(caller, proposal), cancel);
+    }
+
+    private static async Task<Results<Ok<RequestView>, Refused>> SignOffAsync(
+        Guid id, Caller caller, ActOnRequest act, ProbeSource probe, City city, WorkingDays days, TimeProvider clock, HttpContext http, CancellationToken cancel)
+    {
+        var deliveryDue = days.Add(LegalDay.Of(clock.GetUtcNow()), city.Limits.Delivery);
+        var answer = await act.RunAsync(id, Side.Owning, caller, http, _ => new SharingEvent.SignOffReply(caller, deliveryDue), cancel);
+        if (answer.Result is not Ok<RequestView> { Value.State: "approved" })
+        {
+            return answer;
+        }
+
+        await probe.RunAsync(id, cancel);
+        return await act.AnswerAsync(id, Side.Owning, http, cancel);
+    }
+}

@@ -1,0 +1,76 @@
+using Exchange.Catalogue.Datasets;
+using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Grants;
+using Exchange.Catalogue.Sharing;
+using Exchange.Contracts;
+using Exchange.Hosting;
+using MassTransit;
+
+namespace Exchange.Catalogue.Approvals;
+
+/// <summary>A signed request arrives in the owning city: it gets its reference, its reply clock, and at once the reply its dataset's standing sign-off gives.</summary>
+internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays days, PublishedEntries entries, ProbeSource probe, TimeProvider clock) : IConsumer<RequestSubmitted>
+{
+    public async Task Consume(ConsumeContext<RequestSubmitted> context)
+    {
+        var message = context.Message;
+        var cancel = context.CancellationToken;
+        if (await store.FindAsync(message.ExchangeId, Side.Owning, cancel) is not null)
+        {
+            return;
+        }
+
+        var entry = await entries.FindAsync(message.DatasetId, message.DatasetVersion, cancel)
+            ?? throw new InvalidOperationException($"Request {message.ExchangeId} asks for version {message.DatasetVersion} of dataset {message.DatasetId}, which this city never published.");
+        var ask = new Ask
+        {
+            ExchangeId = message.ExchangeId,
+            AskingCity = message.AskingCity,
+            AskingDepartment = message.DepartmentCode,
+            OwningCity = city.Id,
+            OwningDepartment = entry.DepartmentCode,
+            DatasetId = message.DatasetId,
+            DatasetVersion = message.DatasetVersion,
+            SharingClass = entry.SharingType,
+            Fields = message.Purpose.Fields,
+            UseUntil = message.Purpose.UseUntil,
+        };
+        var limit = entry.SharingType == SharingClass.Unconditional ? city.Limits.ReplyUnconditional : city.Limits.ReplyConditional;
+        var due = days.Add(LegalDay.Of(message.SubmittedAt), limit);
+        var received = await store.CreateAsync(
+            Side.Owning,
+            new SharingEvent.Receive(new Submission(ask, message.SignedOffBy, message.SubmittedAt, message.Version), due),
+            new RequestTexts
+            {
+                DepartmentName = message.DepartmentName,
+                DatasetName = entry.Name,
+                LegalBasis = message.Purpose.LegalBasis,
+                Scenario = message.Purpose.Scenario,
+                Scope = message.Purpose.Scope,
+                Method = message.Purpose.Method,
+            },
+            cancel);
+        if (received is SharingOutcome.Refused refused)
+        {
+            throw new InvalidOperationException($"Request {message.ExchangeId} cannot be received: {refused.Rule.Title.En}");
+        }
+
+        await AnswerAutomaticallyAsync(message.ExchangeId, entry, cancel);
+    }
+
+    /// <summary>Automatic means at once, on the signature that the head of the provider's sharing office gave for this version; without one a person decides inside the clock.</summary>
+    private async Task AnswerAutomaticallyAsync(Guid exchangeId, DatasetEntry entry, CancellationToken cancel)
+    {
+        if (city.Unconditional != "automatic" || await entries.StandingAsync(entry.DatasetId, entry.Version, cancel) is not { } standing)
+        {
+            return;
+        }
+
+        var stored = (await store.FindAsync(exchangeId, Side.Owning, cancel))!;
+        var deliveryDue = days.Add(LegalDay.Of(clock.GetUtcNow()), city.Limits.Delivery);
+        if (await store.ApplyAsync(stored, new SharingEvent.StandingReply(standing with { Department = entry.DepartmentCode }, deliveryDue), cancel) is SharingOutcome.Applied { Request.State: SharingState.Approved })
+        {
+            await probe.RunAsync(exchangeId, cancel);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using Dapper;
+using Exchange.Contracts;
+using Exchange.Hosting;
+using Npgsql;
+
+namespace Exchange.Catalogue.Datasets;
+
+/// <summary>A dataset as it is shown. Outsiders see what is published; the department and the authority also see what is in work and who did it.</summary>
+internal sealed record DatasetView
+{
+    public required Guid DatasetId { get; init; }
+
+    /// <summary>Value of the ETag.</summary>
+    public required int Revision { get; init; }
+
+    /// <summary>State of the newest version that the reader may see.</summary>
+    public required string State { get; init; }
+
+    /// <summary>The version that stands in the catalogue; null while none does.</summary>
+    public DatasetEntry? Published { get; init; }
+
+    /// <summary>The version on its way to publication, or the withdrawn one; for insiders.</summary>
+    public WorkingView? Working { get; init; }
+
+    /// <summary>Rows held in the exchange; null while none are loaded.</summary>
+    public RowsView? Rows { get; init; }
+
+    /// <summary>The reply that requests get at once.</summary>
+    public StandingView? StandingSignOff { get; init; }
+}
+
+/// <summary>A version before publication with its papers (art. 13).</summary>
+internal sealed record WorkingView(int Version, string State, EntryDraft Entry, string DraftedBy, DateTimeOffset DraftedAt, AssessmentView? Secrecy, AssessmentView? PersonalInformation, string? ApprovedBy, DateTimeOffset? ApprovedAt, string? WithdrawnReason);
+
+internal sealed record AssessmentView(string Result, string? Note, DateTimeOffset At);
+
+internal sealed record RowsView(int Version, long Count, long Bytes, string Sha256, DateTimeOffset LoadedAt);
+
+internal sealed record StandingView(int Version, string Reply, string? CitedLaw, string? GivenBy, DateTimeOffset GivenAt);
+
+internal static class DatasetViews
+{
+    /// <summary>Null when there is nothing that the reader may see.</summary>
+    public static async Task<DatasetView?> ReadAsync(NpgsqlConnection connection, Dataset dataset, City city, Caller? reader, CancellationToken cancel)
+    {
+        var insider = dataset.IsInsider(reader, city);
+        var published = await dataset.VersionAsync(connection, dataset.PublishedVersion, cancel);
+        var newest = insider ? await dataset.NewestAsync(connection, cancel) : published;
+        if (newest is null || (reader is null && published!.Entry.OpenToSociety != true))
+        {
+            return null;
+        }
+
+        var rows = await connection.QuerySingleOrDefaultAsync<RowsRow>(new CommandDefinition("""
+            select version, row_count, bytes, sha256, loaded_at from dataset_rows where dataset_id = @DatasetId
+            """, new { dataset.DatasetId }, cancellationToken: cancel));
+        var standing = await connection.QuerySingleOrDefaultAsync<StandingRow>(new CommandDefinition("""
+            select version, reply, cited_law, given_by_name, given_at from standing_sign_offs where dataset_id = @DatasetId and version = @PublishedVersion
+            """, new { dataset.DatasetId, dataset.PublishedVersion }, cancellationToken: cancel));
+        return new DatasetView
+        {
+            DatasetId = dataset.DatasetId,
+            Revision = dataset.Revision,
+            State = newest.State,
+            Published = published is null ? null : Entry(dataset, published, city),
+            Working = newest.Version == published?.Version ? null : Working(newest),
+            Rows = rows is null ? null : new(rows.Version, rows.RowCount, rows.Bytes, rows.Sha256, rows.LoadedAt),
+            StandingSignOff = standing is null ? null : new(standing.Version, standing.Reply, standing.CitedLaw, reader is null ? null : standing.GivenByName, standing.GivenAt),
+        };
+    }
+
+    public static DatasetEntry Entry(Dataset dataset, DatasetVersion version, City city) =>
+        version.Entry.ToEntry(dataset.DatasetId, version.Version, city.Id, dataset.DepartmentName, dataset.ReleasedOn!.Value, version.PublishedAt!.Value);
+
+    private static WorkingView Working(DatasetVersion v) => new(
+        v.Version, v.State, v.Entry, v.DraftedByName, v.DraftedAt,
+        v.SecrecyResult is { } secrecy ? new(secrecy, v.SecrecyNote, v.SecrecyAt!.Value) : null,
+        v.PersonalResult is { } personal ? new(personal, v.PersonalNote, v.PersonalAt!.Value) : null,
+        v.ApprovedByName, v.ApprovedAt, v.WithdrawnReason);
+
+    private sealed record RowsRow
+    {
+        public required int Version { get; init; }
+        public required long RowCount { get; init; }
+        public required long Bytes { get; init; }
+        public required string Sha256 { get; init; }
+        public required DateTimeOffset LoadedAt { get; init; }
+    }
+
+    private sealed record StandingRow
+    {
+        public required int Version { get; init; }
+        public required string Reply { get; init; }
+        public string? CitedLaw { get; init; }
+        public required string GivenByName { get; init; }
+        public required DateTimeOffset GivenAt { get; init; }
+    }
+}

@@ -1,0 +1,32 @@
+using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Exchange.Catalogue.Datasets;
+
+/// <summary>What the gateway asks to know whether it missed a change, and to get what it missed. For its repair client alone.</summary>
+internal static class ReadChanges
+{
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/datasets/digest", (Feeds feeds, CancellationToken cancel) => feeds.DigestAsync(Topology.DatasetFeed, cancel)).AllowCallers(Roles.Repair);
+        routes.MapGet("/datasets/changes", ChangesAsync).AllowCallers(Roles.Repair);
+    }
+
+    private static async Task<Results<Ok<ChangePage>, Refused>> ChangesAsync(Feeds feeds, CancellationToken cancel, long after = 0, int limit = 500)
+    {
+        if (limit is < 1 or > 1000 || after < 0)
+        {
+            var faults = new Faults();
+            faults.Add("limit", "out-of-range", null, new("limit 应为 1 至 1000，after 不小于 0。", "limit must be 1 to 1000 and after at least 0."));
+            return new Refused(faults);
+        }
+
+        // The digest first: if the feed is rebuilt in between, the reader sees the old epoch and asks again.
+        var digest = await feeds.DigestAsync(Topology.DatasetFeed, cancel);
+        return TypedResults.Ok(new ChangePage(digest.Epoch, digest.Change, await feeds.ChangesAsync(Topology.DatasetFeed, after, limit, cancel)));
+    }
+}
+
+/// <summary>Changes above a number, newest per dataset; <see cref="Change"/> is the feed's newest number when they were read.</summary>
+internal sealed record ChangePage(Guid Epoch, long Change, IReadOnlyList<FeedChange> Items);

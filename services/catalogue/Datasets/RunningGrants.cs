@@ -1,0 +1,49 @@
+using Dapper;
+using Exchange.Hosting;
+using Npgsql;
+
+namespace Exchange.Catalogue.Datasets;
+
+/// <summary>Art. 27: while a grant runs, its data is neither withdrawn nor changed under the department that uses it. A suspended grant still runs.</summary>
+internal static class RunningGrants
+{
+    public static async Task<bool> AnyAsync(NpgsqlConnection connection, Guid datasetId, CancellationToken cancel) =>
+        await connection.ExecuteScalarAsync<bool>(new CommandDefinition("""
+            select exists (select 1 from grants where dataset_id = @datasetId and state in ('active', 'suspended'))
+            """, new { datasetId }, cancellationToken: cancel));
+
+    /// <summary>What in the new text would change a running service: a granted item gone, of another type or shorter, or another way of delivery.</summary>
+    public static async Task<IReadOnlyList<Fault>> ChangesAsync(NpgsqlConnection connection, Guid datasetId, EntryDraft published, EntryDraft next, CancellationToken cancel)
+    {
+        var granted = (await connection.QueryAsync<string>(new CommandDefinition("""
+            select distinct unnest(fields) from grants where dataset_id = @datasetId and state in ('active', 'suspended') order by 1
+            """, new { datasetId }, cancellationToken: cancel))).ToList();
+        return granted.Count == 0 ? [] : Between(granted, published, next);
+    }
+
+    /// <summary>Pure part of <see cref="ChangesAsync"/>.</summary>
+    public static IReadOnlyList<Fault> Between(IReadOnlyList<string> granted, EntryDraft published, EntryDraft next)
+    {
+        var faults = new Faults();
+        if (next.Format != published.Format || next.SharingMethod != published.SharingMethod)
+        {
+            faults.Add("format", "grant-runs", "第27条", new("有授权正在使用此数据，不能更改提供方式。", "Grants use this data; the way it is delivered cannot change."));
+        }
+
+        foreach (var name in granted)
+        {
+            var old = published.Fields!.FirstOrDefault(f => f.Name == name);
+            var now = next.Fields!.FirstOrDefault(f => f.Name == name);
+            if (now is null)
+            {
+                faults.Add($"fields.{name}", "grant-runs", "第27条", new($"信息项 {name} 已授权使用，不能删除。", $"Data item {name} is granted and cannot go."));
+            }
+            else if (old is not null && (now.Type != old.Type || now.Length < old.Length))
+            {
+                faults.Add($"fields.{name}", "grant-runs", "第27条", new($"信息项 {name} 已授权使用，不能更改类型或缩短长度。", $"Data item {name} is granted; its type cannot change nor its length shrink."));
+            }
+        }
+
+        return faults.All;
+    }
+}

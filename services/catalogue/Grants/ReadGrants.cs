@@ -1,0 +1,77 @@
+using Dapper;
+using Exchange.Hosting;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Exchange.Catalogue.Grants;
+
+/// <summary>What was granted, for both parties: the asking department from whatever city, the owning department and its authority.</summary>
+internal static class ReadGrants
+{
+    public static void Map(RouteGroupBuilder grants)
+    {
+        grants.MapGet("", ListAsync).AllowCallers().WithSummary("Grants of the caller's department on either side, newest first.");
+        grants.MapGet("/{id:guid}", GetAsync).AllowCallers().WithSummary("One grant: its fields, term and state.");
+    }
+
+    /// <summary>The grant when the caller's department is a party to it.</summary>
+    public static async Task<Grant?> FindAsync(Database database, Guid id, Caller caller, City city, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        return await connection.QuerySingleOrDefaultAsync<Grant>(new CommandDefinition(Select + " and exchange_id = @id", Parties(caller, city, id: id), cancellationToken: cancel));
+    }
+
+    private static async Task<Results<Ok<GrantList>, Refused>> ListAsync(Caller caller, City city, Database database, int? limit, string? cursor, CancellationToken cancel)
+    {
+        var faults = new Faults();
+        var size = Pages.Limit(limit, faults);
+        var after = Pages.After(cursor, faults);
+        if (faults.Any)
+        {
+            return new Refused(faults);
+        }
+
+        await using var connection = await database.OpenAsync(cancel);
+        var rows = (await connection.QueryAsync<Grant>(new CommandDefinition(
+            Select + " and (@after::uuid is null or exchange_id < @after) order by exchange_id desc limit @size", Parties(caller, city, after: after, size: size + 1), cancellationToken: cancel))).AsList();
+        var page = rows.Take(size).ToList();
+        return TypedResults.Ok(new GrantList(page, rows.Count > size ? Pages.Cursor(page[^1].ExchangeId) : null));
+    }
+
+    private static async Task<Results<Ok<Grant>, Refused>> GetAsync(Guid id, Caller caller, City city, Database database, CancellationToken cancel) =>
+        await FindAsync(database, id, caller, city, cancel) is { } grant ? TypedResults.Ok(grant) : Pipeline.NotFound();
+
+    private static object Parties(Caller caller, City city, Guid? id = null, Guid? after = null, int? size = null) =>
+        new { caller.City, caller.Department, authority = caller.Has(Roles.Authority) && caller.City == city.Id, own = caller.City == city.Id, id, after, size };
+
+    private const string Select = """
+        select exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, state, valid_from, valid_until, end_reason
+        from grants
+        where ((asking_city = @City and asking_department = @Department)
+            or (@own and owning_department = @Department)
+            or @authority)
+        """;
+
+    internal sealed record GrantList(IReadOnlyList<Grant> Items, string? Next);
+}
+
+/// <summary>A grant as it stands now.</summary>
+internal sealed record Grant
+{
+    public required Guid ExchangeId { get; init; }
+    public required string AskingCity { get; init; }
+    public required string AskingDepartment { get; init; }
+    public required string OwningDepartment { get; init; }
+    public required Guid DatasetId { get; init; }
+    public required int DatasetVersion { get; init; }
+    public required string[] Fields { get; init; }
+
+    /// <summary>issued, active, suspended or ended.</summary>
+    public required string State { get; init; }
+
+    public required DateOnly ValidFrom { get; init; }
+
+    /// <summary>Last day of use, in Beijing.</summary>
+    public required DateOnly ValidUntil { get; init; }
+
+    public string? EndReason { get; init; }
+}

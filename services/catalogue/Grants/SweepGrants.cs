@@ -1,0 +1,74 @@
+using Dapper;
+using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Sharing;
+using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
+
+namespace Exchange.Catalogue.Grants;
+
+/// <summary>
+/// Ends grants whose last day is over (24:00 in Beijing) and asks sources again that did not answer. Several processes of one city may sweep:
+/// each request is taken under its row's lock, and what another one holds is skipped.
+/// </summary>
+internal sealed partial class SweepGrants(IServiceScopeFactory scopes, TimeProvider clock, ILogger<SweepGrants> log) : BackgroundService
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(2);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                while (await SweepOneAsync(Over, (store, _, stored, cancel) => store.ApplyAsync(stored, new SharingEvent.TermEnd(), cancel), stoppingToken))
+                {
+                }
+
+                await SweepOneAsync(Unanswered, (_, probe, stored, cancel) => probe.RunAsync(stored.Process.Ask.ExchangeId, cancel), stoppingToken);
+            }
+            catch (Exception fault) when (TransientFault.Is(fault))
+            {
+                LogLater(log, fault.Message);
+            }
+
+            await Task.Delay(Every, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<bool> SweepOneAsync(string select, Func<SharingStore, ProbeSource, StoredRequest, CancellationToken, Task> act, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
+        await transaction.BeginAsync(cancel);
+        var now = clock.Now();
+        var id = await transaction.Connection.QuerySingleOrDefaultAsync<Guid?>(new CommandDefinition(select, new { today = LegalDay.Of(now) }, cancellationToken: cancel));
+        if (id is null)
+        {
+            return false;
+        }
+
+        var store = scope.ServiceProvider.GetRequiredService<SharingStore>();
+        var stored = await store.FindAsync(id.Value, Side.Owning, cancel);
+        await act(store, scope.ServiceProvider.GetRequiredService<ProbeSource>(), stored!, cancel);
+        await transaction.CommitAsync(cancel);
+        return true;
+    }
+
+    private const string Over = """
+        select r.exchange_id
+        from grants g join sharing_requests r on r.exchange_id = g.exchange_id and r.side = 'owning'
+        where g.state in ('issued', 'active', 'suspended') and g.valid_until < @today and r.state in ('approved', 'active', 'suspended')
+        limit 1
+        for update of r skip locked
+        """;
+
+    // The least recently asked first, so that one silent source does not keep the others waiting.
+    private const string Unanswered = """
+        update grants set changed_at = clock_timestamp()
+        where exchange_id = (select exchange_id from grants where state = 'issued' and changed_at < clock_timestamp() - interval '5 seconds' order by changed_at limit 1 for update skip locked)
+        returning exchange_id
+        """;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The sweep of grants waits ({Reason})")]
+    private static partial void LogLater(ILogger log, string reason);
+}

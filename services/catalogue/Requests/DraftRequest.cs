@@ -1,0 +1,155 @@
+using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Sharing;
+using Exchange.Contracts;
+using Exchange.Hosting;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Exchange.Catalogue.Requests;
+
+/// <summary>An officer writes down what the department asks for (art. 20). Nothing leaves the city yet.</summary>
+internal static class DraftRequest
+{
+    public sealed record Body
+    {
+        /// <summary>Id of the entry in the cross-city catalogue.</summary>
+        public Guid? DatasetId { get; init; }
+
+        /// <summary>使用依据: the law or duty the use rests on.</summary>
+        public string? LegalBasis { get; init; }
+
+        /// <summary>使用场景: what the data will be used for.</summary>
+        public string? Scenario { get; init; }
+
+        /// <summary>使用范围: by whom, for which area or time.</summary>
+        public string? Scope { get; init; }
+
+        /// <summary>共享方式: rows, file or service; that of the entry when left out.</summary>
+        public string? Method { get; init; }
+
+        /// <summary>Names of the data items asked for.</summary>
+        public IReadOnlyList<string>? Fields { get; init; }
+
+        /// <summary>使用时限: last day of use, in Beijing.</summary>
+        public DateOnly? UseUntil { get; init; }
+    }
+
+    public static void Map(RouteGroupBuilder requests) => requests.MapPost("", HandleAsync)
+        .AllowPersons(Roles.Officer)
+        .WritesOnce()
+        .WithSummary("Drafts a request for a dataset (art. 20).");
+
+    private static async Task<Results<Created<RequestView>, Refused>> HandleAsync(
+        Body body, Caller caller, Transaction transaction, SharingStore store, City city, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel)
+    {
+        var entry = body.DatasetId is { } datasetId ? await KnownDatasets.FindAsync(transaction, datasetId, cancel) : null;
+        var faults = Check(body, entry, LegalDay.Of(clock.GetUtcNow()));
+        var department = city.Departments.FirstOrDefault(d => d.Code == caller.Department);
+        if (caller.City != city.Id || department is null)
+        {
+            return new Refused(SharingRules.WrongDepartment);
+        }
+
+        if (faults.Any)
+        {
+            return new Refused(faults);
+        }
+
+        var ask = new Ask
+        {
+            ExchangeId = Guid.CreateVersion7(clock.GetUtcNow()),
+            AskingCity = city.Id,
+            AskingDepartment = department.Code,
+            OwningCity = entry!.City,
+            OwningDepartment = entry.DepartmentCode,
+            DatasetId = entry.DatasetId,
+            DatasetVersion = entry.Version,
+            SharingClass = entry.SharingType,
+            Fields = [.. body.Fields!],
+            UseUntil = body.UseUntil!.Value,
+        };
+        var texts = new RequestTexts
+        {
+            DepartmentName = department.Name,
+            DatasetName = entry.Name,
+            LegalBasis = body.LegalBasis!,
+            Scenario = body.Scenario!,
+            Scope = body.Scope!,
+            Method = body.Method ?? entry.SharingMethod,
+        };
+        var outcome = await store.CreateAsync(Side.Asking, new SharingEvent.Draft(caller, ask), texts, cancel);
+        if (outcome is SharingOutcome.Refused refused)
+        {
+            return new Refused(refused.Rule, refused.Detail);
+        }
+
+        var view = await ReadRequests.ViewAsync(transaction.Connection, ask.ExchangeId, Side.Asking, service.PublicAddress, cancel);
+        http.SetETag(view!.Version);
+        return TypedResults.Created($"{service.PublicAddress}/api/cities/{city.Id}/requests/{ask.ExchangeId}", view);
+    }
+
+    /// <summary>Art. 20's content, each fault told; the entry's own limits are checked where the entry is known.</summary>
+    internal static Faults Check(Body body, DatasetEntry? entry, DateOnly today)
+    {
+        var faults = new Faults();
+        if (body.DatasetId is null)
+        {
+            faults.Add("dataset_id", "required", "第20条", new("请填写目录条目编号。", "Name the entry by its id."));
+        }
+        else if (entry is null)
+        {
+            faults.Add("dataset_id", "unknown-dataset", "第20条", new("目录中没有此条目，或已撤回。", "The catalogue has no such entry, or it was withdrawn."));
+        }
+
+        faults.RequireText("legal_basis", body.LegalBasis, "第20条");
+        faults.RequireText("scenario", body.Scenario, "第20条");
+        faults.RequireText("scope", body.Scope, "第20条");
+        if (body.Method is { } method && entry is not null && method != entry.SharingMethod)
+        {
+            faults.Add("method", "other-method", "第13条", new($"该条目的共享方式为 {entry.SharingMethod}。", $"The entry is shared as {entry.SharingMethod}."));
+        }
+
+        CheckFields(body.Fields, entry, faults);
+        if (body.UseUntil is not { } until)
+        {
+            faults.Add("use_until", "required", "第20条", new("请填写使用时限。", "State the last day of use."));
+        }
+        else if (until < today)
+        {
+            faults.Add("use_until", "past", "第20条", new("使用时限已经过去。", "The last day of use has passed."));
+        }
+        else if (until > today.AddYears(5))
+        {
+            faults.Add("use_until", "too-far", "第20条", new("使用时限最长为五年，到期前可再次申请。", "The term is at most five years; ask again before it ends."));
+        }
+
+        return faults;
+    }
+
+    private static void CheckFields(IReadOnlyList<string>? fields, DatasetEntry? entry, Faults faults)
+    {
+        if (fields is not { Count: > 0 })
+        {
+            faults.Add("fields", "required", "第20条", new("请至少选择一个数据项。", "Ask for at least one data item."));
+            return;
+        }
+
+        for (var i = 0; i < fields.Count; i++)
+        {
+            var name = fields[i];
+            var field = entry?.Fields.FirstOrDefault(f => f.Name == name);
+            if (entry is not null && field is null)
+            {
+                faults.Add($"fields[{i}]", "unknown-field", "第13条", new($"该条目没有数据项“{name}”。", $"The entry has no data item '{name}'."));
+            }
+            else if (field is { SharingType: SharingClass.Refused } && entry!.SharingType != SharingClass.Refused)
+            {
+                faults.Add($"fields[{i}]", "refused-field", "第14条", new($"数据项“{field.Title}”不予共享。", $"The data item '{field.Title}' is not shared."));
+            }
+
+            if (fields.Take(i).Contains(name, StringComparer.Ordinal))
+            {
+                faults.Add($"fields[{i}]", "twice", null, new($"数据项“{name}”重复。", $"The data item '{name}' stands twice."));
+            }
+        }
+    }
+}

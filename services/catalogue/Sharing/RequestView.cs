@@ -1,0 +1,162 @@
+using System.Text.Json.Serialization;
+using Exchange.Contracts;
+using Exchange.Hosting;
+
+namespace Exchange.Catalogue.Sharing;
+
+/// <summary>A request, approval or grant as people and machines read it. The three share one id and one view; <see cref="Links"/> says what can be done next, and by whom.</summary>
+internal sealed record RequestView
+{
+    /// <summary>The id of the exchange: the same in both cities, the grant and the audit log.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>Reference for people, such as 长沙-2026-000123; given when the owning city received the request.</summary>
+    public string? Reference { get; init; }
+
+    /// <summary>State of the sharing process; on the asking side the newest one heard of.</summary>
+    public required string State { get; init; }
+
+    /// <summary>An act of the asking city that the owning city has not answered yet.</summary>
+    public string? Pending { get; init; }
+
+    /// <summary>Also the ETag.</summary>
+    public required int Version { get; init; }
+
+    public required PartyView Asking { get; init; }
+
+    public required PartyView Owning { get; init; }
+
+    public required DatasetView Dataset { get; init; }
+
+    /// <summary>使用依据.</summary>
+    public required string LegalBasis { get; init; }
+
+    /// <summary>使用场景.</summary>
+    public required string Scenario { get; init; }
+
+    /// <summary>使用范围.</summary>
+    public required string Scope { get; init; }
+
+    /// <summary>共享方式.</summary>
+    public required string Method { get; init; }
+
+    public required IReadOnlyList<string> Fields { get; init; }
+
+    /// <summary>使用时限: last day of use, in Beijing.</summary>
+    public required DateOnly UseUntil { get; init; }
+
+    public DateTimeOffset? SubmittedAt { get; init; }
+
+    public DateTimeOffset? ReceivedAt { get; init; }
+
+    /// <summary>Last day of the reply clock (art. 21).</summary>
+    public LegalDate? ReplyDue { get; init; }
+
+    /// <summary>Last day of the delivery clock (art. 22).</summary>
+    public LegalDate? DeliveryDue { get; init; }
+
+    /// <summary>The reviewer's proposal, seen on the owning side only.</summary>
+    public ProposalView? Proposal { get; init; }
+
+    public Reply? Reply { get; init; }
+
+    public GrantTerms? Grant { get; init; }
+
+    /// <summary>Why it ended: term, not_needed, withdrawn.</summary>
+    public string? EndReason { get; init; }
+
+    public required DateTimeOffset ChangedAt { get; init; }
+
+    public required IReadOnlyList<Link> Links { get; init; }
+
+    public static RequestView Of(SharingRow row, string publicAddress)
+    {
+        var stored = row.ToRequest();
+        var request = stored.Process;
+        return new RequestView
+        {
+            Id = row.ExchangeId,
+            Reference = row.Reference,
+            State = row.State,
+            Pending = row.Pending,
+            Version = row.Version,
+            Asking = new PartyView(row.AskingCity, row.AskingDepartment, row.AskingDepartmentName),
+            Owning = new PartyView(row.OwningCity, row.OwningDepartment, null),
+            Dataset = new DatasetView(row.DatasetId, row.DatasetVersion, row.DatasetName, row.SharingClass),
+            LegalBasis = row.LegalBasis,
+            Scenario = row.Scenario,
+            Scope = row.Scope,
+            Method = row.Method,
+            Fields = row.Fields,
+            UseUntil = row.UseUntil,
+            SubmittedAt = row.SubmittedAt,
+            ReceivedAt = row.ReceivedAt,
+            ReplyDue = request.ReplyDue,
+            DeliveryDue = request.DeliveryDue,
+            Proposal = stored.Side == Side.Owning && request.Proposal is { } proposal ? new ProposalView(proposal.Decision.Word(), proposal.Reason, proposal.CitedLaw, proposal.Fields, proposal.ValidUntil) : null,
+            Reply = request.Reply,
+            Grant = request.Grant,
+            EndReason = row.EndReason,
+            ChangedAt = row.ChangedAt,
+            Links = [.. LinksOf(stored, publicAddress)],
+        };
+    }
+
+    private static IEnumerable<Link> LinksOf(StoredRequest stored, string publicAddress)
+    {
+        var request = stored.Process;
+        var id = request.Ask.ExchangeId;
+        var asking = $"{publicAddress}/api/cities/{request.Ask.AskingCity}/requests/{id}";
+        var owning = $"{publicAddress}/api/cities/{request.Ask.OwningCity}/approvals/{id}";
+        yield return new Link("self", "GET", stored.Side == Side.Asking ? asking : owning, null);
+        yield return new Link("timeline", "GET", $"{publicAddress}/api/audit/exchanges/{id}", null);
+        yield return new Link("dataset", "GET", $"{publicAddress}/api/catalogue/datasets/{request.Ask.DatasetId}", null);
+        if (stored.Side == Side.Asking)
+        {
+            if (request.State == SharingState.Draft)
+            {
+                yield return new Link("sign-off", "POST", $"{asking}/sign-off", Roles.SharingHead);
+            }
+
+            if (request.State == SharingState.SignedOff)
+            {
+                yield return new Link("submit", "POST", $"{asking}/submit", Roles.Officer);
+            }
+
+            if (!request.IsClosed && request.Pending is null)
+            {
+                yield return new Link("withdraw", "POST", $"{asking}/withdraw", Roles.Officer);
+            }
+        }
+        else
+        {
+            if (request.State == SharingState.UnderReview)
+            {
+                yield return new Link("decide", "POST", $"{owning}/decide", Roles.Reviewer);
+            }
+
+            if (request.State == SharingState.Decided)
+            {
+                yield return new Link("sign-off", "POST", $"{owning}/sign-off", Roles.SharingHead);
+            }
+        }
+
+        if (request.State == SharingState.Active)
+        {
+            yield return new Link("data", "GET", $"{publicAddress}/api/cities/{request.Ask.OwningCity}/grants/{id}/data", Roles.Integrator);
+        }
+    }
+}
+
+internal sealed record PartyView(string City, string? Department, string? Name);
+
+internal sealed record DatasetView(Guid Id, int Version, string Name, string? SharingType);
+
+internal sealed record ProposalView(string Decision, string? Reason, string? CitedLaw, IReadOnlyList<string>? Fields, DateOnly? ValidUntil);
+
+/// <summary>One thing that can be done or read next.</summary>
+/// <param name="Rel">What it is.</param>
+/// <param name="Method">HTTP method.</param>
+/// <param name="Href">Public address.</param>
+/// <param name="By">The role that may; null where reading is enough.</param>
+internal sealed record Link(string Rel, string Method, string Href, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? By);

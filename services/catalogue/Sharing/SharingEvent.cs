@@ -1,0 +1,195 @@
+using Exchange.Contracts;
+using Exchange.Hosting;
+
+namespace Exchange.Catalogue.Sharing;
+
+/// <summary>Everything that can happen to a request, in the order of the table's columns.</summary>
+internal enum SharingEventName
+{
+    // Persons of the asking side.
+    Draft,
+    Revise,
+    SignOff,
+    Submit,
+    Supplement,
+    Withdraw,
+    AskChange,
+    Dispute,
+    Dispose,
+
+    // Persons of the owning side.
+    AskSupplement,
+    Extend,
+    Propose,
+    ReturnReply,
+    SignOffReply,
+    Suspend,
+    Resume,
+    Terminate,
+    EndService,
+    ProposeChange,
+    SignOffChange,
+    DisputeStep,
+
+    // Messages and machines, in the owning city.
+    Receive,
+    StandingReply,
+    SourceAnswered,
+    SupplementReceived,
+    ChangeReceived,
+    WithdrawReceived,
+    DisputeReceived,
+    DisposeReceived,
+    TermEnd,
+    Archive,
+
+    // Clocks, in the owning city.
+    ReplyReminder,
+    ReplyBreached,
+    ReplyEscalated,
+    DeliveryReminder,
+    DeliveryBreached,
+    DeliveryEscalated,
+    RepairBreached,
+}
+
+/// <summary>Something that happened, with the facts the process needs.</summary>
+internal abstract record SharingEvent(SharingEventName Name)
+{
+    // Asking side.
+
+    /// <summary>An officer writes down what is asked for (art. 20).</summary>
+    public sealed record Draft(Caller By, Ask Ask) : AskingAct(SharingEventName.Draft, By, [Roles.Officer]);
+
+    /// <summary>The head of the sharing office signs before it leaves the city (art. 20).</summary>
+    public sealed record SignOff(Caller By) : AskingAct(SharingEventName.SignOff, By, [Roles.SharingHead]);
+
+    public sealed record Submit(Caller By) : AskingAct(SharingEventName.Submit, By, [Roles.Officer, Roles.SharingHead]);
+
+    public sealed record Withdraw(Caller By, string Reason) : AskingAct(SharingEventName.Withdraw, By, [Roles.Officer, Roles.SharingHead]);
+
+    // Owning side.
+
+    /// <summary>A reviewer proposes the reply; it counts once the head has signed it.</summary>
+    public sealed record Propose(Caller By, Proposal Proposal) : OwningAct(SharingEventName.Propose, By, [Roles.Reviewer]);
+
+    /// <summary>The head of the provider's sharing office signs the proposed reply (art. 20). <paramref name="DeliveryDue"/> counts from the day of signing (art. 22).</summary>
+    public sealed record SignOffReply(Caller By, LegalDate DeliveryDue) : OwningAct(SharingEventName.SignOffReply, By, [Roles.SharingHead]);
+
+    /// <summary>The signed request arrived. <paramref name="ReplyDue"/> counts from the day it was submitted (art. 21).</summary>
+    public sealed record Receive(Submission Submission, LegalDate ReplyDue) : SharingEvent(SharingEventName.Receive);
+
+    /// <summary>The reply that the head of the provider's sharing office gave beforehand for this version of the dataset.</summary>
+    public sealed record StandingReply(StandingSignOff Standing, LegalDate DeliveryDue) : SharingEvent(SharingEventName.StandingReply);
+
+    /// <summary>The dataset's source answered a probe under the grant.</summary>
+    public sealed record SourceAnswered() : SharingEvent(SharingEventName.SourceAnswered);
+
+    public sealed record WithdrawReceived(string Reason) : SharingEvent(SharingEventName.WithdrawReceived);
+
+    /// <summary>The sweep found the last day of use behind it.</summary>
+    public sealed record TermEnd() : SharingEvent(SharingEventName.TermEnd);
+
+    // The rest of the life: the cells are written down, the steps are not built yet.
+
+    public sealed record Revise(Caller By) : AskingAct(SharingEventName.Revise, By, [Roles.Officer]);
+
+    public sealed record Supplement(Caller By) : AskingAct(SharingEventName.Supplement, By, [Roles.Officer]);
+
+    /// <summary>A wider scope, another purpose or a third party (art. 25).</summary>
+    public sealed record AskChange(Caller By) : AskingAct(SharingEventName.AskChange, By, [Roles.Officer]);
+
+    public sealed record Dispute(Caller By) : AskingAct(SharingEventName.Dispute, By, [Roles.SharingHead]);
+
+    public sealed record Dispose(Caller By) : AskingAct(SharingEventName.Dispose, By, [Roles.Officer]);
+
+    public sealed record AskSupplement(Caller By) : OwningAct(SharingEventName.AskSupplement, By, [Roles.Reviewer]);
+
+    public sealed record Extend(Caller By) : OwningAct(SharingEventName.Extend, By, [Roles.Reviewer]);
+
+    /// <summary>The head does not sign and gives the proposal back.</summary>
+    public sealed record ReturnReply(Caller By) : OwningAct(SharingEventName.ReturnReply, By, [Roles.SharingHead]);
+
+    public sealed record Suspend(Caller By) : OwningAct(SharingEventName.Suspend, By, [Roles.SharingHead]);
+
+    public sealed record Resume(Caller By) : OwningAct(SharingEventName.Resume, By, [Roles.SharingHead]);
+
+    public sealed record Terminate(Caller By) : OwningAct(SharingEventName.Terminate, By, [Roles.SharingHead]);
+
+    /// <summary>The provider ends a running service for a good reason, after consultation and filing (art. 27).</summary>
+    public sealed record EndService(Caller By) : OwningAct(SharingEventName.EndService, By, [Roles.SharingHead]);
+
+    public sealed record ProposeChange(Caller By) : OwningAct(SharingEventName.ProposeChange, By, [Roles.Reviewer]);
+
+    public sealed record SignOffChange(Caller By) : OwningAct(SharingEventName.SignOffChange, By, [Roles.SharingHead]);
+
+    public sealed record DisputeStep(Caller By) : OwningAct(SharingEventName.DisputeStep, By, [Roles.SharingHead]);
+
+    /// <summary>An event without facts of its own: an arriving act of the asking side, a clock, the archivist's job.</summary>
+    public sealed record Plain : SharingEvent
+    {
+        public Plain(SharingEventName name)
+            : base(name)
+        {
+            if (name is not (SharingEventName.SupplementReceived or SharingEventName.ChangeReceived or SharingEventName.DisputeReceived or SharingEventName.DisposeReceived or SharingEventName.Archive
+                or SharingEventName.ReplyReminder or SharingEventName.ReplyBreached or SharingEventName.ReplyEscalated
+                or SharingEventName.DeliveryReminder or SharingEventName.DeliveryBreached or SharingEventName.DeliveryEscalated or SharingEventName.RepairBreached))
+                throw new ArgumentException($"{name.Word()} has facts of its own.", nameof(name));
+        }
+    }
+}
+
+/// <summary>An act of a person: who, and which roles allow it.</summary>
+internal abstract record PersonAct(SharingEventName Name, Caller By, IReadOnlyList<string> AnyOfRoles) : SharingEvent(Name);
+
+/// <summary>An act of the asking department's own people, in their own city.</summary>
+internal abstract record AskingAct(SharingEventName Name, Caller By, IReadOnlyList<string> AnyOfRoles) : PersonAct(Name, By, AnyOfRoles);
+
+/// <summary>An act of the owning department's own people, in their own city.</summary>
+internal abstract record OwningAct(SharingEventName Name, Caller By, IReadOnlyList<string> AnyOfRoles) : PersonAct(Name, By, AnyOfRoles);
+
+/// <summary>What the owning city learns when a request arrives: what is asked, and who signed it when.</summary>
+/// <param name="Ask">With the owning department and the sharing class filled in from the owning city's own catalogue.</param>
+/// <param name="Version">The asking city's version of the submitted row; the owning city counts on from it, so that versions rise over the handover.</param>
+internal sealed record Submission(Ask Ask, string SignedOffBy, DateTimeOffset SubmittedAt, int Version);
+
+/// <summary>What a reviewer proposes.</summary>
+internal sealed record Proposal
+{
+    public required SharingDecision Decision { get; init; }
+
+    /// <summary>Required to refuse (art. 21).</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>The law a refusal rests on; required where the entry is not shared (art. 15).</summary>
+    public string? CitedLaw { get; init; }
+
+    /// <summary>The fields to grant, of those asked for; null grants them all.</summary>
+    public IReadOnlyList<string>? Fields { get; init; }
+
+    /// <summary>Last day of use to grant, not after the one asked for; null grants that one.</summary>
+    public DateOnly? ValidUntil { get; init; }
+}
+
+internal enum SharingDecision
+{
+    Approve,
+    Refuse,
+}
+
+/// <summary>Given in person by the head of the provider's sharing office when a version of the entry is published; it grants an open class, or refuses with the law the entry cites.</summary>
+internal sealed record StandingSignOff
+{
+    public required int DatasetVersion { get; init; }
+
+    public required SharingDecision Decision { get; init; }
+
+    public string? CitedLaw { get; init; }
+
+    public required string SignedBy { get; init; }
+
+    /// <summary>Credit code of the department whose head signed.</summary>
+    public required string Department { get; init; }
+
+    public required DateOnly Since { get; init; }
+}

@@ -1,0 +1,156 @@
+using Exchange.Hosting;
+
+namespace Exchange.Catalogue.Sharing;
+
+/// <summary>Every refusal of the sharing process: the article it rests on, and the way out.</summary>
+internal static class SharingRules
+{
+    // Who.
+
+    public static readonly Rule PersonRequired = new("person-required", 403, "第20条",
+        new("此操作须由自然人本人完成，机器客户端不得代签。", "A person must do this; a machine client never signs off."),
+        new("请由具有相应职务的工作人员登录后办理。", "Have the officer in charge sign in and do it."));
+
+    public static readonly Rule RoleMissing = new("role-missing", 403, "第11条",
+        new("您的账号没有办理此事项的角色。", "Your account does not have a role for this."),
+        new("请联系本部门共享工作机构或本市数据主管部门授予角色。", "Ask your department's sharing office or the city's data authority for the role."));
+
+    public static readonly Rule WrongDepartment = new("wrong-department", 403, "第20条",
+        new("只有本申请对应部门的本市工作人员可以办理此事项。", "Only people of the department concerned, in its own city, may do this."),
+        new("需求方事项由申请部门办理，提供方事项由数据提供部门办理。", "The asking department acts for the asking side, the providing department for the owning side."));
+
+    public static readonly Rule SamePersonSigns = new("same-person-signs", 403, "第20条",
+        new("起草人不得审签本人起草的申请。", "Whoever drafted a request does not sign it off."),
+        new("请由本部门共享工作机构的另一位负责人审签。", "Have another head of the department's sharing office sign it off."));
+
+    public static readonly Rule SamePersonReplies = new("same-person-replies", 403, "第20条",
+        new("拟办人不得审签本人提出的答复意见。", "Whoever proposed a reply does not sign it."),
+        new("请由提供部门共享工作机构的另一位负责人审签。", "Have another head of the providing department's sharing office sign it."));
+
+    // Before the request leaves the asking city.
+
+    public static readonly Rule NoSuchRequest = new("no-such-request", 404, null,
+        new("本市没有此项申请。", "This city has no such request."),
+        new("请核对编号，或到申请所在城市查询。", "Check the id, or ask the city where the request is."));
+
+    public static readonly Rule AlreadyDrafted = new("already-drafted", 409, null,
+        new("此编号的申请已经存在。", "A request with this id exists already."),
+        new("请修改原申请，或以新编号另行起草。", "Change that request, or draft another one under a new id."));
+
+    public static readonly Rule AlreadySignedOff = new("already-signed-off", 409, "第20条",
+        new("申请已经审签。", "The request is signed off already."),
+        new("可直接提交。", "It can be submitted."));
+
+    public static readonly Rule NotSignedOff = new("not-signed-off", 409, "第20条",
+        new("申请须先经需求部门共享工作机构负责人审签。", "The head of the asking department's sharing office signs a request before it is submitted."),
+        new("请由负责人审签后提交。", "Have the head sign it off, then submit it."));
+
+    public static readonly Rule AlreadySubmitted = new("already-submitted", 409, "第20条",
+        new("申请已经提交，需求方不能再改动。", "The request is submitted; the asking side no longer changes it."),
+        new("可撤回后重新申请，或等待提供方通知补正。", "Withdraw it and ask anew, or wait until the provider asks for a supplement."));
+
+    public static readonly Rule NotSubmitted = new("not-submitted", 409, "第20条",
+        new("申请尚未提交。", "The request is not submitted yet."),
+        new("请先由需求部门审签并提交。", "The asking department signs it off and submits it first."));
+
+    // While it is answered.
+
+    /// <summary>For a consumer: the message overtook the request. Try again until the request is there.</summary>
+    public static readonly Rule NotYetReceived = new("not-yet-received", 409, null,
+        new("本市尚未收到此项申请。", "The request has not been received here yet."),
+        new("系统收到申请后会再次处理。", "It is handled again once the request is there."));
+
+    public static readonly Rule SupplementNotAsked = new("supplement-not-asked", 409, "第21条",
+        new("提供方没有要求补正材料。", "The provider has not asked for a supplement."),
+        new("如需更改申请内容，请撤回后重新申请。", "To change what is asked for, withdraw the request and ask anew."));
+
+    public static readonly Rule SupplementOnce = new("supplement-once", 409, "第21条",
+        new("补正材料须一次性告知，不得再次要求。", "Missing material is asked for once, all of it, and not again."),
+        new("请等待需求方补正后审核。", "Wait for the supplement, then decide."));
+
+    public static readonly Rule AlreadyProposed = new("already-proposed", 409, "第20条",
+        new("已有拟办意见，等待负责人审签。", "A reply is proposed and waits for the head's signature."),
+        new("请由提供部门共享工作机构负责人审签。", "Have the head of the providing department's sharing office sign it."));
+
+    public static readonly Rule NotProposed = new("not-proposed", 409, "第20条",
+        new("尚无可供审签的拟办意见。", "There is no proposed reply to sign."),
+        new("请先由审核人员提出同意或不同意的意见。", "A reviewer proposes to approve or to refuse first."));
+
+    public static readonly Rule AlreadyAnswered = new("already-answered", 409, "第21条",
+        new("申请已经答复，答复只作一次。", "The request is answered; it is answered once."),
+        new("如有异议，按第28条协商；需扩大范围的，另行申请。", "Who disagrees negotiates under art. 28; a wider need is a new request."));
+
+    public static readonly Rule AlreadyWithdrawn = new("already-withdrawn", 409, "第20条",
+        new("需求方已撤回申请。", "The asking side has withdrawn the request."),
+        new("无需再办理；需求方可重新申请。", "Nothing is left to do; the asking side may ask anew."));
+
+    public static readonly Rule AlreadyPending = new("already-pending", 409, null,
+        new("此前的操作已发往提供方城市，尚待答复。", "An earlier act is on its way to the owning city and waits for its answer."),
+        new("请等待答复后再办理。", "Wait for the answer."));
+
+    public static readonly Rule RefusalNeedsReason = new("refusal-needs-reason", 422, "第21条",
+        new("不同意共享的，应当说明理由。", "A refusal states its reasons."),
+        new("请写明理由后重新提出。", "State the reasons and propose it again."));
+
+    public static readonly Rule RefusalNeedsLaw = new("refusal-needs-law", 422, "第15条",
+        new("不予共享的，应当列明法律、行政法规或者国务院决定依据。", "Not sharing rests on a law, an administrative regulation or a State Council decision, and cites it."),
+        new("请引用目录条目所列依据。", "Cite the law that the entry names."));
+
+    public static readonly Rule NotShared = new("not-shared", 409, "第14条",
+        new("该目录条目为不予共享，不能同意。", "The entry is not shared, so the request cannot be approved."),
+        new("请引用依据作出不同意答复；共享属性由提供部门变更并经数据主管部门审核。", "Refuse it citing the law; only the provider changes the sharing attribute, reviewed by the data authority."));
+
+    public static readonly Rule WiderThanAsked = new("wider-than-asked", 422, "第20条",
+        new("同意的数据项和使用时限不得超出申请。", "A grant does not exceed the fields and the term asked for."),
+        new("请在申请范围内确定数据项和时限。", "Choose fields and a last day of use within the request."));
+
+    public static readonly Rule TermOver = new("term-over", 409, "第20条",
+        new("申请的使用时限已过。", "The last day of use asked for has passed."),
+        new("请撤回后以新的使用时限重新申请。", "Withdraw it and ask anew with a later last day of use."));
+
+    public static readonly Rule StandingOtherVersion = new("standing-other-version", 409, "第20条",
+        new("预先审签只对该目录条目的同一版本有效。", "A standing sign-off holds for one version of the entry only."),
+        new("请由提供部门人工答复，或为新版本预先审签。", "The provider answers in person, or its head gives a standing sign-off for this version."));
+
+    public static readonly Rule StandingOtherClass = new("standing-other-class", 409, "第21条",
+        new("预先审签只可用于同意无条件共享或不同意不予共享的数据。", "A standing sign-off grants unconditional entries or refuses entries that are not shared, nothing else."),
+        new("请由提供部门在期限内人工答复。", "The provider answers in person within the time limit."));
+
+    // During use and at the end.
+
+    public static readonly Rule NotGranted = new("not-granted", 409, "第27条",
+        new("没有正在使用的共享授权。", "No grant is in use."),
+        new("待同意共享并开始供数后再办理。", "It can be done once the data is granted and flows."));
+
+    public static readonly Rule AlreadySuspended = new("already-suspended", 409, "第27条",
+        new("共享已经暂停。", "Access is suspended already."),
+        new("整改后恢复，或整改不到位时终止。", "It is resumed when put right, or terminated when not."));
+
+    public static readonly Rule NotSuspended = new("not-suspended", 409, "第27条",
+        new("共享没有暂停。", "Access is not suspended."),
+        new("无需恢复。", "There is nothing to resume."));
+
+    public static readonly Rule SuspendFirst = new("suspend-first", 409, "第27条",
+        new("终止前须先暂停共享并督促限期整改。", "Before access is terminated it is suspended and repair is pressed for by a set date."),
+        new("请先暂停并写明整改期限。", "Suspend it first and set the date for repair."));
+
+    public static readonly Rule GrantSuspended = new("grant-suspended", 409, "第27条",
+        new("共享已暂停，整改前不受理范围变更。", "Access is suspended; its scope is not changed before repair."),
+        new("请先完成整改。", "Put it right first."));
+
+    public static readonly Rule NotEnded = new("not-ended", 409, "第27条",
+        new("没有已结束的共享需要处置数据。", "No ended grant leaves data to dispose of."),
+        new("使用期满、不再需要或共享终止后再登记处置。", "Disposal is recorded once the term is over, the need is gone or access is terminated."));
+
+    public static readonly Rule AlreadyDisposed = new("already-disposed", 409, "第27条",
+        new("数据处置已经登记。", "The disposal is recorded already."),
+        new("无需重复登记。", "Nothing is left to do."));
+
+    public static readonly Rule Closed = new("request-closed", 409, "第27条",
+        new("此项申请已经办结。", "The request is closed."),
+        new("如仍需数据，请重新申请。", "Ask anew if the data is still needed."));
+
+    public static readonly Rule NotBuiltYet = new("not-built-yet", 409, null,
+        new("系统尚未提供此环节。", "This step is not built yet."),
+        new("请暂按线下程序办理，并留存记录。", "Follow the paper procedure for now and keep its record."));
+}

@@ -1,0 +1,348 @@
+using System.Globalization;
+using System.Text.Json;
+using Dapper;
+using Exchange.Catalogue.Grants;
+using Exchange.Contracts;
+using Exchange.Hosting;
+
+namespace Exchange.Catalogue.Sharing;
+
+/// <summary>Which city's row it is. A city that asks itself has both.</summary>
+internal enum Side
+{
+    Asking,
+    Owning,
+}
+
+/// <summary>A request with the texts that people wrote, beside the columns the process decides on.</summary>
+internal sealed record StoredRequest(Side Side, SharingRequest Process, RequestTexts Texts, string? Reference);
+
+/// <summary>What a request says in words, and the names that go with its ids.</summary>
+internal sealed record RequestTexts
+{
+    public required string DepartmentName { get; init; }
+    public required string DatasetName { get; init; }
+    public required string LegalBasis { get; init; }
+    public required string Scenario { get; init; }
+    public required string Scope { get; init; }
+    public required string Method { get; init; }
+}
+
+/// <summary>
+/// Runs the process on a stored request: the guarded UPDATE, the history row and every effect (clock, grant, message, audit record) in the use case's transaction.
+/// The only writer of <c>sharing_requests</c> besides the mirror that follows the owning city.
+/// </summary>
+internal sealed class SharingStore(Transaction transaction, City city, TimeProvider clock)
+{
+    private static readonly Rule ChangedMeanwhile = new("version-changed", 412, null,
+        new("该申请刚被他人办理，状态已变。", "Somebody else has just acted on this request; its state has changed."),
+        new("请重新读取后再办理。", "Read it again, then act."));
+
+    public async Task<StoredRequest?> FindAsync(Guid exchangeId, Side side, CancellationToken cancel)
+    {
+        var row = await transaction.Connection.QuerySingleOrDefaultAsync<SharingRow>(new CommandDefinition(
+            SharingRow.Select + " where exchange_id = @exchangeId and side = @side", new { exchangeId, side = Word(side) }, cancellationToken: cancel));
+        return row?.ToRequest();
+    }
+
+    /// <summary>A new row, as the process makes it out of nothing.</summary>
+    public Task<SharingOutcome> CreateAsync(Side side, SharingEvent happened, RequestTexts texts, CancellationToken cancel) =>
+        ApplyAsync(side, before: null, happened, texts, reference: null, cancel);
+
+    /// <summary>Lets the process decide and writes what it said. <see cref="SharingOutcome.Refused"/> with a version rule means a race was lost.</summary>
+    public Task<SharingOutcome> ApplyAsync(StoredRequest stored, SharingEvent happened, CancellationToken cancel) =>
+        ApplyAsync(stored.Side, stored.Process, happened, stored.Texts, stored.Reference, cancel);
+
+    /// <summary>The mirror takes over the owning city's newest version. Locked, since news may arrive while an officer acts.</summary>
+    public async Task<SharingOutcome> FollowAsync(RequestProgressed news, CancellationToken cancel)
+    {
+        var row = await transaction.Connection.QuerySingleOrDefaultAsync<SharingRow>(new CommandDefinition(
+            SharingRow.Select + " where exchange_id = @ExchangeId and side = 'asking' for update", new { news.ExchangeId }, cancellationToken: cancel));
+        var mirror = row?.ToRequest();
+        var outcome = SharingProcess.Follow(mirror?.Process, news);
+        if (outcome is not SharingOutcome.Applied applied)
+        {
+            return outcome;
+        }
+
+        var now = clock.Now();
+        var after = applied.Request with { Ask = applied.Request.Ask with { OwningDepartment = news.OwningDepartment } };
+        await UpdateAsync(Side.Asking, mirror!.Process, after, now, cancel);
+        await transaction.Connection.ExecuteAsync("update sharing_requests set reference = @Reference where exchange_id = @ExchangeId and side = 'asking'", new { news.Reference, news.ExchangeId });
+        Guid? audited = null;
+        if (after.Reply is not null && mirror.Process.Reply is null)
+        {
+            // The second of the two reports of a decision: the asking city's own.
+            audited = await transaction.RecordAsync(AuditOf("reply.received", Side.Asking, after, mirror.Texts, news.Reference, by: null), cancel);
+        }
+
+        await transaction.Connection.ExecuteAsync(new CommandDefinition("""
+            insert into sharing_history (exchange_id, side, version, event, state, at, audit_event)
+            values (@ExchangeId, 'asking', @Version, @Event, @State, @At, @audited)
+            """, new { news.ExchangeId, news.Version, news.Event, news.State, news.At, audited }, cancellationToken: cancel));
+        return outcome;
+    }
+
+    private async Task<SharingOutcome> ApplyAsync(Side side, SharingRequest? before, SharingEvent happened, RequestTexts texts, string? reference, CancellationToken cancel)
+    {
+        var now = clock.Now();
+        var outcome = SharingProcess.Apply(before, happened, now);
+        if (outcome is not SharingOutcome.Applied applied)
+        {
+            return outcome;
+        }
+
+        if (happened is SharingEvent.Receive)
+        {
+            reference = await NextReferenceAsync(now, cancel);
+        }
+
+        var after = applied.Request;
+        var written = before is null ? await InsertAsync(side, after, texts, reference, now, cancel) : await UpdateAsync(side, before, after, now, cancel);
+        if (written == 0)
+        {
+            return new SharingOutcome.Refused(ChangedMeanwhile);
+        }
+
+        var by = (happened as PersonAct)?.By;
+        Guid? audited = null;
+        foreach (var effect in applied.Effects)
+        {
+            audited = await CarryOutAsync(effect, side, after, happened, texts, reference, by, now, cancel) ?? audited;
+        }
+
+        await transaction.Connection.ExecuteAsync(new CommandDefinition("""
+            insert into sharing_history (exchange_id, side, version, event, state, at, by_subject, by_name, audit_event)
+            values (@ExchangeId, @side, @Version, @happened, @state, @now, @Subject, @Name, @audited)
+            """, new { after.Ask.ExchangeId, side = Word(side), after.Version, happened = happened.Name.Word(), state = after.State.Word(), now, by?.Subject, by?.Name, audited }, cancellationToken: cancel));
+        return applied;
+    }
+
+    private async Task<Guid?> CarryOutAsync(SharingEffect effect, Side side, SharingRequest request, SharingEvent happened, RequestTexts texts, string? reference, Caller? by, DateTimeOffset now, CancellationToken cancel)
+    {
+        var ask = request.Ask;
+        switch (effect)
+        {
+            case SharingEffect.StartClock start:
+                await transaction.Connection.ExecuteAsync("""
+                    insert into sharing_clocks (exchange_id, clock, for_version, due_on, provisional, started_at) values (@ExchangeId, @clock, @Version, @On, @Provisional, @now)
+                    """, new { ask.ExchangeId, clock = start.Clock.Word(), request.Version, start.Due.On, start.Due.Provisional, now });
+                return null;
+            case SharingEffect.StopClock stop:
+                await transaction.Connection.ExecuteAsync("""
+                    update sharing_clocks set stopped_at = @now where exchange_id = @ExchangeId and clock = @clock and stopped_at is null
+                    """, new { ask.ExchangeId, clock = stop.Clock.Word(), now });
+                return null;
+            case SharingEffect.SendRequest:
+                await transaction.SendAsync(Submitted(request, texts), ask.OwningCity, ask.ExchangeId, cancel);
+                return null;
+            case SharingEffect.SendWithdrawal withdrawal:
+                await transaction.SendAsync(
+                    new RequestWithdrawn { ExchangeId = ask.ExchangeId, AskingCity = ask.AskingCity, OwningCity = ask.OwningCity, Reason = withdrawal.Reason, WithdrawnAt = now },
+                    ask.OwningCity, ask.ExchangeId, cancel);
+                return null;
+            case SharingEffect.NotifyAskingCity:
+                await transaction.SendAsync(Progressed(request, happened, reference!, now), ask.AskingCity, ask.ExchangeId, cancel);
+                return null;
+            case SharingEffect.IssueGrant issue:
+                await GrantTable.IssueAsync(transaction, request, issue.Terms, now, cancel);
+                return null;
+            case SharingEffect.OpenGrant:
+                await GrantTable.OpenAsync(transaction, ask.ExchangeId, now, cancel);
+                return null;
+            case SharingEffect.EndGrant end:
+                await GrantTable.EndAsync(transaction, ask.ExchangeId, end.Reason, now, cancel);
+                return null;
+            case SharingEffect.ProbeSource:
+                // The use case that made it (and the probe's own sweep) asks the source once this state is written.
+                return null;
+            case SharingEffect.WriteRecord record:
+                return await transaction.RecordAsync(AuditOf(record.Type, side, request, texts, reference, by), cancel);
+            default:
+                throw new InvalidOperationException($"{effect.GetType().Name} is an effect nobody carries out.");
+        }
+    }
+
+    /// <summary>Codes, ids and outcomes in clear; who did it and what they wrote only as commitments.</summary>
+    private static AuditRecord AuditOf(string type, Side side, SharingRequest request, RequestTexts texts, string? reference, Caller? by)
+    {
+        var openings = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (by is not null)
+        {
+            openings["officer"] = by.Subject;
+        }
+
+        if (side == Side.Asking)
+        {
+            openings["request_text"] = JsonSerializer.Serialize(texts, Json.Options);
+        }
+
+        if (request.Reply?.Reason is { } reason)
+        {
+            openings["reason"] = reason;
+        }
+
+        var details = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["asking_city"] = request.Ask.AskingCity,
+            ["owning_city"] = request.Ask.OwningCity,
+            ["version"] = request.Version.ToString(CultureInfo.InvariantCulture),
+            ["fields"] = string.Join(',', request.Grant?.Fields ?? request.Ask.Fields),
+            ["use_until"] = (request.Grant?.ValidUntil ?? request.Ask.UseUntil).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        };
+        if (request.Reply?.CitedLaw is { } law)
+        {
+            details["cited_law"] = law;
+        }
+
+        if (request.Reply?.StandingSince is { } since)
+        {
+            details["standing_sign_off"] = since.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        }
+
+        return new AuditRecord
+        {
+            Type = type,
+            ExchangeId = request.Ask.ExchangeId,
+            Requesting = request.Ask.AskingDepartment,
+            Providing = request.Ask.OwningDepartment,
+            Service = request.Ask.DatasetId,
+            ServiceVersion = request.Ask.DatasetVersion,
+            Approval = reference,
+            Result = request.State.Word(),
+            Details = details,
+            Openings = openings,
+        };
+    }
+
+    private static RequestSubmitted Submitted(SharingRequest request, RequestTexts texts) => new()
+    {
+        ExchangeId = request.Ask.ExchangeId,
+        AskingCity = request.Ask.AskingCity,
+        OwningCity = request.Ask.OwningCity,
+        DatasetId = request.Ask.DatasetId,
+        DatasetVersion = request.Ask.DatasetVersion,
+        DepartmentCode = request.Ask.AskingDepartment,
+        DepartmentName = texts.DepartmentName,
+        Purpose = new RequestPurpose
+        {
+            LegalBasis = texts.LegalBasis,
+            Scenario = texts.Scenario,
+            Scope = texts.Scope,
+            Method = texts.Method,
+            Fields = request.Ask.Fields,
+            UseUntil = request.Ask.UseUntil,
+        },
+        SignedOffBy = request.SignedOffBy!,
+        SubmittedAt = request.SubmittedAt!.Value,
+        Version = request.Version,
+    };
+
+    private static RequestProgressed Progressed(SharingRequest request, SharingEvent happened, string reference, DateTimeOffset now) => new()
+    {
+        ExchangeId = request.Ask.ExchangeId,
+        AskingCity = request.Ask.AskingCity,
+        OwningCity = request.Ask.OwningCity,
+        OwningDepartment = request.Ask.OwningDepartment!,
+        Version = request.Version,
+        State = request.State.Word(),
+        Event = happened.Name.Word(),
+        Reference = reference,
+        ReceivedAt = request.ReceivedAt!.Value,
+        ReplyDue = request.ReplyDue,
+        DeliveryDue = request.DeliveryDue,
+        Reply = request.Reply,
+        Grant = request.Grant,
+        EndReason = request.EndReason,
+        At = now,
+    };
+
+    /// <summary>长沙-2026-000123: the year is Beijing's. The counter's row is locked until the commit, so no number is lost or given twice.</summary>
+    private async Task<string> NextReferenceAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        var year = Deadlines.LegalDay.Of(now).Year;
+        var number = await transaction.Connection.QuerySingleAsync<int>(new CommandDefinition("""
+            insert into reference_numbers (year, last) values (@year, 1) on conflict (year) do update set last = reference_numbers.last + 1 returning last
+            """, new { year }, cancellationToken: cancel));
+        return string.Create(CultureInfo.InvariantCulture, $"{city.ShortName}-{year}-{number:000000}");
+    }
+
+    private Task<int> InsertAsync(Side side, SharingRequest request, RequestTexts texts, string? reference, DateTimeOffset now, CancellationToken cancel) =>
+        transaction.Connection.ExecuteAsync(new CommandDefinition(Insert, Parameters(side, request, texts, reference, now), cancellationToken: cancel));
+
+    /// <summary>The version before and the pending act before must still stand: of two people acting at once, the second changes nothing.</summary>
+    private Task<int> UpdateAsync(Side side, SharingRequest before, SharingRequest after, DateTimeOffset now, CancellationToken cancel)
+    {
+        var parameters = Parameters(side, after, texts: null, reference: null, now);
+        parameters.Add("VersionBefore", before.Version);
+        parameters.Add("PendingBefore", before.Pending?.Word());
+        return transaction.Connection.ExecuteAsync(new CommandDefinition(Update, parameters, cancellationToken: cancel));
+    }
+
+    private static DynamicParameters Parameters(Side side, SharingRequest r, RequestTexts? texts, string? reference, DateTimeOffset now)
+    {
+        var parameters = new DynamicParameters(new
+        {
+            r.Ask.ExchangeId,
+            Side = Word(side),
+            State = r.State.Word(),
+            r.Version,
+            r.Ask.AskingCity,
+            r.Ask.AskingDepartment,
+            r.Ask.OwningCity,
+            r.Ask.OwningDepartment,
+            r.Ask.DatasetId,
+            r.Ask.DatasetVersion,
+            r.Ask.SharingClass,
+            Fields = r.Ask.Fields.ToArray(),
+            r.Ask.UseUntil,
+            r.DraftedBy,
+            r.SignedOffBy,
+            r.SubmittedAt,
+            r.ReceivedAt,
+            ReplyDue = r.ReplyDue?.On,
+            ReplyDueProvisional = r.ReplyDue?.Provisional,
+            DeliveryDue = r.DeliveryDue?.On,
+            DeliveryDueProvisional = r.DeliveryDue?.Provisional,
+            r.ProposedBy,
+            Proposal = Serialise(r.Proposal),
+            Reply = Serialise(r.Reply),
+            GrantTerms = Serialise(r.Grant),
+            r.EndReason,
+            Pending = r.Pending?.Word(),
+            Reference = reference,
+            Now = now,
+        });
+        parameters.AddDynamicParams(texts);
+        return parameters;
+    }
+
+    private static string? Serialise<T>(T? value)
+        where T : class => value is null ? null : JsonSerializer.Serialize(value, Json.Options);
+
+    internal static string Word(Side side) => side == Side.Asking ? "asking" : "owning";
+
+    private const string Insert = """
+        insert into sharing_requests (
+            exchange_id, side, state, version, asking_city, asking_department, asking_department_name, owning_city, owning_department,
+            dataset_id, dataset_version, dataset_name, sharing_class, legal_basis, scenario, scope, method, fields, use_until, reference,
+            drafted_by, signed_off_by, submitted_at, received_at, reply_due, reply_due_provisional, delivery_due, delivery_due_provisional,
+            proposed_by, proposal, reply, grant_terms, end_reason, pending, created_at, changed_at)
+        values (
+            @ExchangeId, @Side, @State, @Version, @AskingCity, @AskingDepartment, @DepartmentName, @OwningCity, @OwningDepartment,
+            @DatasetId, @DatasetVersion, @DatasetName, @SharingClass, @LegalBasis, @Scenario, @Scope, @Method, @Fields, @UseUntil, @Reference,
+            @DraftedBy, @SignedOffBy, @SubmittedAt, @ReceivedAt, @ReplyDue, @ReplyDueProvisional, @DeliveryDue, @DeliveryDueProvisional,
+            @ProposedBy, @Proposal::jsonb, @Reply::jsonb, @GrantTerms::jsonb, @EndReason, @Pending, @Now, @Now)
+        on conflict do nothing
+        """;
+
+    private const string Update = """
+        update sharing_requests
+        set state = @State, version = @Version, owning_department = @OwningDepartment, sharing_class = @SharingClass,
+            drafted_by = @DraftedBy, signed_off_by = @SignedOffBy, submitted_at = @SubmittedAt, received_at = @ReceivedAt,
+            reply_due = @ReplyDue, reply_due_provisional = @ReplyDueProvisional, delivery_due = @DeliveryDue, delivery_due_provisional = @DeliveryDueProvisional,
+            proposed_by = @ProposedBy, proposal = @Proposal::jsonb, reply = @Reply::jsonb, grant_terms = @GrantTerms::jsonb,
+            end_reason = @EndReason, pending = @Pending, changed_at = @Now
+        where exchange_id = @ExchangeId and side = @Side and version = @VersionBefore and pending is not distinct from @PendingBefore
+        """;
+}

@@ -1,0 +1,156 @@
+using Exchange.Catalogue.Sharing;
+using Exchange.Contracts;
+using Exchange.Hosting;
+using Applied = Exchange.Catalogue.Sharing.SharingOutcome.Applied;
+
+namespace Exchange.Tests.Sharing;
+
+/// <summary>A department in Zhuzhou asks Changsha's; everyone who takes part, and every event as the right person would cause it.</summary>
+internal static class Scene
+{
+    public const string Asking = "11430200000000001A";
+    public const string Owning = "11430100000000002B";
+
+    public static readonly DateTimeOffset Now = new(2026, 3, 2, 2, 0, 0, TimeSpan.Zero);
+    public static readonly DateOnly UseUntil = new(2026, 12, 31);
+    public static readonly LegalDate ReplyDue = new(new DateOnly(2026, 3, 16), false);
+    public static readonly LegalDate DeliveryDue = new(new DateOnly(2026, 3, 30), false);
+
+    public static readonly Caller Officer = Person("zhuzhou-officer", "zhuzhou", Asking, Roles.Officer);
+    public static readonly Caller AskingHead = Person("zhuzhou-head", "zhuzhou", Asking, Roles.SharingHead);
+    public static readonly Caller Reviewer = Person("changsha-reviewer", "changsha", Owning, Roles.Reviewer);
+    public static readonly Caller OwningHead = Person("changsha-head", "changsha", Owning, Roles.SharingHead);
+
+    public static readonly Ask Ask = new()
+    {
+        ExchangeId = Guid.Parse("0195570e-5c00-7000-8000-000000000001"),
+        AskingCity = "zhuzhou",
+        AskingDepartment = Asking,
+        OwningCity = "changsha",
+        OwningDepartment = Owning,
+        DatasetId = Guid.Parse("0195570e-5c00-7000-8000-000000000002"),
+        DatasetVersion = 3,
+        SharingClass = SharingClass.Conditional,
+        Fields = ["name", "area", "since"],
+        UseUntil = UseUntil,
+    };
+
+    public static readonly Proposal Approval = new() { Decision = SharingDecision.Approve };
+    public static readonly Proposal Refusal = new() { Decision = SharingDecision.Refuse, Reason = "用途不属于职责范围" };
+
+    public static Caller Person(string subject, string city, string department, params string[] roles) => new()
+    {
+        Subject = subject,
+        IsPerson = true,
+        ClientId = "portal",
+        Name = subject,
+        City = city,
+        Department = department,
+        Roles = roles.ToHashSet(StringComparer.Ordinal),
+    };
+
+    public static StandingSignOff Standing(SharingDecision decision) => new()
+    {
+        DatasetVersion = Ask.DatasetVersion,
+        Decision = decision,
+        CitedLaw = decision == SharingDecision.Refuse ? "《统计法》第9条" : null,
+        SignedBy = OwningHead.Subject,
+        Department = Owning,
+        Since = new DateOnly(2026, 1, 5),
+    };
+
+    /// <summary>The event as the right person, message or clock brings it.</summary>
+    public static SharingEvent Event(SharingEventName name) => name switch
+    {
+        SharingEventName.Draft => new SharingEvent.Draft(Officer, Ask),
+        SharingEventName.Revise => new SharingEvent.Revise(Officer),
+        SharingEventName.SignOff => new SharingEvent.SignOff(AskingHead),
+        SharingEventName.Submit => new SharingEvent.Submit(Officer),
+        SharingEventName.Supplement => new SharingEvent.Supplement(Officer),
+        SharingEventName.Withdraw => new SharingEvent.Withdraw(Officer, "不再需要"),
+        SharingEventName.AskChange => new SharingEvent.AskChange(Officer),
+        SharingEventName.Dispute => new SharingEvent.Dispute(AskingHead),
+        SharingEventName.Dispose => new SharingEvent.Dispose(Officer),
+        SharingEventName.AskSupplement => new SharingEvent.AskSupplement(Reviewer),
+        SharingEventName.Extend => new SharingEvent.Extend(Reviewer),
+        SharingEventName.Propose => new SharingEvent.Propose(Reviewer, Approval),
+        SharingEventName.ReturnReply => new SharingEvent.ReturnReply(OwningHead),
+        SharingEventName.SignOffReply => new SharingEvent.SignOffReply(OwningHead, DeliveryDue),
+        SharingEventName.Suspend => new SharingEvent.Suspend(OwningHead),
+        SharingEventName.Resume => new SharingEvent.Resume(OwningHead),
+        SharingEventName.Terminate => new SharingEvent.Terminate(OwningHead),
+        SharingEventName.EndService => new SharingEvent.EndService(OwningHead),
+        SharingEventName.ProposeChange => new SharingEvent.ProposeChange(Reviewer),
+        SharingEventName.SignOffChange => new SharingEvent.SignOffChange(OwningHead),
+        SharingEventName.DisputeStep => new SharingEvent.DisputeStep(OwningHead),
+        SharingEventName.Receive => new SharingEvent.Receive(new Submission(Ask, AskingHead.Subject, Now, 3), ReplyDue),
+        SharingEventName.StandingReply => new SharingEvent.StandingReply(Standing(SharingDecision.Approve), DeliveryDue),
+        SharingEventName.SourceAnswered => new SharingEvent.SourceAnswered(),
+        SharingEventName.WithdrawReceived => new SharingEvent.WithdrawReceived("不再需要"),
+        SharingEventName.TermEnd => new SharingEvent.TermEnd(),
+        _ => new SharingEvent.Plain(name),
+    };
+
+    /// <summary>A request in this state, with what it would carry there.</summary>
+    public static SharingRequest? In(SharingState state, string sharingClass = SharingClass.Conditional)
+    {
+        if (state == SharingState.None)
+            return null;
+        var request = new SharingRequest
+        {
+            Ask = Ask with { SharingClass = sharingClass },
+            State = state,
+            Version = 7,
+            DraftedBy = Officer.Subject,
+        };
+        if (state is SharingState.Draft)
+            return request;
+        request = request with { SignedOffBy = AskingHead.Subject };
+        if (state is SharingState.SignedOff)
+            return request;
+        request = request with { SubmittedAt = Now, ReceivedAt = Now, ReplyDue = ReplyDue };
+        if (state is SharingState.Submitted or SharingState.UnderReview or SharingState.SupplementAsked)
+            return request;
+        request = request with { ProposedBy = Reviewer.Subject, Proposal = state == SharingState.Refused ? Refusal : Approval };
+        if (state is SharingState.Decided)
+            return request;
+        return request with
+        {
+            ReplyDue = null,
+            Grant = state == SharingState.Refused ? null : new GrantTerms
+            {
+                ExchangeId = Ask.ExchangeId,
+                DatasetId = Ask.DatasetId,
+                DatasetVersion = Ask.DatasetVersion,
+                Fields = Ask.Fields,
+                ValidFrom = new DateOnly(2026, 3, 2),
+                ValidUntil = UseUntil,
+            },
+        };
+    }
+
+    public static RequestProgressed News(SharingRequest row, string what = "receive") => new()
+    {
+        ExchangeId = row.Ask.ExchangeId,
+        AskingCity = row.Ask.AskingCity,
+        OwningCity = row.Ask.OwningCity,
+        Version = row.Version,
+        State = row.State.Word(),
+        Event = what,
+        Reference = "长沙-2026-000001",
+        ReceivedAt = row.ReceivedAt ?? Now,
+        ReplyDue = row.ReplyDue,
+        DeliveryDue = row.DeliveryDue,
+        Reply = row.Reply,
+        Grant = row.Grant,
+        EndReason = row.EndReason,
+        At = Now,
+    };
+
+    public static SharingRequest After(SharingRequest? request, params SharingEvent[] events)
+    {
+        foreach (var happened in events)
+            request = (SharingProcess.Apply(request, happened, Now) as Applied ?? throw new InvalidOperationException($"{happened.Name} in {request?.State}: {SharingProcess.Apply(request, happened, Now)}")).Request;
+        return request!;
+    }
+}

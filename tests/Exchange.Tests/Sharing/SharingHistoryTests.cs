@@ -1,0 +1,263 @@
+using Exchange.Catalogue.Sharing;
+using Exchange.Contracts;
+using Exchange.Hosting;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit;
+using static Exchange.Catalogue.Sharing.SharingEffect;
+using Applied = Exchange.Catalogue.Sharing.SharingOutcome.Applied;
+using Refused = Exchange.Catalogue.Sharing.SharingOutcome.Refused;
+
+namespace Exchange.Tests.Sharing;
+
+/// <summary>Random histories; a failing one is shrunk and its message holds the seed to replay it with.</summary>
+public sealed class SharingHistoryTests
+{
+    private static readonly Config Histories = Config.QuickThrowOnFailure.WithMaxTest(400).WithEndSize(160);
+    private static readonly string[] Classes = [.. SharingClass.All];
+    private static readonly SharingEventName[] Events = Enum.GetValues<SharingEventName>();
+
+    // Right people, one who holds both roles of a side, machines that hold every role, and people of elsewhere.
+    private static readonly Caller[] AskingPeople =
+    [
+        Scene.Officer,
+        Scene.AskingHead,
+        Scene.Person("zhuzhou-both", "zhuzhou", Scene.Asking, Roles.Officer, Roles.SharingHead),
+        Scene.Person("zhuzhou-machine", "zhuzhou", Scene.Asking, Roles.Officer, Roles.SharingHead) with { IsPerson = false },
+        Scene.Person("elsewhere", "xiangtan", "11430300000000003C", Roles.Officer, Roles.SharingHead, Roles.Reviewer),
+    ];
+
+    private static readonly Caller[] OwningPeople =
+    [
+        Scene.Reviewer,
+        Scene.OwningHead,
+        Scene.Person("changsha-both", "changsha", Scene.Owning, Roles.Reviewer, Roles.SharingHead),
+        Scene.Person("changsha-machine", "changsha", Scene.Owning, Roles.Reviewer, Roles.SharingHead) with { IsPerson = false },
+        AskingPeople[4],
+    ];
+
+    [Fact]
+    public void No_history_gives_access_without_two_persons_on_each_side()
+    {
+        var seen = new HashSet<SharingState>();
+
+        Prop.ForAll(Steps(Events), steps =>
+        {
+            SharingRequest? request = null;
+            var (now, moves, first) = (Scene.Now, 0, 0);
+            foreach (var step in steps)
+            {
+                now = now.AddHours(step.Dice % 12);
+                var happened = Happen(step, Classes[steps[0].Dice % 3]);
+                if (SharingProcess.Apply(request, happened, now) is not Applied applied)
+                    continue;
+
+                var (before, after) = (request, applied.Request);
+                if (after.State == (before?.State ?? SharingState.None))
+                {
+                    Assert.Equal(before! with { Pending = happened.Name }, after);
+                }
+                else
+                {
+                    first = before is null ? after.Version - 1 : first;
+                    moves++;
+                }
+
+                Assert.Equal(first + moves, after.Version);
+                Assert.False(before is { IsClosed: true }, $"{before?.State} is closed and moved on {happened.Name}");
+                Assert.IsNotType<Applied>(SharingProcess.Apply(after, happened, now));
+                if (after.State is SharingState.Approved or SharingState.Active)
+                    SignedByTwo(after);
+                if (after.State is SharingState.SignedOff or SharingState.Submitted)
+                    Assert.True(Persons(AskingPeople).Contains(after.SignedOffBy!) && after.SignedOffBy != after.DraftedBy);
+                seen.Add(after.State);
+                request = after;
+            }
+        }).Check(Histories);
+
+        Assert.Superset(
+            new HashSet<SharingState> { SharingState.SignedOff, SharingState.Submitted, SharingState.UnderReview, SharingState.Decided, SharingState.Approved, SharingState.Refused, SharingState.Active, SharingState.Ended, SharingState.Withdrawn },
+            seen);
+    }
+
+    [Fact]
+    public void Both_cities_end_equal_whatever_the_broker_repeats_and_reorders()
+    {
+        var seen = new HashSet<(SharingState, string?)>();
+
+        Prop.ForAll(Steps(TwoCities), steps =>
+        {
+            var cities = new Cities(Classes[steps[0].Dice % 3]);
+            foreach (var step in steps)
+                cities.Step(step);
+            cities.DeliverAll();
+
+            if (cities.Owning is null)
+            {
+                Assert.True(cities.Asking?.State is null or SharingState.Draft or SharingState.SignedOff or SharingState.Withdrawn);
+                return;
+            }
+
+            var (mirror, row) = (cities.Asking!, cities.Owning);
+            if (row.State != SharingState.Decided)
+                Assert.Equal((row.State, row.Version), (mirror.State, mirror.Version));
+            Assert.Equal((row.Reply, row.Grant, row.EndReason), (mirror.Reply, mirror.Grant, mirror.EndReason));
+            Assert.Equal((row.ReplyDue, row.DeliveryDue), (mirror.ReplyDue, mirror.DeliveryDue));
+            Assert.Null(mirror.Pending);
+            Assert.All(cities.Audits.Where(audit => audit.Key != "owning request.withdrawn"), audit => Assert.Equal(1, audit.Value));
+            Assert.Equal(row.Grant is null ? 0 : 1, cities.Audits.GetValueOrDefault("owning reply.signed_off") - (row.State == SharingState.Refused ? 1 : 0));
+            Assert.Equal(row.State == SharingState.Ended ? 1 : 0, cities.Audits.GetValueOrDefault("owning grant.ended"));
+            seen.Add((row.State, row.EndReason));
+        }).Check(Histories);
+
+        // Both orders of the race between approval and withdrawal were met.
+        Assert.Superset(new HashSet<(SharingState, string?)> { (SharingState.Active, null), (SharingState.Withdrawn, "withdrawn"), (SharingState.Ended, "not_needed") }, seen);
+    }
+
+    private static readonly SharingEventName[] TwoCities =
+    [
+        SharingEventName.Draft, SharingEventName.SignOff, SharingEventName.Submit, SharingEventName.Withdraw,
+        SharingEventName.Propose, SharingEventName.SignOffReply, SharingEventName.StandingReply, SharingEventName.SourceAnswered, SharingEventName.TermEnd,
+    ];
+
+    private sealed record Step(SharingEventName Name, int Dice);
+
+    private static Arbitrary<Step[]> Steps(SharingEventName[] events)
+    {
+        // Half of the steps are the way to a grant, so that long histories get somewhere.
+        SharingEventName[] way = [SharingEventName.Draft, SharingEventName.SignOff, SharingEventName.Submit, SharingEventName.Receive, SharingEventName.Propose, SharingEventName.SignOffReply, SharingEventName.SourceAnswered];
+        var name = Gen.OneOf(Gen.Elements(events), Gen.Elements(way));
+        var step = name.SelectMany(_ => Gen.Choose(0, 9_999), (chosen, dice) => new Step(chosen, dice));
+        return Arb.From(step.NonEmptyListOf().Select(steps => steps.ToArray()), steps => Shorter(steps));
+    }
+
+    private static IEnumerable<Step[]> Shorter(Step[] steps)
+    {
+        for (var i = steps.Length - 1; i > 0; i--)
+            yield return [.. steps[..i], .. steps[(i + 1)..]];
+    }
+
+    private static SharingEvent Happen(Step step, string sharingClass)
+    {
+        var ask = Scene.Ask with { SharingClass = sharingClass };
+        var by = step.Dice % 2 == 0 ? step.Dice % 4 / 2 : step.Dice % 5;
+        var decision = step.Dice % 3 == 0 ? SharingDecision.Refuse : SharingDecision.Approve;
+        return Scene.Event(step.Name) switch
+        {
+            SharingEvent.Draft draft => draft with { By = AskingPeople[by], Ask = ask },
+            AskingAct act => act with { By = AskingPeople[by] },
+            SharingEvent.Propose propose => propose with { By = OwningPeople[by], Proposal = new Proposal { Decision = decision, Reason = step.Dice % 7 == 0 ? null : "理由", CitedLaw = step.Dice % 11 == 0 ? null : "依据" } },
+            OwningAct act => act with { By = OwningPeople[by] },
+            SharingEvent.Receive receive => receive with { Submission = receive.Submission with { Ask = ask } },
+            SharingEvent.StandingReply standing => standing with { Standing = Scene.Standing(decision) with { DatasetVersion = step.Dice % 13 == 0 ? 2 : 3 } },
+            var other => other,
+        };
+    }
+
+    private static void SignedByTwo(SharingRequest request)
+    {
+        var reply = request.Reply!;
+        Assert.Equal("approved", reply.Outcome);
+        Assert.NotEqual(SharingClass.Refused, request.Ask.SharingClass);
+        if (request.DraftedBy is not null)
+            Assert.NotEqual(request.DraftedBy, request.SignedOffBy);
+        Assert.Contains(reply.SignedBy, Persons(OwningPeople));
+        if (reply.StandingSince is null)
+        {
+            Assert.Contains(request.ProposedBy!, Persons(OwningPeople));
+            Assert.NotEqual(request.ProposedBy, reply.SignedBy);
+        }
+        else
+        {
+            Assert.Equal(SharingClass.Unconditional, request.Ask.SharingClass);
+        }
+    }
+
+    private static HashSet<string> Persons(Caller[] side) => [.. side.Where(caller => caller.IsPerson && caller.City != "xiangtan").Select(caller => caller.Subject)];
+
+    /// <summary>Two rows and the messages between them, delivered in any order and more than once.</summary>
+    private sealed class Cities(string sharingClass)
+    {
+        private readonly List<object> broker = [];
+        private DateTimeOffset now = Scene.Now;
+
+        public SharingRequest? Asking { get; private set; }
+
+        public SharingRequest? Owning { get; private set; }
+
+        public Dictionary<string, int> Audits { get; } = [];
+
+        public void Step(Step step)
+        {
+            now = now.AddMinutes(step.Dice % 600);
+            if (step.Name == SharingEventName.Receive || step.Dice % 3 == 0)
+            {
+                if (broker.Count > 0)
+                    Deliver(broker[step.Dice % broker.Count], again: step.Dice % 5 == 0);
+                return;
+            }
+
+            var happened = Happen(step, sharingClass);
+            if (happened is AskingAct)
+                Write("asking", Asking, SharingProcess.Apply(Asking, happened, now));
+            else
+                Write("owning", Owning, SharingProcess.Apply(Owning, happened, now));
+        }
+
+        public void DeliverAll()
+        {
+            for (var round = 0; broker.Count > 0; round++)
+            {
+                Assert.True(round < 50, $"a message is never taken: {string.Join(", ", broker)}");
+                foreach (var message in Enumerable.Reverse(broker).ToList())
+                    Deliver(message, again: false);
+            }
+        }
+
+        // A refused message stays in the queue, as a consumer that throws leaves it.
+        private void Deliver(object message, bool again)
+        {
+            var outcome = message switch
+            {
+                RequestProgressed news => SharingProcess.Follow(Asking, news),
+                SharingEvent happened => SharingProcess.Apply(Owning, happened, now),
+                _ => throw new InvalidOperationException($"{message}"),
+            };
+            if (message is RequestProgressed)
+                Write("asking", Asking, outcome);
+            else
+                Write("owning", Owning, outcome);
+            if (outcome is not Refused && !again)
+                broker.Remove(message);
+        }
+
+        private void Write(string city, SharingRequest? before, SharingOutcome outcome)
+        {
+            if (outcome is not Applied applied)
+                return;
+            if (city == "asking")
+                Asking = applied.Request;
+            else
+                Owning = applied.Request;
+
+            foreach (var effect in applied.Effects)
+            {
+                switch (effect)
+                {
+                    case SendRequest:
+                        broker.Add(new SharingEvent.Receive(new Submission(applied.Request.Ask, applied.Request.SignedOffBy!, applied.Request.SubmittedAt!.Value, applied.Request.Version), Scene.ReplyDue));
+                        break;
+                    case SendWithdrawal withdrawal:
+                        broker.Add(new SharingEvent.WithdrawReceived(withdrawal.Reason));
+                        break;
+                    case NotifyAskingCity:
+                        broker.Add(Scene.News(applied.Request));
+                        break;
+                    case WriteRecord audit:
+                        Audits[$"{city} {audit.Type}"] = Audits.GetValueOrDefault($"{city} {audit.Type}") + 1;
+                        break;
+                }
+            }
+        }
+    }
+}

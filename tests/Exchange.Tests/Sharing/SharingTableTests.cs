@@ -1,0 +1,192 @@
+using System.Text;
+using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Sharing;
+using Exchange.Contracts;
+using Exchange.Hosting;
+using Xunit;
+
+namespace Exchange.Tests.Sharing;
+
+public sealed class SharingTableTests
+{
+    private static readonly SharingState[] States = Enum.GetValues<SharingState>();
+    private static readonly SharingEventName[] Events = Enum.GetValues<SharingEventName>();
+
+    /// <summary>Touches every cell: what the function does is what the table says.</summary>
+    [Fact]
+    public void Every_cell_does_what_it_says()
+    {
+        foreach (var state in States)
+        {
+            foreach (var name in Events)
+            {
+                // A standing sign-off answers open classes only; term ends once the last day is over.
+                var request = Scene.In(state, name == SharingEventName.StandingReply ? SharingClass.Unconditional : SharingClass.Conditional);
+                var now = name == SharingEventName.TermEnd ? LegalDay.EndOf(Scene.UseUntil) : Scene.Now;
+                var outcome = SharingProcess.Apply(request, Scene.Event(name), now);
+                var where = $"{state.Word()} × {name.Word()}: {outcome}";
+
+                switch (SharingProcess.Cell(state, name))
+                {
+                    case SharingCell.Apply cell:
+                        var applied = Assert.IsType<SharingOutcome.Applied>(outcome);
+                        Assert.True(cell.To.Contains(applied.Request.State), where);
+                        Assert.True(applied.Request.Version == (name == SharingEventName.Receive && request is null ? 4 : (request?.Version ?? 0) + 1), where);
+                        Assert.True(applied.Request.State != state, where);
+                        break;
+                    case SharingCell.Pend:
+                        var pended = Assert.IsType<SharingOutcome.Applied>(outcome);
+                        Assert.True(pended.Request == request! with { Pending = name }, where);
+                        break;
+                    case SharingCell.Ignore cell:
+                        Assert.True(outcome is SharingOutcome.Ignored ignored && ignored.Why == cell.Why, where);
+                        break;
+                    case SharingCell.Refuse cell:
+                        Assert.True(outcome is SharingOutcome.Refused refused && refused.Rule == cell.Rule, where);
+                        break;
+                    case SharingCell.NotBuilt cell:
+                        Assert.True(outcome is SharingOutcome.Refused open && open.Rule is { Type: "not-built-yet", Status: 409 } rule && rule.Article == cell.Article, where);
+                        break;
+                    default:
+                        Assert.Fail(where);
+                        break;
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Every_target_of_a_step_is_reached()
+    {
+        Assert.Equal(SharingState.Refused, Scene.After(Scene.In(SharingState.Decided)! with { Proposal = Scene.Refusal }, Scene.Event(SharingEventName.SignOffReply)).State);
+        Assert.Equal(
+            SharingState.Refused,
+            Scene.After(Scene.In(SharingState.UnderReview, SharingClass.Refused), new SharingEvent.StandingReply(Scene.Standing(SharingDecision.Refuse), Scene.DeliveryDue)).State);
+    }
+
+    [Fact]
+    public void Persons_are_refused_and_messages_and_clocks_are_ignored_where_nothing_is_left_to_do()
+    {
+        SharingState[] closed = [SharingState.Terminated, SharingState.Ended, SharingState.Disposed, SharingState.Archived, SharingState.Withdrawn, SharingState.Refused];
+        foreach (var name in Events)
+        {
+            foreach (var state in closed)
+            {
+                var cell = SharingProcess.Cell(state, name);
+                var built = cell is not SharingCell.NotBuilt and not SharingCell.Apply;
+                Assert.False(cell is SharingCell.Apply or SharingCell.Pend, $"{state.Word()} × {name.Word()}");
+                if (built && Scene.Event(name) is PersonAct)
+                    Assert.IsType<SharingCell.Refuse>(cell);
+                if (built && Scene.Event(name) is not PersonAct && name != SharingEventName.DisposeReceived)
+                    Assert.IsType<SharingCell.Ignore>(cell);
+            }
+        }
+    }
+
+    [Fact]
+    public void Words_are_stable()
+    {
+        Assert.Equal(
+            "draft signed_off submitted under_review supplement_asked decided approved refused active suspended terminated ended disposed archived withdrawn",
+            string.Join(' ', Words.Stored.Select(state => state.Word())));
+        Assert.Equal(
+            "draft revise sign_off submit supplement withdraw ask_change dispute dispose "
+            + "ask_supplement extend propose return_reply sign_off_reply suspend resume terminate end_service propose_change sign_off_change dispute_step "
+            + "receive standing_reply source_answered supplement_received change_received withdraw_received dispute_received dispose_received term_end archive "
+            + "reply_reminder reply_breached reply_escalated delivery_reminder delivery_breached delivery_escalated repair_breached",
+            string.Join(' ', Events.Select(name => name.Word())));
+        Assert.Equal(["reply", "delivery"], Enum.GetValues<SharingClock>().Select(clock => clock.Word()));
+        Assert.Equal(["approve", "refuse"], Enum.GetValues<SharingDecision>().Select(decision => decision.Word()));
+        Assert.All(States, state => Assert.Equal(state, Words.Parse<SharingState>(state.Word())));
+        Assert.Throws<FormatException>(() => Words.Parse<SharingState>("UnderReview"));
+    }
+
+    [Fact]
+    public void Every_rule_says_what_and_the_way_out_in_both_languages()
+    {
+        Rule[] rules = [.. typeof(SharingRules).GetFields().Select(field => (Rule)field.GetValue(null)!)];
+
+        Assert.Equal(rules.Length, rules.Select(rule => rule.Type).Distinct().Count());
+        Assert.All(rules, rule =>
+        {
+            Assert.Matches("^[a-z]+(-[a-z]+)*$", rule.Type);
+            Assert.InRange(rule.Status, 400, 499);
+            Assert.All([rule.Title, rule.WayOut], text => Assert.True(text.Zh.EndsWith('。') && text.En.EndsWith('.'), rule.Type));
+        });
+    }
+
+    /// <summary><c>EXCHANGE_WRITE_TABLE=1</c> writes the file anew from the code.</summary>
+    [Fact]
+    public void The_written_table_is_the_code()
+    {
+        var file = Path.Combine(Root(), "services", "catalogue", "Sharing", "SharingProcess.md");
+        var rendered = Render();
+        if (Environment.GetEnvironmentVariable("EXCHANGE_WRITE_TABLE") == "1")
+            File.WriteAllText(file, rendered);
+
+        Assert.True(rendered == File.ReadAllText(file), $"{file} is not what the code says; run this test with EXCHANGE_WRITE_TABLE=1.");
+    }
+
+    private static string Render()
+    {
+        var text = new StringBuilder();
+        text.Append("""
+            # The sharing process, state by state
+
+            Written from `SharingProcess.cs` by the test `SharingTableTests` (`EXCHANGE_WRITE_TABLE=1` writes it anew); the same test fails when code and file differ.
+
+            - **→ state**: the event is applied, the version rises by one. The step may still refuse what its own checks find: who signs, reasons, term, fields (rules at the end).
+            - **pending**: an act of the asking side is noted on its mirror and sent; the owning city's answer changes the state. In both orders of the race: not yet answered → `withdrawn`; approval won → `ended`, reason `not_needed`.
+            - *ignore*: a duplicate or too late; nothing changes. For messages, machines and clocks.
+            - refuse `rule`: the caller is told the rule, its article and the way out. For persons, and for messages that cannot be (their consumer must not swallow them).
+            - *→ state, not built yet*: where the event will lead; today refused as `not-built-yet`.
+
+            Before `submitted` the row is the asking city's, from then on the owning city's; the asking city's mirror follows the owning city's newest version.
+            Articles are of 《政务数据共享条例》.
+
+
+            """);
+
+        foreach (var (title, chosen) in Groups())
+        {
+            text.Append($"## {title}\n\n| state | {string.Join(" | ", chosen.Select(name => $"`{name.Word()}`"))} |\n|{string.Concat(Enumerable.Repeat(" --- |", chosen.Count + 1))}\n");
+            foreach (var state in States)
+                text.Append($"| {(state == SharingState.None ? "(no row)" : $"`{state.Word()}`")} | {string.Join(" | ", chosen.Select(name => Render(SharingProcess.Cell(state, name))))} |\n");
+            text.Append('\n');
+        }
+
+        text.Append("## Rules\n\n| rule | status | article | 规则 | meaning | 办法 | way out |\n| --- | --- | --- | --- | --- | --- | --- |\n");
+        foreach (var rule in typeof(SharingRules).GetFields().Select(field => (Rule)field.GetValue(null)!))
+            text.Append($"| `{rule.Type}` | {rule.Status} | {rule.Article} | {rule.Title.Zh} | {rule.Title.En} | {rule.WayOut.Zh} | {rule.WayOut.En} |\n");
+        return text.ToString();
+    }
+
+    private static IEnumerable<(string Title, IReadOnlyList<SharingEventName> Events)> Groups()
+    {
+        SharingEventName[] owning = [.. Events.Where(name => Scene.Event(name) is OwningAct)];
+        SharingEventName[] clocks = [.. Events.Where(name => name >= SharingEventName.ReplyReminder)];
+        yield return ("Persons of the asking side", [.. Events.Where(name => Scene.Event(name) is AskingAct)]);
+        yield return ("Persons of the owning side: the reply", owning[..5]);
+        yield return ("Persons of the owning side: during use", owning[5..]);
+        yield return ("Messages and machines", [.. Events.Where(name => Scene.Event(name) is not PersonAct).Except(clocks)]);
+        yield return ("Clocks", clocks);
+    }
+
+    private static string Render(SharingCell cell) => cell switch
+    {
+        SharingCell.Apply apply => $"**→ {string.Join(" or ", apply.To.Select(state => $"`{state.Word()}`"))}**",
+        SharingCell.Pend => "**pending**",
+        SharingCell.Ignore ignore => $"*ignore: {ignore.Why}*",
+        SharingCell.Refuse refuse => $"refuse `{refuse.Rule.Type}`{(refuse.Rule.Article is { } article ? $" ({article})" : "")}",
+        SharingCell.NotBuilt open => $"*→ `{open.To.Word()}` ({open.Article}), not built yet*",
+        _ => throw new InvalidOperationException($"{cell}"),
+    };
+
+    private static string Root()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "Exchange.sln")))
+            folder = folder.Parent ?? throw new InvalidOperationException("The tests run outside the repository.");
+        return folder.FullName;
+    }
+}
