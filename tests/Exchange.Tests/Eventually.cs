@@ -22,7 +22,7 @@ internal static class Eventually
                 throw new TimeoutException($"Not within {deadline.TotalSeconds:0.#} s. Last seen: {(show is null ? seen?.ToString() : show(seen))}");
             }
 
-            await Task.Delay(25, Xunit.TestContext.Current.CancellationToken);
+            await Task.Delay(25, TestContext.Current.CancellationToken);
         }
     }
 

@@ -6,7 +6,6 @@ using Exchange.Hosting.Messaging;
 using Exchange.Local;
 using Npgsql;
 using RabbitMQ.Client;
-using Xunit;
 
 namespace Exchange.Tests.Federation;
 
@@ -15,8 +14,7 @@ public sealed class GatewayStack : IAsyncLifetime
 {
     public const string CollectionName = "gateway";
 
-    private IConnection? broker;
-    private IChannel? channel;
+    private readonly Dictionary<string, (IConnection Connection, IChannel Channel)> senders = [];
 
     internal Stack Stack { get; private set; } = null!;
 
@@ -55,10 +53,10 @@ public sealed class GatewayStack : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         Client?.Dispose();
-        if (channel is not null)
+        foreach (var (connection, channel) in senders.Values)
         {
             await channel.DisposeAsync();
-            await broker!.DisposeAsync();
+            await connection.DisposeAsync();
         }
 
         if (Stack is not null)
@@ -112,11 +110,15 @@ public sealed class GatewayStack : IAsyncLifetime
     internal async Task SendAsync<T>(string city, T message, Guid? messageId = null)
         where T : class
     {
-        broker ??= await new ConnectionFactory { Uri = new Uri(Stack.BrokerUri("changsha")) }.CreateConnectionAsync();
-        channel ??= await broker.CreateChannelAsync(new CreateChannelOptions(true, true));
+        if (!senders.TryGetValue(city, out var sender))
+        {
+            var connection = await new ConnectionFactory { Uri = new Uri(Stack.BrokerUri(city)) }.CreateConnectionAsync();
+            senders[city] = sender = (connection, await connection.CreateChannelAsync(new CreateChannelOptions(true, true)));
+        }
+
         var id = messageId ?? Guid.CreateVersion7();
         var body = MessageJson.Envelope(id, null, city, Topology.Datasets, typeof(T).FullName!, JsonSerializer.SerializeToUtf8Bytes(message, MessageJson.Options), DateTimeOffset.UtcNow);
-        await channel.BasicPublishAsync(Topology.Datasets, $"{city}.datasets", true, new BasicProperties { ContentType = MessageJson.ContentType, MessageId = id.ToString(), Persistent = true }, body);
+        await sender.Channel.BasicPublishAsync(Topology.Datasets, $"{city}.datasets", true, new BasicProperties { ContentType = MessageJson.ContentType, MessageId = id.ToString(), Persistent = true }, body);
     }
 
     internal async Task<T?> ScalarAsync<T>(string sql)

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Exchange.Contracts;
 using Exchange.Hosting;
-using Xunit;
 
 namespace Exchange.Tests.Federation;
 

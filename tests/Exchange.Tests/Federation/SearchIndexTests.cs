@@ -1,7 +1,6 @@
 using Exchange.Gateway.Federation;
 using FsCheck;
 using FsCheck.Fluent;
-using Xunit;
 
 namespace Exchange.Tests.Federation;
 
