@@ -1,5 +1,6 @@
 using Exchange.Catalogue;
 using Exchange.Catalogue.Approvals;
+using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Deliveries;
 using Exchange.Catalogue.Grants;
@@ -17,6 +18,7 @@ return await ExchangeHost.RunAsync(args,
             .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets)));
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
+        builder.Services.AddDatasets();
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
@@ -25,6 +27,8 @@ return await ExchangeHost.RunAsync(args,
     },
     map: app =>
     {
+        app.MapDatasets();
+
         var requests = app.MapGroup("/requests").WithTags("requests");
         DraftRequest.Map(requests);
         SubmitRequest.Map(requests);

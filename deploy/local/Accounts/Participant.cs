@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Exchange.Local.Accounts;
 
 /// <summary>One account at work: signs in at the gateway and speaks HTTP as a person or program would.</summary>
-internal sealed class Participant(HttpClient gateway, Account account, string language = "zh-CN")
+internal sealed class Participant(HttpClient gateway, Account account, string language = "zh-CN") : IDisposable
 {
     private static readonly TimeSpan TokenLife = TimeSpan.FromMinutes(4);
     private readonly SemaphoreSlim signingIn = new(1, 1);
@@ -51,6 +51,8 @@ internal sealed class Participant(HttpClient gateway, Account account, string la
             signingIn.Release();
         }
     }
+
+    public void Dispose() => signingIn.Dispose();
 
     private static readonly JsonSerializerOptions Snake = new(JsonSerializerDefaults.Web)
     {

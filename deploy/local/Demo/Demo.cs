@@ -12,7 +12,7 @@ namespace Exchange.Local.Demo;
 /// <c>deploy/up --demo</c>: one exchange between two cities on a stack of its own, told step by step. It speaks HTTP to the gateway's public address only;
 /// the verifier gets nothing but files.
 /// </summary>
-internal sealed class Demo(Stack stack, string folder)
+internal sealed class Demo(Stack stack, string folder) : IDisposable
 {
     private const string Dataset = "社会保险参保缴费";
     private readonly HttpClient http = new() { BaseAddress = stack.PublicAddress, Timeout = TimeSpan.FromSeconds(30) };
@@ -30,7 +30,8 @@ internal sealed class Demo(Stack stack, string folder)
             // The operator of this machine vouches for the log's keys; the walk below never asks the log for them.
             await Trust.WriteAsync(Path.Combine(folder, "trust.json"), stack.Address(Stack.Audit), stack.PublicAddress, TimeProvider.System, ct);
             Console.WriteLine();
-            return await new Demo(stack, folder).WalkAsync(place, ct);
+            using var demo = new Demo(stack, folder);
+            return await demo.WalkAsync(place, ct);
         }
         finally
         {
@@ -38,13 +39,15 @@ internal sealed class Demo(Stack stack, string folder)
         }
     }
 
+    public void Dispose() => http.Dispose();
+
     private async Task<int> WalkAsync(Place place, CancellationToken ct)
     {
-        var officer = Who("zhuzhou", "officer");
-        var askingHead = Who("zhuzhou", "sharing_head");
-        var reviewer = Who("changsha", "reviewer");
-        var owningHead = Who("changsha", "sharing_head");
-        var program = Who("zhuzhou", "integrator");
+        using var officer = Who("zhuzhou", "officer");
+        using var askingHead = Who("zhuzhou", "sharing_head");
+        using var reviewer = Who("changsha", "reviewer");
+        using var owningHead = Who("changsha", "sharing_head");
+        using var program = Who("zhuzhou", "integrator");
 
         var found = await UntilAsync("the dataset is in the cross-city catalogue", () => officer.GetAsync($"/api/catalogue/datasets?q={Uri.EscapeDataString(Dataset)}&city=changsha", ct), a => a.Status == 200 && a["total"].GetInt64() > 0);
         var entry = found["items"][0];

@@ -66,7 +66,9 @@ internal static class ReadCheckpoints
     private static async Task<Results<ContentHttpResult, Refused>> KeysAsync(int year, Database database, LogKeyring keys, Origins origins, CancellationToken cancel)
     {
         await using var connection = await database.OpenAsync(cancel);
-        var exists = await connection.ExecuteScalarAsync<bool>(new CommandDefinition("select exists (select 1 from logs where year = @year)", new { year }, cancellationToken: cancel));
+        // Next year's name is given out too, so that it can be trusted before the year begins.
+        var exists = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select @year between min(year) and max(year) + 1 from logs", new { year }, cancellationToken: cancel));
         return exists
             ? TypedResults.Text(string.Concat(keys.Signers.Select(signer => signer.VerifierKey(origins.Of(year)) + "\n")), "text/plain", Encoding.UTF8)
             : Pipeline.NotFound();

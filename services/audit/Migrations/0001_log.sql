@@ -73,7 +73,7 @@ create table records (                         -- search; derived from the leave
     service_version bigint,
     result          text,
     bytes           bigint,
-    delivery_id     text,
+    delivery_id     uuid,
     sha256          text,
     primary key (year, idx),
     foreign key (year, idx) references leaves

@@ -14,10 +14,6 @@ internal static class ReportGaps
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/gaps", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("缺漏报告 · What is missing in the log");
 
-    private static readonly Rule WrongSettle = new("wrong-settle", StatusCodes.Status400BadRequest, null,
-        new("settle 须为 0 到 86400 之间的秒数。", "settle is a number of seconds from 0 to 86400."),
-        new("省略该参数则为 60 秒。", "Leave it out for 60 seconds."));
-
     /// <param name="caller">Auditors see everything, others their own deliveries; an authority also its city's numbers.</param>
     /// <param name="database">The log's database.</param>
     /// <param name="clock">Business time.</param>
@@ -25,20 +21,18 @@ internal static class ReportGaps
     /// <param name="settle">Deliveries whose first report is younger than so many seconds are not judged yet.</param>
     /// <param name="limit">Deliveries per page.</param>
     /// <param name="cancel">Ends the query with the request.</param>
-    private static async Task<Results<Ok<GapReport>, Refused>> HandleAsync(Caller caller, Database database, TimeProvider clock, string? cursor, int settle = 60, int limit = 100, CancellationToken cancel = default)
+    private static async Task<Results<Ok<GapReport>, Refused>> HandleAsync(Caller caller, Database database, TimeProvider clock, string? cursor, int? settle, int? limit, CancellationToken cancel)
     {
-        if (!Pages.IsLimit(limit))
-        {
-            return new Refused(Pages.WrongLimit);
-        }
+        var faults = new Faults();
+        var size = Pages.Limit(limit, faults);
+        var after = Pages.After(cursor, faults);
         if (settle is < 0 or > 86_400)
         {
-            return new Refused(WrongSettle);
+            faults.Add("settle", "range", null, new("须为 0 到 86400 之间的秒数。", "It is a number of seconds from 0 to 86400."));
         }
-        var after = Pages.Position(cursor);
-        if (cursor is not null && after is null)
+        if (faults.Any)
         {
-            return new Refused(Pages.WrongCursor);
+            return new Refused(faults);
         }
         var now = clock.Now();
         await using var connection = await database.OpenAsync(cancel);
@@ -47,21 +41,21 @@ internal static class ReportGaps
             All = Visibility.SeesAll(caller),
             Own = caller.Department,
             OwnCity = Visibility.Oversees(caller),
-            SettledBefore = now.AddSeconds(-settle),
-            After = after ?? "",
-            Limit = limit + 1,
+            SettledBefore = now.AddSeconds(-(settle ?? 60)),
+            after,
+            Limit = size + 1,
         };
         var numbers = (await connection.QueryAsync<SourceRow>(new CommandDefinition(SelectSources, scope, cancellationToken: cancel))).AsList();
         var missing = (await connection.QueryAsync<RangeRow>(new CommandDefinition(SelectMissing, scope, cancellationToken: cancel))).ToLookup(row => row.Source, row => new SeqRange(row.From, row.To), StringComparer.Ordinal);
         var repeated = (await connection.QueryAsync<SeqRow>(new CommandDefinition(SelectRepeated, scope, cancellationToken: cancel))).ToLookup(row => row.Source, row => row.Seq, StringComparer.Ordinal);
         var broken = (await connection.QueryAsync<SeqRow>(new CommandDefinition(SelectBroken, scope, cancellationToken: cancel))).ToLookup(row => row.Source, row => row.Seq, StringComparer.Ordinal);
         var deliveries = (await connection.QueryAsync<DeliveryRow>(new CommandDefinition(SelectDeliveries, scope, cancellationToken: cancel))).AsList();
-        var items = deliveries.Take(limit).Select(DeliveryGap.Of).ToList();
+        var items = deliveries.Take(size).Select(DeliveryGap.Of).ToList();
         return TypedResults.Ok(new GapReport(
             now,
             [.. numbers.Select(row => new SourceGaps(row.Source, row.LastSeq, [.. missing[row.Source]], [.. repeated[row.Source]], [.. broken[row.Source]]))],
             items,
-            deliveries.Count > limit ? Pages.Cursor(items[^1].DeliveryId) : null));
+            deliveries.Count > size ? Pages.Cursor(items[^1].DeliveryId) : null));
     }
 
     private sealed record SourceRow
@@ -134,7 +128,7 @@ internal static class ReportGaps
                    min(r.bytes) filter (where r.type = 'gateway.delivered') as gateway_bytes,
                    min(r.sha256) filter (where r.type = 'gateway.delivered') as gateway_sha256
             from records r left join exchanges x on x.exchange_id = r.exchange_id
-            where r.delivery_id > @After
+            where r.delivery_id is not null and (@after::uuid is null or r.delivery_id > @after)
             group by r.delivery_id) d
         where since <= @SettledBefore
           and (not opened or not ended or not gateway or unequal)
@@ -161,7 +155,7 @@ internal sealed record SeqRange(long From, long To);
 
 internal sealed record DeliveryGap
 {
-    public required string DeliveryId { get; init; }
+    public required Guid DeliveryId { get; init; }
     public Guid? ExchangeId { get; init; }
     public string? Requesting { get; init; }
     public string? Providing { get; init; }
@@ -196,7 +190,7 @@ internal sealed record DeliveryReport(string? Result, long? Bytes, string? Sha25
 
 internal sealed record DeliveryRow
 {
-    public required string DeliveryId { get; init; }
+    public required Guid DeliveryId { get; init; }
     public Guid? ExchangeId { get; init; }
     public string? Requesting { get; init; }
     public string? Providing { get; init; }

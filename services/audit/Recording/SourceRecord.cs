@@ -28,7 +28,7 @@ internal sealed partial record SourceRecord
     public long? ServiceVersion { get; init; }
     public string? Result { get; init; }
     public long? Bytes { get; init; }
-    public string? DeliveryId { get; init; }
+    public Guid? DeliveryId { get; init; }
     public string? Sha256 { get; init; }
     public required byte[] Content { get; init; }
     public required byte[] Digest { get; init; }
@@ -69,7 +69,7 @@ internal sealed partial record SourceRecord
                 ServiceVersion = fields.Number("service_version"),
                 Result = fields.Text("result"),
                 Bytes = fields.Number("bytes"),
-                DeliveryId = fields.Detail("delivery_id"),
+                DeliveryId = Guid.TryParse(fields.Detail("delivery_id"), out var delivery) ? delivery : null,
                 Sha256 = fields.Detail("sha256"),
                 Content = bytes,
                 Digest = SHA256.HashData(bytes),

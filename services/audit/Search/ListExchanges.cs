@@ -11,20 +11,14 @@ internal static class ListExchanges
         routes.MapGet("/exchanges", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("数据共享记录检索 · Exchanges with records in the log");
 
     private static async Task<Results<Ok<ExchangePage>, Refused>> HandleAsync(
-        Caller caller, Database database, string? department, string? city, DateTimeOffset? from, DateTimeOffset? to, string? cursor, int limit = 50, CancellationToken cancel = default)
+        Caller caller, Database database, string? department, string? city, DateTimeOffset? from, DateTimeOffset? to, string? cursor, int? limit, CancellationToken cancel)
     {
-        if (!Pages.IsLimit(limit))
+        var faults = new Faults();
+        var size = Pages.Limit(limit, faults);
+        var before = Pages.After(cursor, faults);
+        if (faults.Any)
         {
-            return new Refused(Pages.WrongLimit);
-        }
-        Guid? before = null;
-        if (cursor is not null)
-        {
-            if (!Guid.TryParseExact(Pages.Position(cursor), "D", out var position))
-            {
-                return new Refused(Pages.WrongCursor);
-            }
-            before = position;
+            return new Refused(faults);
         }
         await using var connection = await database.OpenAsync(cancel);
         var rows = (await connection.QueryAsync<ExchangeRow>(new CommandDefinition(Select, new
@@ -37,10 +31,10 @@ internal static class ListExchanges
             From = from?.ToUniversalTime(),
             To = to?.ToUniversalTime(),
             before,
-            Limit = limit + 1,
+            Limit = size + 1,
         }, cancellationToken: cancel))).AsList();
-        var items = rows.Take(limit).Select(ExchangeEntry.Of).ToList();
-        return TypedResults.Ok(new ExchangePage(items, rows.Count > limit ? Pages.Cursor(items[^1].ExchangeId.ToString()) : null));
+        var items = rows.Take(size).Select(ExchangeEntry.Of).ToList();
+        return TypedResults.Ok(new ExchangePage(items, rows.Count > size ? Pages.Cursor(items[^1].ExchangeId) : null));
     }
 
     // Ids are UUIDv7, so their order is the order of the requests.

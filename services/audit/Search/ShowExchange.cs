@@ -1,4 +1,3 @@
-using System.Globalization;
 using Dapper;
 using Exchange.Audit.Log;
 using Exchange.Hosting;
@@ -13,21 +12,14 @@ internal static class ShowExchange
         routes.MapGet("/exchanges/{id:guid}", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("一次共享的全程记录 · Timeline of one exchange");
 
     private static async Task<Results<Ok<ExchangeTimeline>, Refused>> HandleAsync(
-        Guid id, Caller caller, Database database, Origins origins, string? cursor, int limit = 200, CancellationToken cancel = default)
+        Guid id, Caller caller, Database database, Origins origins, string? cursor, int? limit, CancellationToken cancel)
     {
-        if (!Pages.IsLimit(limit))
+        var faults = new Faults();
+        var size = Pages.Limit(limit, faults);
+        var after = Pages.After(cursor, faults);
+        if (faults.Any)
         {
-            return new Refused(Pages.WrongLimit);
-        }
-        (int Year, long Idx) after = (0, -1);
-        if (cursor is not null)
-        {
-            if (Pages.Position(cursor)?.Split('.') is not [var afterYear, var afterIndex]
-                || !int.TryParse(afterYear, NumberStyles.None, CultureInfo.InvariantCulture, out after.Year)
-                || !long.TryParse(afterIndex, NumberStyles.None, CultureInfo.InvariantCulture, out after.Idx))
-            {
-                return new Refused(Pages.WrongCursor);
-            }
+            return new Refused(faults);
         }
         await using var connection = await database.OpenAsync(cancel);
         var exchange = await connection.QuerySingleOrDefaultAsync<ExchangeRow>(new CommandDefinition("""
@@ -38,8 +30,8 @@ internal static class ShowExchange
         {
             return Pipeline.NotFound();
         }
-        var rows = (await connection.QueryAsync<LeafRow>(new CommandDefinition(SelectLeaves, new { id, after.Year, after.Idx, Limit = limit + 1 }, cancellationToken: cancel))).AsList();
-        var items = rows.Take(limit).Select(row => new TimelineEntry
+        var rows = (await connection.QueryAsync<LeafRow>(new CommandDefinition(SelectLeaves, new { id, after, Limit = size + 1 }, cancellationToken: cancel))).AsList();
+        var items = rows.Take(size).Select(row => new TimelineEntry
         {
             Year = row.Year,
             Index = row.Idx,
@@ -55,7 +47,7 @@ internal static class ShowExchange
             Signed = row.Signed,
             Links = new Dictionary<string, string>(StringComparer.Ordinal) { ["proof"] = $"{origins.AddressOf(row.Year)}/proof/{row.EventId}" },
         }).ToList();
-        var next = rows.Count > limit ? Pages.Cursor(string.Create(CultureInfo.InvariantCulture, $"{items[^1].Year}.{items[^1].Index}")) : null;
+        var next = rows.Count > size ? Pages.Cursor(items[^1].EventId) : null;
         return TypedResults.Ok(new ExchangeTimeline(ExchangeEntry.Of(exchange), items, next));
     }
 
@@ -63,7 +55,7 @@ internal static class ShowExchange
         select r.year, r.idx, r.event_id, r.type, r.at, r.received_at, r.source, r.seq, r.result, r.bytes, r.delivery_id,
                exists (select 1 from checkpoints c where c.year = r.year and c.size > r.idx) as signed
         from records r
-        where r.exchange_id = @id and (r.year, r.idx) > (@Year, @Idx)
+        where r.exchange_id = @id and (@after::uuid is null or (r.year, r.idx) > (select e.year, e.idx from events e where e.event_id = @after))
         order by r.year, r.idx
         limit @Limit
         """;
@@ -80,7 +72,7 @@ internal static class ShowExchange
         public long? Seq { get; init; }
         public string? Result { get; init; }
         public long? Bytes { get; init; }
-        public string? DeliveryId { get; init; }
+        public Guid? DeliveryId { get; init; }
         public required bool Signed { get; init; }
     }
 }
@@ -113,7 +105,7 @@ internal sealed record TimelineEntry
 
     public long? Bytes { get; init; }
 
-    public string? DeliveryId { get; init; }
+    public Guid? DeliveryId { get; init; }
 
     /// <summary>True when a signed checkpoint covers it, so that its proof can be had.</summary>
     public required bool Signed { get; init; }

@@ -12,6 +12,7 @@ internal static class DatasetRoutes
     public static void AddDatasets(this IServiceCollection services)
     {
         services.AddSingleton<RowTables>();
+        services.AddScoped<PublishedEntries>();
         services.AddHostedService<SeedDepartments>();
         services.AddHostedService<DropRowTables>();
     }

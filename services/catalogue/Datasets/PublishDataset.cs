@@ -1,4 +1,5 @@
 using Dapper;
+using Exchange.Catalogue.Deadlines;
 using Exchange.Contracts;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
@@ -9,8 +10,6 @@ namespace Exchange.Catalogue.Datasets;
 /// <summary>The city's data authority reviews the entry and puts it into the catalogue that all departments see (arts. 16, 17).</summary>
 internal static class PublishDataset
 {
-    private static readonly TimeSpan Beijing = TimeSpan.FromHours(8);
-
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapPost("/datasets/{id:guid}/publish", PostAsync).AllowPersons(Roles.Authority).Writes();
 
@@ -51,7 +50,7 @@ internal static class PublishDataset
         }
 
         var now = clock.Now();
-        var releasedOn = dataset.ReleasedOn ?? DateOnly.FromDateTime(now.ToOffset(Beijing).Date);
+        var releasedOn = dataset.ReleasedOn ?? LegalDay.Of(now);
         await connection.ExecuteAsync(new CommandDefinition("""
             update dataset_versions set state = 'replaced' where dataset_id = @id and version = @PublishedVersion and state = 'published';
             update dataset_versions set state = 'published', published_by = @Subject, published_by_name = @Name, published_at = @now

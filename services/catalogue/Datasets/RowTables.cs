@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Dapper;
+using Exchange.Catalogue.Deliveries;
 using Exchange.Contracts;
 using Exchange.Hosting;
 using Npgsql;
@@ -15,26 +16,26 @@ internal sealed record RowTable(Guid DatasetId, string Table, int Version, long 
 /// <summary>One column: the data item it holds and its name in the table.</summary>
 internal sealed record RowColumn(DatasetField Field, string Column)
 {
-    /// <summary>SQL that writes the value as text the way rows are delivered: times with Beijing's offset, logical values as true and false, numbers and dates as they are.</summary>
-    public string AsText => Field.Type switch
-    {
-        "T" => $"to_char({Column} at time zone 'Asia/Shanghai', 'YYYY-MM-DD\"T\"HH24:MI:SS') || '+08:00'",
-        _ => $"{Column}::text",
-    };
+    /// <summary>SQL for the value as it is delivered. A time goes out with Beijing's offset, so that nobody has to guess which one was meant.</summary>
+    public string Delivered => Field.Type == "T" ? $"to_char({Column} at time zone 'Asia/Shanghai', 'YYYY-MM-DD\"T\"HH24:MI:SS') || '+08:00'" : Column;
 }
 
 /// <summary>Makes the tables as <c>&lt;city&gt;_loader</c> and finds them for whoever delivers as <c>&lt;city&gt;_reader</c>.</summary>
 internal sealed class RowTables : IAsyncDisposable
 {
+    private readonly Database database;
     private readonly string readerRole;
 
-    public RowTables(IConfiguration configuration, ServiceSettings service, ILoggerFactory logs)
+    public RowTables(IConfiguration configuration, Database database, ServiceSettings service, ILoggerFactory logs)
     {
+        this.database = database;
         var settings = new SettingsReader(configuration);
         var (loader, reader) = (settings.Text("ConnectionStrings:Loader"), settings.Text("ConnectionStrings:Reader"));
         settings.ThrowOnFaults();
         Loader = Database.Source(loader, service, logs);
-        Reader = Database.Source(reader, service, logs);
+
+        // Two scans of one table may otherwise start in the middle: rows are delivered in the order of the file, each time.
+        Reader = Database.Source(new NpgsqlConnectionStringBuilder(reader) { Options = "-c synchronize_seqscans=off" }.ConnectionString, service, logs);
         readerRole = new NpgsqlConnectionStringBuilder(reader).Username!;
     }
 
@@ -42,9 +43,53 @@ internal sealed class RowTables : IAsyncDisposable
     public NpgsqlDataSource Loader { get; }
 
     /// <summary>Reads schema <c>data</c>; nothing else.</summary>
-    public NpgsqlDataSource Reader { get; }
+    private NpgsqlDataSource Reader { get; }
 
-    /// <summary>Null while no rows are loaded. Read it in the transaction that opens the delivery: a table that is replaced stays for a while, but not for ever.</summary>
+    /// <summary>True when the rows are there with all these fields and the reader may read them.</summary>
+    public async Task<bool> AnswersAsync(Guid datasetId, IReadOnlyList<string> fields, CancellationToken cancel)
+    {
+        await using var rows = await OpenAsync(datasetId, fields, cancel);
+        return rows is not null;
+    }
+
+    /// <summary>The rows with these fields only, in the order of the file; null while they are not loaded. A table that is replaced meanwhile stays until this reader is done.</summary>
+    public async Task<GrantedRows?> OpenAsync(Guid datasetId, IReadOnlyList<string> fields, CancellationToken cancel)
+    {
+        RowTable? table;
+        await using (var lookup = await database.OpenAsync(cancel))
+        {
+            table = await FindAsync(lookup, datasetId, cancel);
+        }
+
+        var columns = fields.Select(f => table?.Columns.FirstOrDefault(c => c.Field.Name == f)).ToList();
+        if (table is null || columns.Count == 0 || columns.Contains(null))
+        {
+            return null;
+        }
+
+        var connection = await Reader.OpenConnectionAsync(cancel);
+        NpgsqlCommand? command = null;
+        try
+        {
+            // Every part is generated here or was read from our own table; nothing comes from the request.
+#pragma warning disable CA2100
+            command = new NpgsqlCommand($"select {string.Join(", ", columns.Select(c => c!.Delivered))} from {table.Table}", connection);
+#pragma warning restore CA2100
+            return new GrantedRows(connection, command, await command.ExecuteReaderAsync(cancel), fields);
+        }
+        catch
+        {
+            if (command is not null)
+            {
+                await command.DisposeAsync();
+            }
+
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Null while no rows are loaded.</summary>
     public static async Task<RowTable?> FindAsync(NpgsqlConnection connection, Guid datasetId, CancellationToken cancel)
     {
         var row = await connection.QuerySingleOrDefaultAsync<TableRow>(new CommandDefinition("""

@@ -4,19 +4,19 @@ using Npgsql;
 
 namespace Exchange.Catalogue.Datasets;
 
-/// <summary>Art. 27: while a grant runs, its data is neither withdrawn nor changed under the department that uses it. A suspended grant still runs.</summary>
+/// <summary>Art. 27: while a grant runs, its data is neither withdrawn nor changed under the department that uses it. An approved one whose data is awaited and a suspended one run too.</summary>
 internal static class RunningGrants
 {
     public static async Task<bool> AnyAsync(NpgsqlConnection connection, Guid datasetId, CancellationToken cancel) =>
         await connection.ExecuteScalarAsync<bool>(new CommandDefinition("""
-            select exists (select 1 from grants where dataset_id = @datasetId and state in ('active', 'suspended'))
+            select exists (select 1 from grants where dataset_id = @datasetId and state in ('issued', 'active', 'suspended'))
             """, new { datasetId }, cancellationToken: cancel));
 
     /// <summary>What in the new text would change a running service: a granted item gone, of another type or shorter, or another way of delivery.</summary>
     public static async Task<IReadOnlyList<Fault>> ChangesAsync(NpgsqlConnection connection, Guid datasetId, EntryDraft published, EntryDraft next, CancellationToken cancel)
     {
         var granted = (await connection.QueryAsync<string>(new CommandDefinition("""
-            select distinct unnest(fields) from grants where dataset_id = @datasetId and state in ('active', 'suspended') order by 1
+            select distinct unnest(fields) from grants where dataset_id = @datasetId and state in ('issued', 'active', 'suspended') order by 1
             """, new { datasetId }, cancellationToken: cancel))).ToList();
         return granted.Count == 0 ? [] : Between(granted, published, next);
     }

@@ -1,0 +1,47 @@
+using System.Text.Json;
+using Dapper;
+using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Sharing;
+using Exchange.Contracts;
+using Exchange.Hosting;
+
+namespace Exchange.Catalogue.Datasets;
+
+/// <summary>What this city published, for those who answer requests about it: the text of a version and the reply that was signed for it beforehand. Reads in the caller's transaction.</summary>
+internal sealed class PublishedEntries(Transaction transaction, City city)
+{
+    /// <summary>A version as it was published, also when it has been replaced or withdrawn since; null if it never was.</summary>
+    public async Task<DatasetEntry?> FindAsync(Guid datasetId, int version, CancellationToken cancel) =>
+        await Dataset.FindAsync(transaction.Connection, datasetId, cancel) is { } dataset
+        && await dataset.VersionAsync(transaction.Connection, version, cancel) is { PublishedAt: not null } published
+            ? DatasetViews.Entry(dataset, published, city)
+            : null;
+
+    /// <summary>The standing sign-off of a version; null when its head gave none.</summary>
+    public async Task<StandingSignOff?> StandingAsync(Guid datasetId, int version, CancellationToken cancel)
+    {
+        var row = await transaction.Connection.QuerySingleOrDefaultAsync<StandingRow>(new CommandDefinition("""
+            select s.reply, s.cited_law, s.given_by, s.given_at, d.department_code
+            from standing_sign_offs s join datasets d using (dataset_id)
+            where s.dataset_id = @datasetId and s.version = @version
+            """, new { datasetId, version }, cancellationToken: cancel));
+        return row is null ? null : new StandingSignOff
+        {
+            DatasetVersion = version,
+            Decision = row.Reply == "approve" ? SharingDecision.Approve : SharingDecision.Refuse,
+            CitedLaw = row.CitedLaw,
+            SignedBy = row.GivenBy,
+            Department = row.DepartmentCode,
+            Since = LegalDay.Of(row.GivenAt),
+        };
+    }
+
+    private sealed record StandingRow
+    {
+        public required string Reply { get; init; }
+        public string? CitedLaw { get; init; }
+        public required string GivenBy { get; init; }
+        public required DateTimeOffset GivenAt { get; init; }
+        public required string DepartmentCode { get; init; }
+    }
+}

@@ -1,0 +1,152 @@
+using Dapper;
+using Exchange.Audit.Checkpoints;
+using Exchange.Audit.Log;
+using Exchange.Audit.Recording;
+using Exchange.Hosting;
+using Exchange.Tests.Local;
+using Exchange.Verifier;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+
+namespace Exchange.Tests.Audit;
+
+/// <summary>The log's writer and signer in this process, on a database of their own with the real roles.</summary>
+internal sealed class AuditDatabase : IAsyncDisposable
+{
+    public const string Origin = "exchange.example/api/audit/log/2026";
+
+    private readonly string keys = Directory.CreateTempSubdirectory("exchange-audit-").FullName;
+    private readonly ServiceSettings service;
+
+    private AuditDatabase(string owner, IConfiguration configuration)
+    {
+        Owner = owner;
+        service = new ServiceSettings { Name = "audit", KeyFolder = keys, PublicAddress = "https://exchange.example" };
+        Database = new Database(configuration, service, NullLoggerFactory.Instance);
+        Writer = NewWriter();
+        Keyring = NewKeyring();
+        Signer = new SignCheckpoints(Database, Keyring, new Origins(service), new SigningSignal(), Clock, NullLogger<SignCheckpoints>.Instance);
+    }
+
+    public string Owner { get; }
+    public Database Database { get; }
+    public SettableClock Clock { get; } = new(new DateTimeOffset(2026, 11, 21, 20, 0, 0, TimeSpan.Zero));
+    public LogWriter Writer { get; }
+    public LogKeyring Keyring { get; }
+    public SignCheckpoints Signer { get; }
+
+    public static async Task<AuditDatabase> CreateAsync()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        var stack = await SharedServers.GetAsync();
+        var name = $"audit_{Guid.NewGuid():n}";
+        await stack.Databases.CreateAsync("audit", isCity: false, name, template: null, cancel);
+        var owner = stack.Databases.ConnectionString("audit", "owner", name);
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:Owner"] = owner,
+            ["ConnectionStrings:App"] = stack.Databases.ConnectionString("audit", "app", name),
+        }).Build();
+        await Migrations.RunAsync(owner, configuration, typeof(LogWriter).Assembly, cancel);
+        var audit = new AuditDatabase(owner, configuration);
+        await audit.Keyring.StartAsync(cancel);
+        return audit;
+    }
+
+    public LogWriter NewWriter() => new(Database, new Origins(service), new SigningSignal(), Clock, NullLogger<LogWriter>.Instance);
+
+    public LogKeyring NewKeyring() => new(Database, service, Writer);
+
+    public string KeyFolder => keys;
+
+    public Task<int> AppendAsync(params SourceRecord[] records) => Writer.AppendAsync(records, TestContext.Current.CancellationToken);
+
+    public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql)
+    {
+        await using var connection = await Database.OpenAsync(TestContext.Current.CancellationToken);
+        return (await connection.QueryAsync<T>(sql)).AsList();
+    }
+
+    /// <summary>As somebody could who has got hold of the tables' owner.</summary>
+    public async Task TamperAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(Owner) { SearchPath = "service", Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        Assert.True(await connection.ExecuteAsync(sql) > 0);
+    }
+
+    /// <summary>Recomputes every log from its leaves, with the verifier's hashing, and compares all that was stored beside them.</summary>
+    public async Task CheckAsync()
+    {
+        foreach (var log in await QueryAsync<LogRow>("select year, size, edge, received_at from logs order by year"))
+        {
+            var leaves = await QueryAsync<LeafRow>($"select l.idx, l.hash, l.bytes, e.event_id from leaves l left join events e using (year, idx) where year = {log.Year} order by idx");
+            Assert.Equal(log.Size, leaves.Count);
+            var tree = new MemoryLog();
+            var last = DateTimeOffset.MinValue;
+            foreach (var (position, leaf) in leaves.Index())
+            {
+                Assert.Equal(position, leaf.Idx);
+                Assert.True(Hashing.Leaf(leaf.Bytes).AsSpan().SequenceEqual(leaf.Hash), $"Leaf {leaf.Idx} of {log.Year} does not have the hash in the log.");
+                var told = Leaf.Parse(leaf.Bytes);
+                Assert.Equal(leaf.EventId?.ToString(), told.Event.GetProperty("id").GetString());
+                Assert.True(told.ReceivedAt >= last && told.ReceivedAt <= log.ReceivedAt && told.ReceivedAt.Year == log.Year);
+                last = told.ReceivedAt;
+                tree.Append(leaf.Bytes);
+            }
+            Assert.Equal(tree.Edge.Write(), log.Edge);
+            var tiles = (await QueryAsync<TileRow>($"select level, idx, bytes from tiles where year = {log.Year}")).ToDictionary(tile => (tile.Level, tile.Idx), tile => tile.Bytes);
+            Assert.Equal(tree.Tiles.OrderBy(tile => tile.Key), tiles.OrderBy(tile => tile.Key));
+            foreach (var checkpoint in await QueryAsync<CheckpointRow>($"select size, root, note from checkpoints where year = {log.Year}"))
+            {
+                Assert.Equal(Proofs.Fold(Proofs.Root(checkpoint.Size), tree.Hashes.Hash), checkpoint.Root);
+                Assert.Contains($"\n{checkpoint.Size}\n{Convert.ToBase64String(checkpoint.Root)}\n\n— ", checkpoint.Note, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Keyring.Dispose();
+        await Database.DisposeAsync();
+        Directory.Delete(keys, recursive: true);
+    }
+
+    private sealed record LogRow
+    {
+        public required int Year { get; init; }
+        public required long Size { get; init; }
+        public required byte[] Edge { get; init; }
+        public required DateTimeOffset ReceivedAt { get; init; }
+    }
+
+    private sealed record LeafRow
+    {
+        public required long Idx { get; init; }
+        public required byte[] Hash { get; init; }
+        public required byte[] Bytes { get; init; }
+        public Guid? EventId { get; init; }
+    }
+
+    private sealed record TileRow
+    {
+        public required int Level { get; init; }
+        public required long Idx { get; init; }
+        public required byte[] Bytes { get; init; }
+    }
+
+    private sealed record CheckpointRow
+    {
+        public required long Size { get; init; }
+        public required byte[] Root { get; init; }
+        public required string Note { get; init; }
+    }
+}
+
+internal sealed class SettableClock(DateTimeOffset now) : TimeProvider
+{
+    public DateTimeOffset Now { get; set; } = now;
+
+    public override DateTimeOffset GetUtcNow() => Now;
+}
