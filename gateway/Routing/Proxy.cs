@@ -1,5 +1,6 @@
 using System.Net;
 using Exchange.Hosting;
+using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Transforms;
@@ -60,6 +61,7 @@ internal static class Proxy
     {
         app.MapReverseProxy(pipeline =>
         {
+            pipeline.Use(RefuseLargeAsync);
             pipeline.Use(ExplainAsync);
             pipeline.Use(DeliveryReport.FollowAsync);
         });
@@ -132,6 +134,22 @@ internal static class Proxy
         {
             context.AddResponseHeaderRemove(header, ResponseCondition.Always);
         }
+    }
+
+    /// <summary>
+    /// Refuses by the announced length, before a byte is read. Kestrel would close the connection under the sender, who then often does not see the answer;
+    /// without the limit it reads the rest away for a few seconds, which costs nothing but bandwidth.
+    /// </summary>
+    private static Task RefuseLargeAsync(HttpContext http, RequestDelegate next)
+    {
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false, MaxRequestBodySize: { } limit } feature && http.Request.ContentLength is { } length && length > limit)
+        {
+            feature.MaxRequestBodySize = length <= LargestUpload ? null : limit;
+            http.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
+            return Task.CompletedTask;
+        }
+
+        return next(http);
     }
 
     /// <summary>An upstream that is away becomes a problem that names it.</summary>

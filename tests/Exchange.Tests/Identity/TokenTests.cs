@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -10,6 +11,7 @@ namespace Exchange.Tests.Identity;
 
 [Collection(GatewayStack.CollectionName)]
 [Trait("needs", "server")]
+[SupportedOSPlatform("linux")]
 public sealed class TokenTests(GatewayStack gateway)
 {
     private const string Officer = "zhuzhou-police-officer";
