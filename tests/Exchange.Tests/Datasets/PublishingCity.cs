@@ -17,16 +17,19 @@ namespace Exchange.Tests.Datasets;
 /// <summary>Changsha's catalogue service on real servers, with an issuer of the test's own; started by the first test that asks.</summary>
 public sealed class PublishingCity : IAsyncLifetime
 {
-    public const string Funds = "12430100EXAMPL039X";
+    public const string Funds = "12430100EXAMPL039M";
 
     internal static readonly Who Officer = new("funds-officer", "changsha", Funds, [Roles.Officer]);
     internal static readonly Who Reviewer = new("funds-reviewer", "changsha", Funds, [Roles.Reviewer]);
     internal static readonly Who Head = new("funds-head", "changsha", Funds, [Roles.DepartmentHead]);
     internal static readonly Who SharingHead = new("funds-sharing-head", "changsha", Funds, [Roles.SharingHead]);
-    internal static readonly Who Authority = new("changsha-authority", "changsha", "11430100EXAMPL003L", [Roles.Authority]);
+    internal static readonly Who Authority = new("changsha-authority", "changsha", "11430100EXAMPL0046", [Roles.Authority]);
     internal static readonly Who OtherOfficer = new("police-officer", "changsha", "11430100EXAMPL0121", [Roles.Officer, Roles.DepartmentHead, Roles.SharingHead]);
     internal static readonly Who OtherCity = new("zhuzhou-officer", "zhuzhou", "11430200EXAMPL0126", [Roles.Officer, Roles.Authority]);
     internal static readonly Who Repair = new("gateway", "changsha", null, [Roles.Repair], "client");
+
+    // Reading our tables here needs what hosting tells Dapper.
+    static PublishingCity() => System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(Database).TypeHandle);
 
     private readonly Lazy<Task<(Stack Stack, TestIssuer Issuer, HttpClient Http)>> started = new(StartAsync);
 
