@@ -124,6 +124,9 @@ def catalogue(city, rng):
         entry("医疗保障局", 1, f"{short}市异地就医备案（示例）", "参保人异地就医备案情况，以服务接口提供，内容为虚构示例。", "健康", "c",
               [item("证件号码", "document_no", "C", 30, True), item("备案地区划代码", "division_code", "C", 6), item("备案日期", "filed_on", "D"), item("备案状态", "filing_state", "C", 10)],
               form="服务接口", scope="省内医疗保障、卫生健康部门", purpose="异地就医直接结算", cycle="实时", grade=4),
+        entry("教育局", 1, f"{short}市中小学学籍（示例）", "义务教育阶段学生的学籍状态，含未成年人个人信息，内容为虚构示例。", "教育", "c",
+              [item("学籍号", "student_no", "C", 30, True), item("姓名", "person_name", "C", 60, True), item("学校名称", "school_name", "C", 100), item("年级", "grade_no", "I"), item("学籍状态", "student_state", "C", 10)],
+              scope="省内教育、公安部门", purpose="转学和入学办理", cycle="每季度", grade=4),
         entry("市场监督管理局", 1, f"{short}市市场主体登记（示例）", "企业、个体工商户等市场主体的登记信息，内容为虚构示例。", "法人", "u",
               [item("主体编号", "entity_no", "C", 40), item("名称", "entity_name", "C", 200), item("类型", "entity_kind", "C", 40), item("注册资本", "capital", "Y"), item("成立日期", "founded_on", "D"), item("登记区划代码", "county_code", "C", 6), item("登记状态", "entity_state", "C", 10), item("经营范围", "business_scope", "M")],
               cycle="每日", rows=companies),
@@ -133,12 +136,19 @@ def catalogue(city, rng):
         entry("交通运输局", 1, f"{short}市公交线路站点（示例）", "公交线路、站序和站间距离，内容为虚构示例。", "交通", "u",
               [item("线路名称", "line_name", "C", 40), item("站序", "stop_no", "I"), item("站点名称", "stop_name", "C", 60), item("区划代码", "county_code", "C", 6), item("站间距离公里", "distance_km", "N", 6), item("是否首末站", "is_terminal", "L")],
               cycle="每季度", is_open=True, rows=stops),
+        entry("自然资源和规划局", 1, f"{short}市不动产登记查询（示例）", "不动产权利人和不动产单元的登记结果，内容为虚构示例。", "住房", "c",
+              [item("权利人姓名", "owner_name", "C", 60, True), item("证件号码", "document_no", "C", 30, True), item("不动产单元号", "unit_no", "C", 40, True), item("坐落", "location", "C", 200, True), item("登记日期", "registered_on", "D")],
+              form="服务接口", scope="省内税务、公积金、教育部门", purpose="购房提取公积金、入学和纳税核验", cycle="实时", **personal),
+        entry("行政审批服务局", 1, f"{short}市政务服务事项目录（示例）", "依申请办理的政务服务事项清单，以电子文件提供，内容为虚构示例。", "审批", "u",
+              [item("事项编码", "item_code", "C", 40), item("事项名称", "item_name", "C", 200), item("办理时限（工作日）", "limit_days", "I"), item("是否跨城通办", "cross_city", "L")],
+              form="电子文件/pdf", cycle="不定期", is_open=True),
     ]
 
 
 def write(city):
     rng = random.Random(f"长株潭示例 {city['city']}")
     folder = HERE / city["city"]
+    (folder / "rows").mkdir(parents=True, exist_ok=True)
     names = [d["name"] for d in city["departments"]]
     full = {n.removeprefix(city["name"]): d for n, d in zip(names, city["departments"])}
     order = list(full)
@@ -147,24 +157,21 @@ def write(city):
         return f"307{order.index(department) + 1:03d}{city['code']}/{heading:06d}"
 
     methods = {"库表": "数据库", "服务接口": "服务"}
-    lines = {}
-    for e in catalogue(city, rng):
-        d = full[e["department"]]
-        about = [code(e["department"], e["heading"]), e["title"], d["name"], d["code"], e["abstract"], e["theme"], e["form"], SHARING[e["sharing"]], e["conditions"],
-                 e["law"], methods.get(e["form"], "文件"), "是" if e["is_open"] else "否", e["open_conditions"], e["cycle"],
-                 "；".join(code(*r) for r in e["related"]), "一般数据", e["grade"]]
-        for n, (title, name, kind, length, is_personal, sharing) in enumerate(e["items"]):
-            lines.setdefault(d["code"], [HEADERS]).append((about if n == 0 else [""] * len(about)) + [title, name, TYPES[kind], length or "", SHARING[sharing or e["sharing"]], "是" if is_personal else "否"])
-        if e["rows"]:
-            save(folder / "rows" / f"{about[0].replace('/', '-')}.csv", [[i[0] for i in e["items"]], *e["rows"]()])
-    for department, table in lines.items():
-        save(folder / "catalogue" / f"{department}.csv", table)
-
-
-def save(path, table):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\r\n").writerows(table)
+    with open(folder / "catalogue.csv", "w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\r\n")
+        out.writerow(HEADERS)
+        for e in catalogue(city, rng):
+            d = full[e["department"]]
+            about = [code(e["department"], e["heading"]), e["title"], d["name"], d["code"], e["abstract"], e["theme"], e["form"], SHARING[e["sharing"]], e["conditions"],
+                     e["law"], methods.get(e["form"], "文件"), "是" if e["is_open"] else "否", e["open_conditions"], e["cycle"],
+                     "；".join(code(*r) for r in e["related"]), "一般数据", e["grade"]]
+            for n, (title, name, kind, length, is_personal, sharing) in enumerate(e["items"]):
+                out.writerow((about if n == 0 else [""] * len(about)) + [title, name, TYPES[kind], length or "", SHARING[sharing or e["sharing"]], "是" if is_personal else "否"])
+            if e["rows"]:
+                with open(folder / "rows" / f"{about[0].replace('/', '-')}.csv", "w", encoding="utf-8", newline="") as rows:
+                    table = csv.writer(rows, lineterminator="\r\n")
+                    table.writerow([i[0] for i in e["items"]])
+                    table.writerows(e["rows"]())
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ internal static class Samples
 
     public static string CityFile(string city) => Path.Combine(Root(), "deploy", "cities", city + ".json");
 
-    /// <summary>One table per department.</summary>
-    public static string[] Catalogues(string city) => Directory.GetFiles(Path.Combine(Root(), "deploy", "samples", city, "catalogue"), "*.csv");
+    public static string Catalogue(string city) => Path.Combine(Root(), "deploy", "samples", city, "catalogue.csv");
 
     public static string Rows(string city, string code) => Path.Combine(Root(), "deploy", "samples", city, "rows", code.Replace('/', '-') + ".csv");
 
