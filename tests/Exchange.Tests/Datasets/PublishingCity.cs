@@ -6,7 +6,10 @@ using System.Text.Json;
 using Exchange.Catalogue.Datasets;
 using Exchange.Hosting;
 using Exchange.Local;
+using Exchange.Local.Servers;
 using Exchange.Tests.Datasets;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;
 
@@ -55,6 +58,15 @@ public sealed class PublishingCity : IAsyncLifetime
         return connection;
     }
 
+    /// <summary>Parts of the service on the same databases, for tests of what has no route.</summary>
+    internal async Task<CityParts> PartsAsync()
+    {
+        var (stack, _, _) = await started.Value;
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(
+            Databases.Kinds(city: true).Select(k => KeyValuePair.Create("ConnectionStrings:" + k, (string?)stack.Databases.ConnectionString("changsha", k)))).Build();
+        return new CityParts(configuration);
+    }
+
     internal async Task<Answer> SendAsync(HttpMethod method, string path, Who? who, object? body = null, int? revision = null, string language = "zh")
     {
         var (_, issuer, http) = await started.Value;
@@ -76,6 +88,9 @@ public sealed class PublishingCity : IAsyncLifetime
             HttpContent content => content,
             _ => JsonContent.Create(body, options: Json.Options),
         };
+
+        // A body that is refused for its size is not read: whoever sends it anyway sees only a broken connection.
+        request.Headers.ExpectContinue = request.Content?.Headers.ContentLength > 1 << 20;
         using var response = await http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         return new Answer(response.StatusCode, text.Length > 0 && text[0] is '{' or '[' ? JsonSerializer.Deserialize<JsonElement>(text) : default, response.Headers.ETag?.Tag, text);
@@ -125,6 +140,17 @@ public sealed class PublishingCity : IAsyncLifetime
         });
         return (stack, issuer, new HttpClient { BaseAddress = stack.Address("changsha"), Timeout = TimeSpan.FromSeconds(60) });
     }
+}
+
+internal sealed class CityParts(IConfiguration configuration) : IAsyncDisposable
+{
+    private static readonly ServiceSettings Service = new() { Name = "changsha" };
+
+    public Database Database { get; } = new(configuration, Service, NullLoggerFactory.Instance);
+
+    public RowTables Tables() => new(configuration, Database, Service, NullLoggerFactory.Instance);
+
+    public ValueTask DisposeAsync() => Database.DisposeAsync();
 }
 
 internal sealed record Answer(HttpStatusCode Status, JsonElement Body, string? Tag, string Text)
