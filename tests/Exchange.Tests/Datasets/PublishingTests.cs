@@ -219,7 +219,7 @@ public sealed class PublishingTests(PublishingCity city)
         var grant = new { exchange = Guid.CreateVersion7(), dataset = Guid.Parse(path[10..]) };
         await connection.ExecuteAsync("""
             insert into service.grants (exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, state, valid_from, valid_until, issued_at, changed_at)
-            values (@exchange, 'zhuzhou', '11430200EXAMPL0126', '12430100EXAMPL039X', @dataset, 1, '{balance}', 'suspended', current_date, current_date, now(), now())
+            values (@exchange, 'zhuzhou', '11430200EXAMPL0126', '12430100EXAMPL039M', @dataset, 1, '{balance}', 'suspended', current_date, current_date, now(), now())
             """, grant);
         (await city.SendAsync(HttpMethod.Post, path + "/withdraw", Head, new { reason = "试" }, revision)).Refuses(HttpStatusCode.Conflict, "grant-runs", "第27条");
         var dropped = draft with { Fields = [draft.Fields![0]] };
