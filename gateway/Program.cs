@@ -1,3 +1,34 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-app.Run();
+using Exchange.Gateway;
+using Exchange.Gateway.Federation;
+using Exchange.Gateway.Identity;
+using Exchange.Gateway.Interop;
+using Exchange.Gateway.Routing;
+using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
+
+return await ExchangeHost.RunAsync(
+    args,
+    builder =>
+    {
+        var settings = GatewaySettings.Read(builder);
+        builder.Services.AddSingleton(settings);
+        builder.Services.AddSingleton<IStartupFilter, Edge>();
+        builder.Services.AddIssuer();
+        builder.Services.AddFederation();
+        builder.Services.AddSingleton<DeliveryReport>().AddHostedService(provider => provider.GetRequiredService<DeliveryReport>());
+        builder.Services.AddSingleton<ApiDescription>().AddHostedService(provider => provider.GetRequiredService<ApiDescription>());
+        Proxy.Add(builder, settings);
+        builder.AddMessages(bus => bus.Consume(Topology.DatasetsQueue(Topology.GatewayService), typeof(ApplyDatasets)));
+    },
+    app =>
+    {
+        IssueToken.Map(app);
+        Discovery.Map(app);
+        SearchCatalogue.Map(app);
+        ReadDataset.Map(app);
+        FollowChanges.Map(app);
+        RebuildCatalogue.Map(app);
+        ApiDescription.Map(app);
+        Docs.Map(app);
+        Proxy.Map(app);
+    });

@@ -1,0 +1,158 @@
+using Dapper;
+using Exchange.Hosting;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Npgsql;
+
+namespace Exchange.Gateway.Federation;
+
+/// <summary>
+/// Keeps this replica's search index at the read model's newest change: woken by the applier's notification (one per commit, which the broker's stream of changes coalesces),
+/// looking by itself five times a second as the net. A table with another epoch is loaded anew while the old index serves.
+/// </summary>
+internal sealed partial class CatalogueIndex(Database database, GatewaySettings settings, TimeProvider clock, ILogger<CatalogueIndex> log) : BackgroundService, IHealthCheck
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
+    private const int BatchSize = 1000;
+
+    private Loaded? loaded;
+    private Dictionary<string, CityFeed> feeds = [];
+
+    /// <summary>Null until the first load is done.</summary>
+    public SearchIndex? Current => Volatile.Read(ref loaded)?.Index;
+
+    public IReadOnlyList<CityFreshness> Cities
+    {
+        get
+        {
+            var now = clock.GetUtcNow();
+            return [.. settings.Cities.Keys.Select(city => feeds.TryGetValue(city, out var feed)
+                ? new CityFreshness(city, feed.AsOf, feed.LagSeconds(now), feed.State(now, settings))
+                : new CityFreshness(city, null, null, CityState.Silent))];
+        }
+    }
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var silent = Cities.Where(city => city.State == CityState.Silent).Select(city => city.City).ToList();
+        return Task.FromResult(Volatile.Read(ref loaded) is not { } now ? HealthCheckResult.Unhealthy("the catalogue is being loaded")
+            : silent.Count > 0 ? HealthCheckResult.Degraded($"{now.Index.Count} entries; silent: {string.Join(", ", silent)}")
+            : HealthCheckResult.Healthy($"{now.Index.Count} entries, change {now.Change}"));
+    }
+
+    public override void Dispose()
+    {
+        loaded?.Index.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await FollowAsync(stoppingToken);
+            }
+            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogInterrupted(log, fault);
+                await Task.Delay(Poll * 2, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task FollowAsync(CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        var woken = false;
+        connection.Notification += (_, _) => woken = true;
+        await connection.ExecuteAsync($"listen {CatalogueTables.Channel}");
+        while (!cancel.IsCancellationRequested)
+        {
+            woken = false;
+            if (await CatchUpAsync(connection, cancel) == 0 && !woken)
+            {
+                await connection.WaitAsync(Poll, cancel);
+            }
+        }
+    }
+
+    private async Task<int> CatchUpAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        var at = loaded;
+        Position position;
+        List<Row> rows;
+        await using (var results = await connection.QueryMultipleAsync(new CommandDefinition(ReadChanges, new { after = at?.Change ?? 0, BatchSize }, cancellationToken: cancel)))
+        {
+            position = await results.ReadSingleAsync<Position>();
+            feeds = (await results.ReadAsync<CityFeed>()).ToDictionary(feed => feed.City);
+            rows = (await results.ReadAsync<Row>()).AsList();
+        }
+
+        if (at is null || at.Epoch != position.Epoch || at.Change > position.Change)
+        {
+            Volatile.Write(ref loaded, await LoadAsync(connection, cancel));
+            return 1;
+        }
+
+        foreach (var row in rows)
+        {
+            if (row.Entry is null)
+            {
+                at.Index.Remove(row.DatasetId);
+            }
+            else
+            {
+                at.Index.Set(CatalogueTables.Indexed(row.Entry));
+            }
+        }
+
+        if (rows.Count > 0)
+        {
+            at.Change = rows[^1].Change;
+        }
+
+        return rows.Count;
+    }
+
+    private async Task<Loaded> LoadAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
+        var position = await connection.QuerySingleAsync<Position>(new CommandDefinition("select epoch, change from catalogue", cancellationToken: cancel));
+        var entries = connection.QueryUnbufferedAsync<string>("select entry from datasets where not tombstone").ToBlockingEnumerable(cancel);
+        var index = SearchIndex.Build(entries.Select(CatalogueTables.Indexed));
+        await transaction.CommitAsync(cancel);
+        LogLoaded(log, index.Count, position.Change);
+        return new Loaded(index, position.Epoch) { Change = position.Change };
+    }
+
+    private sealed record Loaded(SearchIndex Index, Guid Epoch)
+    {
+        public long Change { get; set; }
+    }
+
+    private sealed record Position
+    {
+        public required Guid Epoch { get; init; }
+        public required long Change { get; init; }
+    }
+
+    private sealed record Row
+    {
+        public required long Change { get; init; }
+        public required Guid DatasetId { get; init; }
+        public string? Entry { get; init; }
+    }
+
+    private const string ReadChanges = """
+        select epoch, change from catalogue;
+        select city, epoch, change, as_of, digest_at, digest_change, rebuilding, rebuild_wanted from city_feeds;
+        select change, dataset_id, entry from datasets where change > @after order by change limit @BatchSize
+        """;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The search index holds {Count} entries as of change {Change}")]
+    private static partial void LogLoaded(ILogger log, int count, long change);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The search index does not hear from the database and keeps its last state")]
+    private static partial void LogInterrupted(ILogger log, Exception fault);
+}

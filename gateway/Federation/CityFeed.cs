@@ -1,0 +1,48 @@
+namespace Exchange.Gateway.Federation;
+
+internal enum CityState
+{
+    /// <summary>What is shown is what the city had seconds ago.</summary>
+    Live,
+
+    /// <summary>The city answers, but its newest changes are not all here yet; or it has been quiet for a moment.</summary>
+    Lagging,
+
+    /// <summary>The city has not been heard for a while; what is shown is its last known state.</summary>
+    Silent,
+
+    /// <summary>The city's part is being pulled anew; what is shown meanwhile is the old state.</summary>
+    Rebuilding,
+}
+
+/// <summary>How far a city's feed is applied here (table <c>city_feeds</c>).</summary>
+internal sealed record CityFeed
+{
+    public required string City { get; init; }
+    public required Guid Epoch { get; init; }
+    public required long Change { get; init; }
+    public DateTimeOffset? AsOf { get; init; }
+    public DateTimeOffset? DigestAt { get; init; }
+    public required long DigestChange { get; init; }
+    public required bool Rebuilding { get; init; }
+    public required bool RebuildWanted { get; init; }
+
+    public int? LagSeconds(DateTimeOffset now) => AsOf is { } asOf ? (int)Math.Max(0, (now - asOf).TotalSeconds) : null;
+
+    public CityState State(DateTimeOffset now, GatewaySettings settings)
+    {
+        if (Rebuilding)
+        {
+            return CityState.Rebuilding;
+        }
+
+        var lag = now - AsOf;
+        var ahead = DigestChange > Change && now - DigestAt <= settings.LiveWithin;
+        return lag <= settings.LiveWithin && !ahead ? CityState.Live
+            : lag <= settings.SilentAfter || ahead ? CityState.Lagging
+            : CityState.Silent;
+    }
+}
+
+/// <summary>One line of the answer's <c>cities</c>.</summary>
+internal sealed record CityFreshness(string City, DateTimeOffset? AsOf, int? LagSeconds, CityState State);

@@ -1,0 +1,17 @@
+namespace Exchange.Gateway.Federation;
+
+internal static class FederationServices
+{
+    public static void AddFederation(this IServiceCollection services)
+    {
+        services.AddHttpClient(Repair.HttpClientName, client =>
+        {
+            client.Timeout = TimeSpan.FromSeconds(10);
+            client.MaxResponseContentBufferSize = 64 * 1024 * 1024;
+        }).ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
+        services.AddSingleton<CatalogueIndex>();
+        services.AddHostedService(provider => provider.GetRequiredService<CatalogueIndex>());
+        services.AddHostedService<Repair>();
+        services.AddHealthChecks().AddCheck<CatalogueIndex>("catalogue");
+    }
+}

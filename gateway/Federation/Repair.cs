@@ -1,0 +1,235 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Dapper;
+using Exchange.Contracts;
+using Exchange.Gateway.Identity;
+using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
+
+namespace Exchange.Gateway.Federation;
+
+/// <summary>
+/// Makes sure that the read model is what the cities have, although messages may be late or lost: asks each city for its feed's digest and pulls what differs.
+/// A digest that is wholly applied also says as of when the city's part is true. One replica asks at a time; cities are asked independently, so a silent one holds up nobody.
+/// </summary>
+internal sealed partial class Repair(
+    Database database, Leases leases, AccessTokens tokens, GatewaySettings settings, IHttpClientFactory clients, ILogger<Repair> log) : BackgroundService
+{
+    public const string HttpClientName = "repair";
+    private const int PageSize = 1000;
+
+    private static readonly Account Self = new()
+    {
+        ClientId = "gateway-repair",
+        Subject = "gateway-repair",
+        SubType = "client",
+        Name = "gateway repair",
+        Roles = [Roles.Repair],
+    };
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(settings.Cities.Keys.Select(city => FollowAsync(city, stoppingToken)));
+
+    private async Task FollowAsync(string city, CancellationToken cancel)
+    {
+        await Task.Yield();
+        var silent = false;
+        using var timer = new PeriodicTimer(settings.RepairEvery);
+        do
+        {
+            try
+            {
+                if (await leases.AcquireAsync($"repair.{city}", settings.RepairEvery * 3, cancel) is not null)
+                {
+                    await CompareAsync(city, cancel);
+                }
+
+                if (silent)
+                {
+                    LogHeard(log, city);
+                    silent = false;
+                }
+            }
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
+            {
+                if (!silent)
+                {
+                    LogSilent(log, city, fault.Message);
+                    silent = true;
+                }
+            }
+        }
+        while (await TickAsync(timer, cancel));
+    }
+
+    /// <summary>One round for one city.</summary>
+    internal async Task CompareAsync(string city, CancellationToken cancel)
+    {
+        var digest = await GetAsync<FeedDigest>(city, "/datasets/digest", cancel);
+        await using var connection = await database.OpenAsync(cancel);
+        await connection.ExecuteAsync("insert into city_feeds (city, epoch, change) values (@city, @Empty, 0) on conflict do nothing", new { city, Guid.Empty });
+        var ours = await connection.QuerySingleAsync<Ours>(new CommandDefinition(ReadOurs, new { city }, cancellationToken: cancel));
+        var hash = ours.Hash.ToString("x16", CultureInfo.InvariantCulture);
+        // Rows and position can be compared with the digest only when both stand at the same change; messages that came ahead of a gap do not count as a difference.
+        var differs = ours.Change == digest.Change && ours.Newest <= digest.Change && (ours.Count != digest.Count || hash != digest.Hash);
+        if (ours.Epoch != digest.Epoch || ours.RebuildWanted || digest.Change < ours.Change && await WentBackAsync(city, ours.Change, cancel) || differs)
+        {
+            LogRebuild(log, city, ours.Change, digest.Change);
+            await PullAllAsync(city, digest, cancel);
+        }
+        else if (digest.Change > ours.Change)
+        {
+            await connection.ExecuteAsync("update city_feeds set digest_at = @At, digest_change = @Change where city = @city", new { city, digest.At, digest.Change });
+            await PullNewAsync(city, ours.Change, digest, cancel);
+        }
+
+        await using var done = await database.OpenAsync(cancel);
+        await done.ExecuteAsync(Confirm, new { city, digest.Epoch, digest.Change, digest.At });
+    }
+
+    /// <summary>A digest below our position is either older than a message that overtook it, or the city lost changes; a second look tells.</summary>
+    private async Task<bool> WentBackAsync(string city, long position, CancellationToken cancel) =>
+        (await GetAsync<FeedDigest>(city, "/datasets/digest", cancel)).Change < position;
+
+    private async Task PullNewAsync(string city, long after, FeedDigest digest, CancellationToken cancel)
+    {
+        var position = after;
+        await foreach (var page in PagesAsync(city, after, digest.Epoch, cancel))
+        {
+            await using var connection = await database.OpenAsync(cancel);
+            foreach (var change in page)
+            {
+                await CatalogueTables.ApplyAsync(connection, change, cancel);
+                position = change.Change;
+            }
+        }
+
+        await using var last = await database.OpenAsync(cancel);
+        await last.ExecuteAsync(
+            "update city_feeds set change = greatest(change, @position) where city = @city and epoch = @Epoch",
+            new { city, digest.Epoch, position = Math.Max(position, digest.Change) });
+    }
+
+    private async Task PullAllAsync(string city, FeedDigest digest, CancellationToken cancel)
+    {
+        await using (var connection = await database.OpenAsync(cancel))
+        {
+            await connection.ExecuteAsync("update city_feeds set rebuilding = true where city = @city", new { city });
+        }
+
+        try
+        {
+            Dictionary<Guid, CityChange> found = [];
+            var position = digest.Change;
+            await foreach (var page in PagesAsync(city, 0, digest.Epoch, cancel))
+            {
+                foreach (var change in page)
+                {
+                    found[change.DatasetId] = change;
+                    position = Math.Max(position, change.Change);
+                }
+            }
+
+            // Readers see the old state until this commits, then the new one.
+            await using var connection = await database.OpenAsync(cancel);
+            await using var transaction = await connection.BeginTransactionAsync(cancel);
+            await CatalogueTables.ReplaceAsync(connection, city, digest.Epoch, digest.Change, [.. found.Values], cancel);
+            await connection.ExecuteAsync(
+                "update city_feeds set epoch = @Epoch, change = @position, rebuilding = false, rebuild_wanted = false where city = @city",
+                new { city, digest.Epoch, position });
+            await transaction.CommitAsync(cancel);
+        }
+        finally
+        {
+            await using var connection = await database.OpenAsync(CancellationToken.None);
+            await connection.ExecuteAsync("update city_feeds set rebuilding = false where city = @city and rebuilding", new { city });
+        }
+    }
+
+    private async IAsyncEnumerable<IReadOnlyList<CityChange>> PagesAsync(string city, long after, Guid epoch, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    {
+        while (true)
+        {
+            var page = await GetAsync<FeedPage>(city, string.Create(CultureInfo.InvariantCulture, $"/datasets/changes?after={after}&limit={PageSize}"), cancel);
+            if (page.Epoch != epoch)
+            {
+                throw new InvalidDataException($"The feed of {city} was rebuilt while it was read.");
+            }
+
+            if (page.Changes.Count == 0)
+            {
+                yield break;
+            }
+
+            yield return [.. page.Changes.Select(change => Read(city, epoch, change))];
+            after = page.Changes[^1].Change;
+        }
+    }
+
+    private static CityChange Read(string city, Guid epoch, FeedChange change)
+    {
+        var read = change.Tombstone
+            ? CityChange.Of(change.Message.Deserialize<DatasetWithdrawn>(MessageJson.Options)!)
+            : CityChange.Of(change.Message.Deserialize<DatasetPublished>(MessageJson.Options)!);
+        return read.City == city && read.DatasetId == change.Key && read.Version == change.Version
+            ? read with { Epoch = epoch, Change = change.Change }
+            : throw new InvalidDataException($"Change {change.Change} of {city} does not say what its message says.");
+    }
+
+    private async Task<T> GetAsync<T>(string city, string path, CancellationToken cancel)
+    {
+        using var client = clients.CreateClient(HttpClientName);
+        using var request = new HttpRequestMessage(HttpMethod.Get, settings.Cities[city].TrimEnd('/') + path);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tokens.Issue(Self, [city]));
+        using var response = await client.SendAsync(request, cancel);
+        response.EnsureSuccessStatusCode();
+        return await response.Content.ReadFromJsonAsync<T>(Json.Options, cancel) ?? throw new InvalidDataException($"{city} answered nothing.");
+    }
+
+    private static async Task<bool> TickAsync(PeriodicTimer timer, CancellationToken cancel)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private sealed record FeedPage(Guid Epoch, IReadOnlyList<FeedChange> Changes);
+
+    private sealed record Ours
+    {
+        public required Guid Epoch { get; init; }
+        public required long Change { get; init; }
+        public required bool RebuildWanted { get; init; }
+        public required long Count { get; init; }
+        public required long Hash { get; init; }
+        public required long Newest { get; init; }
+    }
+
+    private const string ReadOurs = """
+        select f.epoch, f.change, f.rebuild_wanted, count(d.row_hash) as count, coalesce(bit_xor(d.row_hash), 0) as hash, coalesce(max(d.city_change), 0) as newest
+        from city_feeds f left join datasets d on d.city = f.city and d.row_hash is not null
+        where f.city = @city
+        group by f.epoch, f.change, f.rebuild_wanted
+        """;
+
+    private const string Confirm = """
+        update city_feeds
+        set digest_at = @At, digest_change = @Change, as_of = case when epoch = @Epoch and change >= @Change then greatest(as_of, @At) else as_of end
+        where city = @city
+        """;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{City} does not answer the repair: {Reason}")]
+    private static partial void LogSilent(ILogger log, string city, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{City} answers the repair again")]
+    private static partial void LogHeard(ILogger log, string city);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The part of {City} is pulled anew (here at change {Ours}, there at {Theirs})")]
+    private static partial void LogRebuild(ILogger log, string city, long ours, long theirs);
+}

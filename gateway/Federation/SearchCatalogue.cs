@@ -1,0 +1,182 @@
+using System.Text.Json;
+using Exchange.Contracts;
+using Exchange.Hosting;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Exchange.Gateway.Federation;
+
+/// <summary>The cross-city catalogue: text search, facets, and how fresh each city's part is. Without a token only what is open to society is seen, and only that is counted.</summary>
+internal static class SearchCatalogue
+{
+    private const int LongestQuery = 200;
+    private const int MostTerms = 16;
+    private const int MostPerPage = 100;
+
+    private static readonly Rule NotLoaded = new("catalogue-loading", StatusCodes.Status503ServiceUnavailable, null,
+        new("目录正在载入。", "The catalogue is being loaded."),
+        new("请几秒后重试。", "Try again in a few seconds."));
+
+    public static void Map(IEndpointRouteBuilder routes) => routes.MapGet("/api/catalogue/datasets", Handle)
+        .AllowAnyone()
+        .WithTags("catalogue")
+        .WithSummary("Search the catalogue of all cities")
+        .WithDescription("Words are separated by spaces and must all occur in title, abstract, department, code or field titles; a phrase stands in quotes. Repeat a filter to allow several values. A facet's counts ignore its own filter, so they show what the other choices would give. Callers without a token see the entries that are open to society.")
+        .Produces<CataloguePage>()
+        .Produces<Problem>(StatusCodes.Status422UnprocessableEntity, "application/problem+json");
+
+    private static IResult Handle(
+        [AsParameters] Query query, HttpContext http, Caller? caller, CatalogueIndex catalogue)
+    {
+        var faults = new Faults();
+        var terms = FoldedText.Terms(query.Q);
+        if (query.Q?.Length > LongestQuery || terms.Count > MostTerms)
+        {
+            faults.Add("q", "too-long", null, new($"检索词最多 {LongestQuery} 个字符、{MostTerms} 个词。", $"At most {LongestQuery} characters and {MostTerms} words."));
+        }
+
+        if (!Enum.TryParse<SearchSort>(query.Sort ?? nameof(SearchSort.Relevance), ignoreCase: true, out var sort) || int.TryParse(query.Sort, out _))
+        {
+            faults.Add("sort", "unknown-value", null, new("sort 应为 relevance、released 或 name。", "sort is relevance, released or name."));
+        }
+
+        var limit = query.Limit ?? 20;
+        if (limit is < 1 or > MostPerPage)
+        {
+            faults.Add("limit", "out-of-range", null, new($"limit 应在 1 至 {MostPerPage} 之间。", $"limit is between 1 and {MostPerPage}."));
+        }
+
+        var filters = query.Filters();
+        var question = $"{caller is null}|{sort}|{string.Join('\n', terms)}|{string.Join('\n', filters.Select(filter => $"{filter.Key}:{string.Join('\t', filter.Value)}"))}";
+        PagePlace? after = null;
+        if (query.Cursor is { Length: > 0 } cursor && (after = Cursor.Read(cursor, question)) is null)
+        {
+            faults.Add("cursor", "unknown-cursor", null, new("游标无效，或不属于此查询；请从第一页重新开始。", "The cursor is not valid for this query; start again at the first page."));
+        }
+
+        if (faults.Any)
+        {
+            return new Refused(faults);
+        }
+
+        if (catalogue.Current is not { } index)
+        {
+            return new Refused(NotLoaded) { RetryAfter = 2 };
+        }
+
+        var page = index.Search(new SearchRequest { Terms = terms, Filters = filters, OpenOnly = caller is null, Sort = sort, Limit = limit, After = after });
+        http.Response.Headers.CacheControl = caller is null ? "public, max-age=1" : "private, no-cache";
+        http.Response.Headers.Vary = "Authorization";
+        return new Answer(page, catalogue.Cities, page.Next is null ? null : Cursor.Of(page.Next, question));
+    }
+
+    internal sealed record Query
+    {
+        [FromQuery(Name = "q")]
+        public string? Q { get; init; }
+
+        [FromQuery(Name = "city")]
+        public string[]? City { get; init; }
+
+        /// <summary>Unified social credit code.</summary>
+        [FromQuery(Name = "department")]
+        public string[]? Department { get; init; }
+
+        [FromQuery(Name = "theme")]
+        public string[]? Theme { get; init; }
+
+        [FromQuery(Name = "sharing")]
+        public string[]? Sharing { get; init; }
+
+        [FromQuery(Name = "format")]
+        public string[]? Format { get; init; }
+
+        [FromQuery(Name = "update_frequency")]
+        public string[]? UpdateFrequency { get; init; }
+
+        /// <summary>relevance (default), released or name.</summary>
+        [FromQuery(Name = "sort")]
+        public string? Sort { get; init; }
+
+        /// <summary>Entries per page, 1 to 100; 20 when left out.</summary>
+        [FromQuery(Name = "limit")]
+        public int? Limit { get; init; }
+
+        /// <summary><c>next</c> of the page before.</summary>
+        [FromQuery(Name = "cursor")]
+        public string? Cursor { get; init; }
+
+        public Dictionary<Facet, IReadOnlyCollection<string>> Filters()
+        {
+            Dictionary<Facet, IReadOnlyCollection<string>> filters = [];
+            foreach (var (facet, values) in new[]
+            {
+                (Facet.City, City), (Facet.Department, Department), (Facet.Theme, Theme), (Facet.Sharing, Sharing), (Facet.Format, Format), (Facet.UpdateFrequency, UpdateFrequency),
+            })
+            {
+                var given = values?.Where(value => value.Length > 0).Distinct().Take(100).Order(StringComparer.Ordinal).ToArray() ?? [];
+                if (given.Length > 0)
+                {
+                    filters.Add(facet, given);
+                }
+            }
+
+            return filters;
+        }
+    }
+
+    /// <summary>What the answer looks like.</summary>
+    internal sealed record CataloguePage
+    {
+        /// <summary>Entries that match, over all pages.</summary>
+        public required int Total { get; init; }
+
+        public required IReadOnlyList<DatasetEntry> Items { get; init; }
+
+        /// <summary>city, department, theme, sharing, format, update_frequency → values with their counts, most frequent first, at most 100.</summary>
+        public required IReadOnlyDictionary<string, IReadOnlyList<FacetCount>> Facets { get; init; }
+
+        public required IReadOnlyList<CityFreshness> Cities { get; init; }
+
+        /// <summary>Cursor of the next page; absent on the last one.</summary>
+        public string? Next { get; init; }
+    }
+
+    /// <summary>Writes a <see cref="CataloguePage"/> with the entries byte for byte as they are stored, so that a page costs no parsing.</summary>
+    private sealed class Answer(SearchPage page, IReadOnlyList<CityFreshness> cities, string? next) : IResult
+    {
+        private static readonly JsonEncodedText[] FacetNames =
+            [.. Enum.GetNames<Facet>().Select(name => JsonEncodedText.Encode(JsonNamingPolicy.SnakeCaseLower.ConvertName(name)))];
+
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.ContentType = "application/json; charset=utf-8";
+            await using var json = new Utf8JsonWriter(httpContext.Response.BodyWriter, new JsonWriterOptions { Encoder = Json.Options.Encoder });
+            json.WriteStartObject();
+            json.WriteNumber("total", page.Total);
+            json.WriteStartArray("items");
+            foreach (var item in page.Items)
+            {
+                json.WriteRawValue(item.Json, skipInputValidation: true);
+            }
+
+            json.WriteEndArray();
+            json.WriteStartObject("facets");
+            foreach (var (facet, counts) in page.Facets)
+            {
+                json.WritePropertyName(FacetNames[(int)facet]);
+                JsonSerializer.Serialize(json, counts, Json.Options);
+            }
+
+            json.WriteEndObject();
+            json.WritePropertyName("cities");
+            JsonSerializer.Serialize(json, cities, Json.Options);
+            if (next is not null)
+            {
+                json.WriteString("next", next);
+            }
+
+            json.WriteEndObject();
+            await json.FlushAsync(httpContext.RequestAborted);
+        }
+    }
+}

@@ -1,0 +1,743 @@
+using System.Buffers;
+using System.Globalization;
+
+namespace Exchange.Gateway.Federation;
+
+/// <summary>
+/// Text search and facets over all live entries, in memory: postings of 2-grams, because Chinese is written without spaces and most of its words have two characters.
+/// The result is what a scan for every term in <see cref="FoldedText"/> would give; the postings only say where to look.
+/// One writer changes entries in place, one at a time; readers wait for it a fraction of a millisecond at most.
+/// </summary>
+internal sealed class SearchIndex : IDisposable
+{
+    private const int FacetTotal = 6;
+    private const int FacetValuesShown = 100;
+    private static readonly CompareInfo ByPinyin = CultureInfo.GetCultureInfo("zh-CN").CompareInfo;
+
+    private readonly ReaderWriterLockSlim gate = new();
+    private readonly Dictionary<Guid, int> slots = [];
+    private readonly Stack<int> freeSlots = [];
+    private readonly Dictionary<uint, Posting> postings = [];
+    private readonly Dictionary<char, HashSet<uint>> gramsByFirst = [];
+    private readonly FacetValues[] facets = [.. Enumerable.Range(0, FacetTotal).Select(_ => new FacetValues())];
+    private readonly View everything;
+    private readonly View open;
+    private Document?[] documents = new Document?[16];
+    private int[] facetCodes = new int[16 * FacetTotal];
+    private int slotCount;
+
+    public SearchIndex()
+    {
+        everything = new View(this);
+        open = new View(this);
+    }
+
+    public int Count => everything.Count;
+
+    /// <summary>The same index as entry after entry would give, but sorted once.</summary>
+    public static SearchIndex Build(IEnumerable<IndexedEntry> entries)
+    {
+        var index = new SearchIndex();
+        index.everything.Deferred = index.open.Deferred = true;
+        foreach (var entry in entries)
+        {
+            index.Set(entry);
+        }
+
+        index.everything.Deferred = index.open.Deferred = false;
+        return index;
+    }
+
+    public void Set(IndexedEntry entry)
+    {
+        var document = Document.Of(entry);
+        var grams = GramsOf(document);
+        gate.EnterWriteLock();
+        try
+        {
+            if (slots.TryGetValue(entry.Id, out var slot))
+            {
+                Leave(slot, keep: grams);
+            }
+            else
+            {
+                slot = TakeSlot();
+                slots.Add(entry.Id, slot);
+            }
+
+            documents[slot] = document;
+            for (var facet = 0; facet < FacetTotal; facet++)
+            {
+                facetCodes[(slot * FacetTotal) + facet] = facets[facet].Code(
+                    entry.FacetValue((Facet)facet), facet == (int)Facet.Department ? entry.DepartmentName : null);
+            }
+
+            foreach (var gram in grams)
+            {
+                PostingOf(gram.Key).Set(slot, gram.Value);
+            }
+
+            everything.Add(slot);
+            if (entry.Open)
+            {
+                open.Add(slot);
+            }
+        }
+        finally
+        {
+            gate.ExitWriteLock();
+        }
+    }
+
+    public void Remove(Guid id)
+    {
+        gate.EnterWriteLock();
+        try
+        {
+            if (slots.Remove(id, out var slot))
+            {
+                Leave(slot, keep: null);
+                documents[slot] = null;
+                freeSlots.Push(slot);
+            }
+        }
+        finally
+        {
+            gate.ExitWriteLock();
+        }
+    }
+
+    public IndexedEntry? Find(Guid id)
+    {
+        gate.EnterReadLock();
+        try
+        {
+            return slots.TryGetValue(id, out var slot) ? documents[slot]!.Entry : null;
+        }
+        finally
+        {
+            gate.ExitReadLock();
+        }
+    }
+
+    public SearchPage Search(SearchRequest request)
+    {
+        gate.EnterReadLock();
+        try
+        {
+            var view = request.OpenOnly ? open : everything;
+            if (request.Terms.Count == 0 && request.Filters.Count == 0)
+            {
+                return new SearchPage(
+                    view.Count,
+                    view.Page(request, view.Count, static (_, _) => true, (object?)null, out var next),
+                    Shown(view.FacetCounts),
+                    next);
+            }
+
+            var candidates = ArrayPool<int>.Shared.Rent(Math.Max(slotCount, 1));
+            var scores = ArrayPool<byte>.Shared.Rent(Math.Max(slotCount, 1));
+            try
+            {
+                var found = Candidates(request.Terms, view, candidates, scores);
+                return Page(request, view, candidates.AsSpan(0, found), scores.AsSpan(0, found));
+            }
+            finally
+            {
+                ArrayPool<int>.Shared.Return(candidates);
+                ArrayPool<byte>.Shared.Return(scores);
+            }
+        }
+        finally
+        {
+            gate.ExitReadLock();
+        }
+    }
+
+    public void Dispose() => gate.Dispose();
+
+    private int Candidates(IReadOnlyList<string> terms, View view, int[] slotsFound, byte[] scores)
+    {
+        if (terms.Count == 0)
+        {
+            var all = view.Slots;
+            all.CopyTo(slotsFound);
+            scores.AsSpan(0, all.Length).Clear();
+            return all.Length;
+        }
+
+        Dictionary<uint, bool> wanted = [];
+        foreach (var term in terms)
+        {
+            for (var i = 0; i + 1 < term.Length; i++)
+            {
+                var gram = Gram(term[i], term[i + 1]);
+                wanted[gram] = term.Length == 2 || wanted.GetValueOrDefault(gram);
+            }
+        }
+
+        var found = wanted.Count > 0 ? ByGrams(wanted, slotsFound, scores) : ByFirstCharacter(terms[0][0], slotsFound, scores);
+        foreach (var term in terms)
+        {
+            if (term.Length != 2 && found > 0)
+            {
+                found = Holding(term, slotsFound, scores, found);
+            }
+        }
+
+        return found;
+    }
+
+    private int ByGrams(Dictionary<uint, bool> wanted, int[] slotsFound, byte[] scores)
+    {
+        var lists = new (Posting Posting, byte TitleScore)[wanted.Count];
+        var at = 0;
+        foreach (var (gram, isTerm) in wanted)
+        {
+            if (!postings.TryGetValue(gram, out var posting))
+            {
+                return 0;
+            }
+
+            lists[at++] = (posting, isTerm ? Document.InTitle : (byte)0);
+        }
+
+        Array.Sort(lists, static (a, b) => a.Posting.Count.CompareTo(b.Posting.Count));
+        var rarest = lists[0].Posting.Values;
+        var titleScore = lists[0].TitleScore;
+        for (var i = 0; i < rarest.Length; i++)
+        {
+            slotsFound[i] = rarest[i] >> 1;
+            scores[i] = (byte)((rarest[i] & 1) * titleScore);
+        }
+
+        var found = rarest.Length;
+        for (var i = 1; i < lists.Length && found > 0; i++)
+        {
+            found = lists[i].Posting.Intersect(slotsFound.AsSpan(0, found), scores.AsSpan(0, found), lists[i].TitleScore);
+        }
+
+        return found;
+    }
+
+    /// <summary>Every character of a text begins a gram (the last one of a field a gram with the field's end), so one character is the union of the grams it begins.</summary>
+    private int ByFirstCharacter(char first, int[] slotsFound, byte[] scores)
+    {
+        if (!gramsByFirst.TryGetValue(first, out var grams))
+        {
+            return 0;
+        }
+
+        var words = (slotCount + 63) >> 6;
+        var marks = ArrayPool<ulong>.Shared.Rent(words);
+        marks.AsSpan(0, words).Clear();
+        foreach (var gram in grams)
+        {
+            foreach (var value in postings[gram].Values)
+            {
+                marks[value >> 7] |= 1UL << ((value >> 1) & 63);
+            }
+        }
+
+        var found = 0;
+        for (var word = 0; word < words; word++)
+        {
+            for (var rest = marks[word]; rest != 0; rest &= rest - 1)
+            {
+                slotsFound[found] = (word << 6) + System.Numerics.BitOperations.TrailingZeroCount(rest);
+                scores[found++] = 0;
+            }
+        }
+
+        ArrayPool<ulong>.Shared.Return(marks);
+        return found;
+    }
+
+    private int Holding(string term, int[] slotsFound, byte[] scores, int found)
+    {
+        var kept = 0;
+        for (var i = 0; i < found; i++)
+        {
+            var document = documents[slotsFound[i]]!;
+            var at = term.Length == 1 ? document.Text.IndexOf(term[0]) : document.Text.IndexOf(term, StringComparison.Ordinal);
+            if (at >= 0)
+            {
+                slotsFound[kept] = slotsFound[i];
+                scores[kept++] = (byte)(scores[i] + (at + term.Length <= document.TitleLength ? Document.InTitle : 0));
+            }
+        }
+
+        return kept;
+    }
+
+    /// <summary>
+    /// Applies the filters and counts the facets in one pass. A facet's own filter does not narrow its counts, so a reader sees what the other choices would give:
+    /// an entry that fails one filter still counts for that filter's facet.
+    /// </summary>
+    private SearchPage Page(SearchRequest request, View view, Span<int> candidates, Span<byte> scores)
+    {
+        var filters = new bool[]?[FacetTotal];
+        foreach (var (facet, values) in request.Filters)
+        {
+            filters[(int)facet] = facets[(int)facet].Mask(values);
+        }
+
+        int[][] counts = [.. facets.Select(facet => new int[facet.Count])];
+        var openOnly = request.OpenOnly;
+        var hits = 0;
+        for (var i = 0; i < candidates.Length; i++)
+        {
+            var slot = candidates[i];
+            if (openOnly && !documents[slot]!.Entry.Open)
+            {
+                continue;
+            }
+
+            var codes = facetCodes.AsSpan(slot * FacetTotal, FacetTotal);
+            var failed = -1;
+            var failures = 0;
+            for (var facet = 0; facet < FacetTotal; facet++)
+            {
+                if (filters[facet] is { } mask && !mask[codes[facet]])
+                {
+                    failed = facet;
+                    failures++;
+                }
+            }
+
+            if (failures == 0)
+            {
+                for (var facet = 0; facet < FacetTotal; facet++)
+                {
+                    counts[facet][codes[facet]]++;
+                }
+
+                candidates[hits] = slot;
+                scores[hits++] = scores[i];
+            }
+            else if (failures == 1)
+            {
+                counts[failed][codes[failed]]++;
+            }
+        }
+
+        var items = request.Sort is not SearchSort.Relevance || request.Terms.Count == 0
+            ? InOrder(request, view, candidates[..hits], out var next)
+            : ByRelevance(request, candidates[..hits], scores[..hits], out next);
+        return new SearchPage(hits, items, Shown(counts), next);
+    }
+
+    private List<IndexedEntry> InOrder(SearchRequest request, View view, Span<int> hits, out PagePlace? next)
+    {
+        var words = (slotCount + 63) >> 6;
+        var marks = ArrayPool<ulong>.Shared.Rent(Math.Max(words, 1));
+        marks.AsSpan(0, words).Clear();
+        foreach (var slot in hits)
+        {
+            marks[slot >> 6] |= 1UL << (slot & 63);
+        }
+
+        var items = view.Page(request, hits.Length, static (marks, slot) => (marks[slot >> 6] & (1UL << (slot & 63))) != 0, marks, out next);
+        ArrayPool<ulong>.Shared.Return(marks);
+        return items;
+    }
+
+    private List<IndexedEntry> ByRelevance(SearchRequest request, Span<int> hits, Span<byte> scores, out PagePlace? next)
+    {
+        // The worst of the best is on top and leaves when a better one comes: one comparison for most hits.
+        var best = new PriorityQueue<Ranked, Ranked>(request.Limit + 2, Ranked.WorstFirst);
+        var after = request.After is { } place ? new Ranked(place.Score, place.ReleasedOn.DayNumber, place.Id, -1) : (Ranked?)null;
+        var more = false;
+        for (var i = 0; i < hits.Length; i++)
+        {
+            var document = documents[hits[i]]!;
+            var score = scores[i];
+            if (score > 0 && document.Text.StartsWith(request.Terms[0], StringComparison.Ordinal))
+            {
+                score++;
+            }
+
+            var ranked = new Ranked(score, document.ReleasedDay, document.Entry.Id, hits[i]);
+            if (after is { } last && Ranked.WorstFirst.Compare(ranked, last) >= 0)
+            {
+                continue;
+            }
+
+            if (best.Count < request.Limit)
+            {
+                best.Enqueue(ranked, ranked);
+            }
+            else
+            {
+                more = true;
+                best.EnqueueDequeue(ranked, ranked);
+            }
+        }
+
+        var items = new IndexedEntry[best.Count];
+        next = null;
+        for (var i = items.Length - 1; i >= 0; i--)
+        {
+            var ranked = best.Dequeue();
+            items[i] = documents[ranked.Slot]!.Entry;
+            if (more && i == items.Length - 1)
+            {
+                next = new PagePlace(ranked.Score, items[i].ReleasedOn, items[i].Name, items[i].Id);
+            }
+        }
+
+        return [.. items];
+    }
+
+    private Dictionary<Facet, IReadOnlyList<FacetCount>> Shown(int[][] counts)
+    {
+        var shown = new Dictionary<Facet, IReadOnlyList<FacetCount>>(FacetTotal);
+        for (var facet = 0; facet < FacetTotal; facet++)
+        {
+            shown.Add((Facet)facet, facets[facet].Shown(counts[facet], FacetValuesShown));
+        }
+
+        return shown;
+    }
+
+    /// <summary>Takes a slot's entry out of everything that refers to it, save the postings in <paramref name="keep"/>, which stay for the entry's next version.</summary>
+    private void Leave(int slot, Dictionary<uint, bool>? keep)
+    {
+        var document = documents[slot]!;
+        everything.Remove(slot);
+        if (document.Entry.Open)
+        {
+            open.Remove(slot);
+        }
+
+        foreach (var gram in GramsOf(document).Keys)
+        {
+            if (keep is not null && keep.ContainsKey(gram))
+            {
+                continue;
+            }
+
+            var posting = postings[gram];
+            posting.Remove(slot);
+            if (posting.Count == 0)
+            {
+                postings.Remove(gram);
+                var first = gramsByFirst[(char)(gram >> 16)];
+                first.Remove(gram);
+                if (first.Count == 0)
+                {
+                    gramsByFirst.Remove((char)(gram >> 16));
+                }
+            }
+        }
+    }
+
+    private int TakeSlot()
+    {
+        if (freeSlots.TryPop(out var slot))
+        {
+            return slot;
+        }
+
+        if (slotCount == documents.Length)
+        {
+            Array.Resize(ref documents, slotCount * 2);
+            Array.Resize(ref facetCodes, slotCount * 2 * FacetTotal);
+        }
+
+        return slotCount++;
+    }
+
+    private Posting PostingOf(uint gram)
+    {
+        if (!postings.TryGetValue(gram, out var posting))
+        {
+            postings.Add(gram, posting = new Posting());
+            var first = (char)(gram >> 16);
+            if (!gramsByFirst.TryGetValue(first, out var grams))
+            {
+                gramsByFirst.Add(first, grams = []);
+            }
+
+            grams.Add(gram);
+        }
+
+        return posting;
+    }
+
+    private static uint Gram(char first, char second) => ((uint)first << 16) | second;
+
+    private static Dictionary<uint, bool> GramsOf(Document document)
+    {
+        var text = document.Text;
+        var grams = new Dictionary<uint, bool>(text.Length);
+        for (var i = 0; i + 1 < text.Length; i++)
+        {
+            if (text[i] != FoldedText.FieldEnd)
+            {
+                // The first place decides: the title stands first.
+                grams.TryAdd(Gram(text[i], text[i + 1]), i + 2 <= document.TitleLength);
+            }
+        }
+
+        return grams;
+    }
+
+    private sealed record Document(IndexedEntry Entry, string Text, int TitleLength, byte[] NameKey)
+    {
+        public const byte InTitle = 2;
+
+        public int ReleasedDay { get; } = Entry.ReleasedOn.DayNumber;
+
+        public static Document Of(IndexedEntry entry) =>
+            new(entry, FoldedText.Of(entry, out var titleLength), titleLength, KeyOf(entry.Name));
+
+        public static byte[] KeyOf(string name) => ByPinyin.GetSortKey(name, CompareOptions.None).KeyData;
+    }
+
+    private readonly record struct Ranked(int Score, int ReleasedDay, Guid Id, int Slot)
+    {
+        public static readonly Comparer<Ranked> WorstFirst = Comparer<Ranked>.Create(static (a, b) =>
+            a.Score != b.Score ? a.Score.CompareTo(b.Score)
+            : a.ReleasedDay != b.ReleasedDay ? a.ReleasedDay.CompareTo(b.ReleasedDay)
+            : a.Id.CompareTo(b.Id));
+    }
+
+    /// <summary>The values of one facet, numbered as they appear; numbers are never given back, for values are few.</summary>
+    private sealed class FacetValues
+    {
+        private readonly Dictionary<string, int> codes = [];
+        private readonly List<string> values = [];
+        private readonly List<string?> labels = [];
+
+        public int Count => values.Count;
+
+        public int Code(string value, string? label)
+        {
+            if (!codes.TryGetValue(value, out var code))
+            {
+                codes.Add(value, code = values.Count);
+                values.Add(value);
+                labels.Add(label);
+            }
+            else if (label is not null)
+            {
+                labels[code] = label;
+            }
+
+            return code;
+        }
+
+        public bool[] Mask(IReadOnlyCollection<string> wanted)
+        {
+            var mask = new bool[values.Count];
+            foreach (var value in wanted)
+            {
+                if (codes.TryGetValue(value, out var code))
+                {
+                    mask[code] = true;
+                }
+            }
+
+            return mask;
+        }
+
+        public List<FacetCount> Shown(int[] counts, int most)
+        {
+            List<FacetCount> shown = [];
+            for (var code = 0; code < counts.Length; code++)
+            {
+                if (counts[code] > 0)
+                {
+                    shown.Add(new FacetCount(values[code], labels[code], counts[code]));
+                }
+            }
+
+            shown.Sort(static (a, b) => a.Count != b.Count ? b.Count.CompareTo(a.Count) : string.CompareOrdinal(a.Value, b.Value));
+            return shown.Count > most ? shown[..most] : shown;
+        }
+    }
+
+    /// <summary>All entries, or the open ones: kept in both orders and counted as they come and go, so that a page without a query reads only what it shows.</summary>
+    private sealed class View(SearchIndex index)
+    {
+        private readonly int[][] facetCounts = [.. Enumerable.Range(0, FacetTotal).Select(_ => new int[8])];
+        private int[] byReleased = new int[16];
+        private int[] byName = new int[16];
+        private bool deferred;
+
+        public int Count { get; private set; }
+
+        public ReadOnlySpan<int> Slots => byReleased.AsSpan(0, Count);
+
+        public int[][] FacetCounts => [.. facetCounts.Select((counts, facet) => counts.AsSpan(0, Math.Min(counts.Length, index.facets[facet].Count)).ToArray())];
+
+        /// <summary>While a whole index is built, entries are only appended; the end of that sorts them.</summary>
+        public bool Deferred
+        {
+            set
+            {
+                deferred = value;
+                if (!value)
+                {
+                    byReleased.AsSpan(0, Count).Sort(CompareReleased);
+                    byName.AsSpan(0, Count).Sort(CompareName);
+                }
+            }
+        }
+
+        public void Add(int slot)
+        {
+            if (Count == byReleased.Length)
+            {
+                Array.Resize(ref byReleased, Count * 2);
+                Array.Resize(ref byName, Count * 2);
+            }
+
+            Insert(byReleased, slot, CompareReleased);
+            Insert(byName, slot, CompareName);
+            Count++;
+            Tally(slot, 1);
+        }
+
+        public void Remove(int slot)
+        {
+            if (deferred)
+            {
+                throw new InvalidOperationException("An index that is being built was given the same entry twice.");
+            }
+
+            Delete(byReleased, slot, CompareReleased);
+            Delete(byName, slot, CompareName);
+            Count--;
+            Tally(slot, -1);
+        }
+
+        /// <summary>Walks the order from the cursor's place and takes what belongs: few steps when many belong, and <paramref name="total"/> ends it when few do.</summary>
+        public List<IndexedEntry> Page<TState>(SearchRequest request, int total, Func<TState, int, bool> belongs, TState state, out PagePlace? next)
+        {
+            var name = request.Sort is SearchSort.Name;
+            var order = (name ? byName : byReleased).AsSpan(0, Count);
+            var at = 0;
+            if (request.After is { } after)
+            {
+                var place = new PlaceKey(after.ReleasedOn.DayNumber, name ? Document.KeyOf(after.Name) : [], after.Id);
+                at = FirstBehind(order, name, place);
+            }
+
+            List<IndexedEntry> items = new(Math.Min(request.Limit, total));
+            next = null;
+            for (; at < order.Length; at++)
+            {
+                if (!belongs(state, order[at]))
+                {
+                    continue;
+                }
+
+                if (items.Count == request.Limit)
+                {
+                    var last = items[^1];
+                    next = new PagePlace(0, last.ReleasedOn, last.Name, last.Id);
+                    break;
+                }
+
+                items.Add(index.documents[order[at]]!.Entry);
+                if (items.Count == total)
+                {
+                    break;
+                }
+            }
+
+            return items;
+        }
+
+        private int FirstBehind(ReadOnlySpan<int> order, bool name, PlaceKey place)
+        {
+            var low = 0;
+            var high = order.Length;
+            while (low < high)
+            {
+                var middle = (low + high) >> 1;
+                var document = index.documents[order[middle]]!;
+                var key = new PlaceKey(document.ReleasedDay, document.NameKey, document.Entry.Id);
+                if ((name ? PlaceKey.CompareNames(key, place) : PlaceKey.CompareReleased(key, place)) <= 0)
+                {
+                    low = middle + 1;
+                }
+                else
+                {
+                    high = middle;
+                }
+            }
+
+            return low;
+        }
+
+        private int CompareReleased(int a, int b) => PlaceKey.CompareReleased(KeyOf(a), KeyOf(b));
+
+        private int CompareName(int a, int b) => PlaceKey.CompareNames(KeyOf(a), KeyOf(b));
+
+        private PlaceKey KeyOf(int slot)
+        {
+            var document = index.documents[slot]!;
+            return new PlaceKey(document.ReleasedDay, document.NameKey, document.Entry.Id);
+        }
+
+        private void Insert(int[] order, int slot, Comparison<int> comparison)
+        {
+            var at = deferred ? Count : FindPlace(order, slot, comparison);
+            Array.Copy(order, at, order, at + 1, Count - at);
+            order[at] = slot;
+        }
+
+        private void Delete(int[] order, int slot, Comparison<int> comparison)
+        {
+            var at = FindPlace(order, slot, comparison);
+            Array.Copy(order, at + 1, order, at, Count - at - 1);
+        }
+
+        private int FindPlace(int[] order, int slot, Comparison<int> comparison)
+        {
+            var low = 0;
+            var high = Count;
+            while (low < high)
+            {
+                var middle = (low + high) >> 1;
+                if (comparison(order[middle], slot) < 0)
+                {
+                    low = middle + 1;
+                }
+                else
+                {
+                    high = middle;
+                }
+            }
+
+            return low;
+        }
+
+        private void Tally(int slot, int step)
+        {
+            for (var facet = 0; facet < FacetTotal; facet++)
+            {
+                var code = index.facetCodes[(slot * FacetTotal) + facet];
+                if (code >= facetCounts[facet].Length)
+                {
+                    Array.Resize(ref facetCounts[facet], Math.Max(code + 1, facetCounts[facet].Length * 2));
+                }
+
+                facetCounts[facet][code] += step;
+            }
+        }
+    }
+
+    /// <summary>Newest release first, or by pinyin; the id decides between equals, so that every place is one entry's own.</summary>
+    private readonly record struct PlaceKey(int ReleasedDay, byte[] NameKey, Guid Id)
+    {
+        public static int CompareReleased(PlaceKey a, PlaceKey b) =>
+            a.ReleasedDay != b.ReleasedDay ? b.ReleasedDay.CompareTo(a.ReleasedDay) : b.Id.CompareTo(a.Id);
+
+        public static int CompareNames(PlaceKey a, PlaceKey b) =>
+            a.NameKey.AsSpan().SequenceCompareTo(b.NameKey) is var order and not 0 ? order : a.Id.CompareTo(b.Id);
+    }
+}

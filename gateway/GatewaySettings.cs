@@ -1,0 +1,60 @@
+using System.ComponentModel.DataAnnotations;
+using Exchange.Hosting;
+
+namespace Exchange.Gateway;
+
+/// <summary>What the gateway fronts and how it judges a city's silence (section <c>Gateway</c>).</summary>
+internal sealed record GatewaySettings
+{
+    /// <summary>City → base address. A fourth city is one more line here.</summary>
+    [MinLength(1)]
+    public IDictionary<string, string> Cities { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Base address of the audit service.</summary>
+    [Required]
+    public string Audit { get; init; } = "";
+
+    /// <summary>JSON file with the accounts of the gateway's own issuer (local start and sandbox); without one the table stays as it is.</summary>
+    public string? AccountsFile { get; init; }
+
+    /// <summary>How often each city is asked for its digest.</summary>
+    public TimeSpan RepairEvery { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A city whose catalogue is known as of at most this long ago is live.</summary>
+    public TimeSpan LiveWithin { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Older than this it is silent; between the two it is lagging.</summary>
+    public TimeSpan SilentAfter { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Age at which a token signing key gets its successor.</summary>
+    public TimeSpan SigningKeyLifetime { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>The names that stand in a token's audience: every service checks for its own.</summary>
+    public IReadOnlyList<string> Services => [.. Cities.Keys, "audit", "gateway"];
+
+    public static GatewaySettings Read(WebApplicationBuilder builder)
+    {
+        var reader = new SettingsReader(builder.Configuration);
+        var settings = reader.Section<GatewaySettings>("Gateway");
+        foreach (var (name, address) in settings.Cities.Append(new("audit", settings.Audit)))
+        {
+            if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
+            {
+                reader.Fault(name == "audit" ? "Gateway:Audit" : $"Gateway:Cities:{name}", "must be an absolute http or https address");
+            }
+        }
+
+        if (settings.AccountsFile is { } file && !File.Exists(file))
+        {
+            reader.Fault("Gateway:AccountsFile", "names a file that is not there");
+        }
+
+        if (settings.SilentAfter <= settings.LiveWithin)
+        {
+            reader.Fault("Gateway:SilentAfter", "must be longer than Gateway:LiveWithin");
+        }
+
+        reader.ThrowOnFaults();
+        return settings;
+    }
+}

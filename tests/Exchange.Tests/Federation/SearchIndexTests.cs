@@ -1,0 +1,251 @@
+using Exchange.Gateway.Federation;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Exchange.Tests.Federation;
+
+public sealed class SearchIndexTests
+{
+    private static readonly string[] Pieces =
+    [
+        "医", "保", "参保", "人员", "登记", "学籍", "湘潭", "长沙", "2024年", "A", "ab", "API", "ＡＰＩ", " ", "　", "\"", "“", "-", "示例", "𠮷", "桥", "\n", "e\u0301", "①",
+    ];
+
+    private static readonly Gen<string> Words =
+        from length in Gen.Choose(0, 6)
+        from pieces in Gen.Elements(Pieces).ArrayOf(length)
+        select string.Concat(pieces);
+
+    private static readonly Gen<IndexedEntry> Entries =
+        from number in Gen.Choose(1, 12)
+        from name in Words
+        from text in Words
+        from department in Gen.Choose(0, 3)
+        from code in Gen.Elements<string?>(null, "XX-01", "xx-02")
+        from fields in Words.ArrayOf(2)
+        from city in Gen.Elements("changsha", "zhuzhou")
+        from theme in Gen.Elements("C0200", "C0300", "D0100")
+        from open in Gen.Elements(true, false)
+        from day in Gen.Choose(1, 4)
+        select new IndexedEntry
+        {
+            Id = new Guid(number, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]),
+            Version = 1,
+            City = city,
+            Name = name,
+            Abstract = text,
+            DepartmentCode = $"D{department}",
+            DepartmentName = $"部门{department}",
+            Code = code,
+            FieldTitles = fields,
+            Theme = theme,
+            Sharing = open ? "unconditional" : "conditional",
+            Format = "table",
+            UpdateFrequency = "daily",
+            Open = open,
+            ReleasedOn = new DateOnly(2026, 1, day),
+        };
+
+    private static readonly Gen<SearchRequest> Requests =
+        from query in Gen.OneOf(Words, Gen.Elements(Pieces), Gen.Constant(""), Words.Select(word => $"\"{word}\" 示例"))
+        from city in Gen.Elements<string?>(null, null, "changsha", "elsewhere")
+        from themes in Gen.Elements<string[]?>(null, ["C0200"], ["C0200", "D0100"])
+        from openOnly in Gen.Elements(true, false)
+        from sort in Gen.Elements(Enum.GetValues<SearchSort>())
+        from limit in Gen.Choose(1, 5)
+        select new SearchRequest
+        {
+            Terms = FoldedText.Terms(query),
+            Filters = new (Facet Facet, string[]? Values)[] { (Facet.City, city is null ? null : [city]), (Facet.Theme, themes) }
+                .Where(filter => filter.Values is not null)
+                .ToDictionary(filter => filter.Facet, filter => (IReadOnlyCollection<string>)filter.Values!),
+            OpenOnly = openOnly,
+            Sort = sort,
+            Limit = limit,
+        };
+
+    [Fact]
+    public void A_search_finds_what_a_scan_finds()
+    {
+        var histories =
+            from changes in Gen.OneOf(Entries.Select(entry => (entry, true)), Entries.Select(entry => (entry, false))).ListOf(30)
+            from requests in Requests.ListOf(10)
+            select (changes, requests);
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(400), Prop.ForAll(histories.ToArbitrary(), history =>
+        {
+            using var index = new SearchIndex();
+            Dictionary<Guid, IndexedEntry> live = [];
+            foreach (var (entry, stays) in history.changes)
+            {
+                if (stays)
+                {
+                    index.Set(entry);
+                    live[entry.Id] = entry;
+                }
+                else
+                {
+                    index.Remove(entry.Id);
+                    live.Remove(entry.Id);
+                }
+            }
+
+            using var built = SearchIndex.Build(live.Values);
+            return history.requests.All(request => SameAsScan(index, live.Values, request) && SameAsScan(built, live.Values, request));
+        }));
+    }
+
+    [Fact]
+    public void Pages_follow_each_other_while_entries_change()
+    {
+        var stories =
+            from before in Entries.ListOf(20)
+            from during in Entries.Select(entry => entry with { Id = new Guid(100 + entry.Id.GetHashCode(), 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]) }).ListOf(8)
+            from request in Requests
+            select (before, during, request);
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(200), Prop.ForAll(stories.ToArbitrary(), story =>
+        {
+            using var index = new SearchIndex();
+            foreach (var entry in story.before)
+            {
+                index.Set(entry);
+            }
+
+            var expected = AllPages(index, story.request, static _ => { });
+            var page = 0;
+            var seen = AllPages(index, story.request, index =>
+            {
+                foreach (var entry in story.during.Skip(page++ * 2).Take(2))
+                {
+                    index.Set(entry);
+                }
+            });
+            var known = expected.ToHashSet();
+            return seen.Where(known.Contains).SequenceEqual(expected);
+        }));
+    }
+
+    [Theory]
+    [InlineData("医保 登记", new[] { "医保", "登记" })]
+    [InlineData("　ＡＰＩ　接口", new[] { "api", "接口" })]
+    [InlineData("\"a b\" c", new[] { "a b", "c" })]
+    [InlineData("“人口 数据", new[] { "人口 数据" })]
+    [InlineData("\"\" \" \"", new string[0])]
+    [InlineData("   ", new string[0])]
+    public void A_query_is_words_and_phrases(string query, string[] terms) => Assert.Equal(terms, FoldedText.Terms(query));
+
+    [Fact]
+    public void A_title_comes_before_a_description()
+    {
+        using var index = new SearchIndex();
+        index.Set(Entry(1, "养老机构名录", "机构与医保定点情况") with { ReleasedOn = new DateOnly(2026, 5, 1) });
+        index.Set(Entry(2, "全市医保参保人员", "参保") with { ReleasedOn = new DateOnly(2025, 1, 1) });
+        index.Set(Entry(3, "医保参保登记", "参保") with { ReleasedOn = new DateOnly(2024, 1, 1) });
+        var page = index.Search(new SearchRequest { Terms = FoldedText.Terms("医保") });
+        Assert.Equal(["医保参保登记", "全市医保参保人员", "养老机构名录"], page.Items.Select(item => item.Name));
+    }
+
+    [Fact]
+    public void A_facet_keeps_showing_its_other_choices()
+    {
+        using var index = new SearchIndex();
+        index.Set(Entry(1, "桥梁", "") with { City = "changsha", Theme = "A" });
+        index.Set(Entry(2, "桥隧", "") with { City = "zhuzhou", Theme = "A" });
+        index.Set(Entry(3, "桥面", "") with { City = "zhuzhou", Theme = "B" });
+        var page = index.Search(new SearchRequest
+        {
+            Terms = FoldedText.Terms("桥"),
+            Filters = new Dictionary<Facet, IReadOnlyCollection<string>> { [Facet.City] = ["zhuzhou"] },
+        });
+        Assert.Equal(2, page.Total);
+        Assert.Equal([("zhuzhou", 2), ("changsha", 1)], page.Facets[Facet.City].Select(count => (count.Value, count.Count)));
+        Assert.Equal([("A", 1), ("B", 1)], page.Facets[Facet.Theme].Select(count => (count.Value, count.Count)));
+    }
+
+    [Fact]
+    public async Task Readers_and_the_writer_do_not_disturb_each_other()
+    {
+        using var index = new SearchIndex();
+        for (var i = 0; i < 500; i++)
+        {
+            index.Set(Entry(i, $"登记{i}", "说明"));
+        }
+
+        using var done = new CancellationTokenSource();
+        var readers = Enumerable.Range(0, 3).Select(_ => Task.Run(() =>
+        {
+            var rounds = 0;
+            while (!done.IsCancellationRequested || rounds == 0)
+            {
+                // Each entry always holds one of the two words, so a search in the middle of a change would show as a wrong total.
+                Assert.Equal(500, index.Search(new SearchRequest { Terms = ["登记"] }).Total);
+                Assert.Equal(500, index.Search(new SearchRequest()).Total);
+                rounds++;
+            }
+        })).ToArray();
+        for (var round = 0; round < 4000; round++)
+        {
+            index.Set(Entry(round % 500, $"第{round}版登记", "说明") with { Version = round });
+        }
+
+        await done.CancelAsync();
+        await Task.WhenAll(readers);
+    }
+
+    internal static IndexedEntry Entry(int number, string name, string text) => new()
+    {
+        Id = new Guid(number, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]),
+        Version = 1,
+        City = "changsha",
+        Name = name,
+        Abstract = text,
+        DepartmentCode = "11430100006128036X",
+        DepartmentName = "示例局",
+        Theme = "C0200",
+        Sharing = "unconditional",
+        Format = "table",
+        UpdateFrequency = "daily",
+        ReleasedOn = new DateOnly(2026, 1, 1),
+    };
+
+    private static List<Guid> AllPages(SearchIndex index, SearchRequest request, Action<SearchIndex> betweenPages)
+    {
+        List<Guid> seen = [];
+        PagePlace? after = null;
+        do
+        {
+            var page = index.Search(request with { After = after });
+            seen.AddRange(page.Items.Select(item => item.Id));
+            after = page.Next;
+            betweenPages(index);
+        }
+        while (after is not null);
+        return seen;
+    }
+
+    private static bool SameAsScan(SearchIndex index, IEnumerable<IndexedEntry> live, SearchRequest request)
+    {
+        bool Holds(IndexedEntry entry)
+        {
+            var text = FoldedText.Of(entry, out _);
+            return request.Terms.All(term => text.Contains(term, StringComparison.Ordinal)) && (!request.OpenOnly || entry.Open);
+        }
+
+        bool Passes(IndexedEntry entry, Facet? except = null) =>
+            request.Filters.All(filter => filter.Key == except || filter.Value.Contains(entry.FacetValue(filter.Key)));
+
+        var held = live.Where(Holds).ToList();
+        var expected = held.Where(entry => Passes(entry)).Select(entry => entry.Id).ToHashSet();
+        var page = index.Search(request);
+        var pages = AllPages(index, request, static _ => { });
+        Assert.Equal(expected.Count, page.Total);
+        Assert.Equal(expected.Count, pages.Count);
+        Assert.True(expected.SetEquals(pages));
+        foreach (var facet in Enum.GetValues<Facet>())
+        {
+            var counts = held.Where(entry => Passes(entry, facet)).CountBy(entry => entry.FacetValue(facet)).ToDictionary();
+            Assert.Equal(counts.OrderBy(count => count.Key), page.Facets[facet].ToDictionary(count => count.Value, count => count.Count).OrderBy(count => count.Key));
+        }
+
+        return true;
+    }
+}
