@@ -1,3 +1,5 @@
+using Exchange.Local.Accounts;
+
 namespace Exchange.Local;
 
 /// <summary>What a newcomer needs on one page: where to go and whom to be.</summary>
@@ -8,7 +10,11 @@ internal static class Summary
         var rows = new List<IReadOnlyList<string>>();
         foreach (var service in stack.ServiceNames)
             rows.Add([stack.Cities.FirstOrDefault(c => c.Name == service)?.Title ?? "", service, "", Text(stack.Address(service)), ""]);
-        foreach (var account in stack.Accounts)
+        // Departments with a program of their own stand for all: with forty people per city nobody would read the table.
+        var shown = stack.Accounts.Where(a => a.Type == SampleAccounts.Client).Select(a => a.Department).ToHashSet(StringComparer.Ordinal);
+        shown.UnionWith(stack.Cities.Select(c => c.Authority?.Code));
+        var more = stack.Accounts.Count(a => !shown.Contains(a.Department));
+        foreach (var account in stack.Accounts.Where(a => shown.Contains(a.Department)))
         {
             var city = stack.Cities.FirstOrDefault(c => c.Name == account.City)?.Title ?? "";
             rows.Add([city, string.Join(", ", account.Roles), account.DepartmentName ?? "", account.ClientId, account.Secret]);
@@ -16,6 +22,7 @@ internal static class Summary
         return Table.Of(["city", "service or role", "department", "address or account", "secret"], rows) + $"""
 
             Everything goes through {Text(stack.PublicAddress)}. A token: POST /connect/token with grant_type=client_credentials, client_id, client_secret.
+            {more} more people, the other departments' officers, reviewers and heads, are in the file below under accounts.
             Scripts read {place.ExchangeFile}; the log's keys are in {place.TrustFile}; data and logs are in {place.Data}.
             Ctrl-C or deploy/down stops everything and keeps the data.
             """;

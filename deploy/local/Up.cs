@@ -62,7 +62,7 @@ internal static class Up
                 throw new LocalFault($"{gone} has ended right after its start. The end of its log ({stack.LogOf(gone)}):\n{LogTail.Of(stack.LogOf(gone), 30)}");
             Remember(place, stack);
             await Trust.WriteAsync(place.TrustFile, stack.Address(Stack.Audit), stack.PublicAddress, TimeProvider.System, stop.Token);
-            using (var samples = new Samples.Samples(stack.Address(Stack.Gateway), stack.Accounts, place.Samples, Say))
+            using (var samples = new Samples.Samples(stack.Address(Stack.Gateway), stack.Accounts, place.Samples, place.Data, Say))
                 await samples.LoadAsync(stack.Cities, stop.Token);
             Console.WriteLine();
             Console.WriteLine(Summary.Of(stack, place));

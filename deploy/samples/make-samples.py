@@ -66,6 +66,15 @@ def catalogue(city, rng):
             rate = rng.choice([5, 8, 10, 12])
             yield [f"示例账户{division}{i:06d}", name, document, f"示例单位{rng.randrange(1, 40):03d}", f"{base * rate * 2 / 100:.2f}", f"2026-{rng.randrange(7, 11):02d}", f"{rng.randrange(0, 400000, 137)}.00", rng.choice(["是", "否"])]
 
+    # A seed of its own: rows that were there before stay as they are.
+    own = random.Random(f"参保缴费示例 {city['city']}")
+
+    def insurances():
+        for i in range(1, 201):
+            name, document = person(i)
+            stopped = own.random() < 0.1
+            yield [document, name, own.choice(["养老保险", "失业保险", "工伤保险"]), "中断参保" if stopped else "参保缴费", f"2026-{own.randrange(2, 8) if stopped else own.randrange(9, 11):02d}", f"{own.randrange(4000, 21000, 50)}.00"]
+
     def companies():
         for i in range(1, 161):
             county = rng.choice(counties)
@@ -94,7 +103,7 @@ def catalogue(city, rng):
               cycle="每年", is_open=True, rows=lambda: ([h["date"], h["name"], h["off"]] for h in HOLIDAYS)),
         entry("人力资源和社会保障局", 2, f"{short}市社会保险参保缴费（示例）", "职工社会保险的参保状态和缴费月份，内容为虚构示例。", "社会保障", "c",
               [item("证件号码", "document_no", "C", 30, True), item("姓名", "person_name", "C", 60, True), item("险种", "insurance_kind", "C", 20), item("参保状态", "insured_state", "C", 10), item("缴费年月", "paid_month", "C", 7), item("缴费基数", "paid_base", "Y", personal=True, sharing="c")],
-              scope="省内公积金、住建、税务部门", purpose="住房公积金业务和购房资格核验", **personal),
+              scope="省内人力资源社会保障、公积金、住建、税务部门", purpose="社会保险关系转移接续、住房公积金业务和购房资格核验", rows=insurances, **personal),
         entry("公安局", 1, f"{short}市户籍人口基本信息（示例）", "常住户籍人口的基本登记信息，内容为虚构示例。", "人口", "c",
               [item("证件号码", "document_no", "C", 30, True), item("姓名", "person_name", "C", 60, True), item("性别", "sex", "C", 2, True), item("出生日期", "born_on", "D", personal=True), item("户籍区划代码", "county_code", "C", 6), item("户籍地址", "address", "C", 200, True), item("登记日期", "registered_on", "D")],
               scope="省内公积金、教育、人力资源社会保障部门", purpose="跨城市办理公积金提取、入学和落户时核验户籍", other="逐案查询，用后即弃", rows=residents, **personal),

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 
 namespace Exchange.Local.Accounts;
 
@@ -9,11 +10,19 @@ internal static class GatewayAccounts
 {
     private const int Iterations = 100_000;
 
+    /// <summary>Leaves the file alone when it was made from these accounts: a hundred slow hashes at every start would be felt.</summary>
     public static void Write(string path, IReadOnlyList<Account> accounts)
     {
+        // A plain digest gives nothing away: the secrets in it are 144 random bits each.
+        var madeFrom = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(accounts, Files.Json)));
+        var note = path + ".made-from";
+        if (File.Exists(path) && File.Exists(note) && File.ReadAllText(note) == madeFrom)
+            return;
+        File.Delete(note);
         var hashed = new GatewayAccount[accounts.Count];
         Parallel.For(0, accounts.Count, i => hashed[i] = Hashed(accounts[i]));
         Files.Write(path, new { accounts = hashed });
+        Files.WriteText(note, madeFrom);
     }
 
     private static GatewayAccount Hashed(Account account) => new()

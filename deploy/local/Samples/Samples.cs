@@ -1,37 +1,123 @@
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using System.Text.Json;
 using Exchange.Local.Accounts;
 
 namespace Exchange.Local.Samples;
 
-/// <summary>Fills a city that is empty, as its people would: through the gateway's public address, each step with the account whose duty it is.</summary>
-internal sealed class Samples(Uri gateway, IReadOnlyList<Account> accounts, string folder, Action<string> say) : IDisposable
+/// <summary>
+/// Fills a city that is empty, as its people would: through the gateway's public address, each step with the account whose duty it is.
+/// A load that was interrupted leaves a mark and is taken up again where it stopped.
+/// </summary>
+internal sealed class Samples(Uri gateway, IReadOnlyList<Account> accounts, string folder, string data, Action<string> say) : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly HttpClient http = new() { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(60) };
+    private readonly Dictionary<string, Participant> people = new(StringComparer.Ordinal);
 
     public async Task LoadAsync(IEnumerable<City> cities, CancellationToken ct)
     {
-        foreach (var city in cities)
-        {
-            var samples = Path.Combine(folder, city.Name);
-            if (Directory.Exists(samples) && await IsEmptyAsync(city, ct))
-                say($"loading the samples of {city.Title}");
-        }
+        foreach (var account in accounts.Where(a => a.Type == SampleAccounts.Person))
+            people.Add(account.ClientId, new Participant(http, account));
+        await Task.WhenAll(cities.Where(city => File.Exists(CatalogueOf(city))).Select(city => LoadAsync(city, ct)));
     }
 
     public void Dispose() => http.Dispose();
 
-    private async Task<bool> IsEmptyAsync(City city, CancellationToken ct)
+    private string CatalogueOf(City city) => Path.Combine(folder, city.Name, "catalogue.csv");
+
+    private async Task LoadAsync(City city, CancellationToken ct)
     {
-        var authority = accounts.First(a => a.City == city.Name && a.Roles.Contains("authority"));
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/cities/{city.Name}/datasets?limit=1");
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", await TokenAsync(authority, ct));
-        using var answer = await http.SendAsync(request, ct);
-        answer.EnsureSuccessStatusCode();
-        var page = await answer.Content.ReadFromJsonAsync<JsonElement>(ct);
-        return page.GetProperty("items").GetArrayLength() == 0;
+        var unfinished = Path.Combine(data, $"samples-of-{city.Name}-unfinished");
+        var first = await UntilUpAsync(() => Who(city, city.Authority!.Code, "authority").GetAsync($"{At(city)}?limit=1", ct), ct);
+        if (first.Succeeded($"read {city.Name}'s datasets")["items"].GetArrayLength() > 0 && !File.Exists(unfinished))
+            return;
+        Files.WriteText(unfinished, "");
+        var (entries, tables) = (0, 0);
+        foreach (var (department, csv) in SampleCatalogue.ByDepartment(CatalogueOf(city)))
+        {
+            var officer = Who(city, department, "officer");
+            var imported = (await UntilUpAsync(() => officer.PostAsync($"{At(city)}/import", Csv(csv), ct: ct), ct)).Succeeded($"import the entries of {department}");
+            foreach (var entry in imported["entries"].EnumerateArray())
+            {
+                entries++;
+                tables += await BringOutAsync(city, department, entry, ct);
+            }
+        }
+        File.Delete(unfinished);
+        say($"{city.Title}: {entries} sample entries published, {tables} of them with rows");
     }
 
-    private Task<string> TokenAsync(Account account, CancellationToken ct) => Tokens.GetAsync(http, account, ct);
+    /// <summary>Takes an entry from wherever it stands to the catalogue. One, when rows came with it; else none.</summary>
+    private async Task<int> BringOutAsync(City city, string department, JsonElement imported, CancellationToken ct)
+    {
+        var at = $"{At(city)}/{imported.GetProperty("dataset_id").GetString()}";
+        var name = imported.GetProperty("name").GetString()!;
+        var (officer, head, sharingHead) = (Who(city, department, "officer"), Who(city, department, "department_head"), Who(city, department, "sharing_head"));
+        var now = (await officer.GetAsync(at, ct)).Succeeded($"read {name}");
+        if (State(now) == "draft")
+        {
+            var personal = now["working"].GetProperty("entry").GetProperty("personal_information").GetBoolean();
+            now = await ActAsync("assess", () => officer.PostAsync($"{at}/assess", new
+            {
+                Secrecy = new { Result = "not_secret", Note = "示例:经保密风险评估,不涉及国家秘密。" },
+                PersonalInformation = personal
+                    ? new { Result = "passed", Note = "示例:已作个人信息保护影响评估,采取最小必要字段与期限。" }
+                    : new { Result = "not_applicable", Note = "示例:不含个人信息。" },
+            }, now.ETag, ct: ct));
+        }
+        if (State(now) == "assessed")
+            now = await ActAsync("approve", () => head.PostAsync($"{at}/approve", etag: now.ETag, ct: ct));
+        if (State(now) == "in_review")
+            now = await ActAsync("publish", () => Who(city, city.Authority!.Code, "authority").PostAsync($"{at}/publish", etag: now.ETag, ct: ct));
+        var published = now["published"];
+        var reply = published.GetProperty("sharing_type").GetString() switch { "unconditional" => "approve", "refused" => "refuse", _ => null };
+        if (reply is not null && !Has(now, "standing_sign_off"))
+            now = await ActAsync("give the standing sign-off", () => sharingHead.PutAsync($"{at}/standing-sign-off", Json(new { reply }), now.ETag, ct: ct));
+        var rows = Path.Combine(folder, city.Name, "rows", $"{imported.GetProperty("code").GetString()?.Replace('/', '-')}.csv");
+        if (!File.Exists(rows))
+            return 0;
+        if (!Has(now, "rows"))
+            await ActAsync("load rows", async () => await officer.PutAsync($"{at}/rows", Csv(await File.ReadAllBytesAsync(rows, ct)), now.ETag, ct: ct));
+        return 1;
+
+        async Task<Answer> ActAsync(string what, Func<Task<Answer>> act) => (await act()).Succeeded($"{what}: {name}");
+    }
+
+    /// <summary>The people of one department share a role only in other data than ours; any of them may act.</summary>
+    private Participant Who(City city, string department, string role) =>
+        people.Values.FirstOrDefault(p => p.Account.City == city.Name && p.Account.Department == department && p.Account.Roles.Contains(role))
+        ?? throw new LocalFault($"The samples of {city.Title} need an account with the role {role} in {department} (deploy/samples/accounts.json).");
+
+    /// <summary>Right after a start a service may not have the keys to check tokens with, and says 503.</summary>
+    private static async Task<Answer> UntilUpAsync(Func<Task<Answer>> send, CancellationToken ct)
+    {
+        var until = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
+        while (true)
+        {
+            var answer = await send();
+            if (answer.Status is not (502 or 503 or 504) || Environment.TickCount64 > until)
+                return answer;
+            await Task.Delay(200, ct);
+        }
+    }
+
+    private static string At(City city) => $"/api/cities/{city.Name}/datasets";
+
+    private static string State(Answer answer) => answer["state"].GetString()!;
+
+    private static bool Has(Answer answer, string name) => answer.Json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
+
+    private static ByteArrayContent Csv(byte[] bytes)
+    {
+        var content = new ByteArrayContent(bytes);
+        content.Headers.ContentType = new MediaTypeHeaderValue("text/csv") { CharSet = "utf-8" };
+        return content;
+    }
+
+    private static ByteArrayContent Json(object value)
+    {
+        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(value));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return content;
+    }
 }

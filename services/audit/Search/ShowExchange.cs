@@ -1,5 +1,5 @@
+using System.Globalization;
 using Dapper;
-using Exchange.Audit.Log;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -12,7 +12,7 @@ internal static class ShowExchange
         routes.MapGet("/exchanges/{id:guid}", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("一次共享的全程记录 · Timeline of one exchange");
 
     private static async Task<Results<Ok<ExchangeTimeline>, Refused>> HandleAsync(
-        Guid id, Caller caller, Database database, Origins origins, string? cursor, int? limit, CancellationToken cancel)
+        Guid id, Caller caller, Database database, string? cursor, int? limit, CancellationToken cancel)
     {
         var faults = new Faults();
         var size = Pages.Limit(limit, faults);
@@ -31,7 +31,7 @@ internal static class ShowExchange
             return Pipeline.NotFound();
         }
         var rows = (await connection.QueryAsync<LeafRow>(new CommandDefinition(SelectLeaves, new { id, after, Limit = size + 1 }, cancellationToken: cancel))).AsList();
-        var items = rows.Take(size).Select(row => new TimelineEntry
+        var events = rows.Take(size).Select(row => new TimelineEntry
         {
             Year = row.Year,
             Index = row.Idx,
@@ -45,10 +45,10 @@ internal static class ShowExchange
             Bytes = row.Bytes,
             DeliveryId = row.DeliveryId,
             Signed = row.Signed,
-            Links = new Dictionary<string, string>(StringComparer.Ordinal) { ["proof"] = $"{origins.AddressOf(row.Year)}/proof/{row.EventId}" },
+            Proof = string.Create(CultureInfo.InvariantCulture, $"/api/audit/log/{row.Year}/proof/{row.EventId}"),
         }).ToList();
-        var next = rows.Count > size ? Pages.Cursor(items[^1].EventId) : null;
-        return TypedResults.Ok(new ExchangeTimeline(ExchangeEntry.Of(exchange), items, next));
+        var next = rows.Count > size ? Pages.Cursor(events[^1].EventId) : null;
+        return TypedResults.Ok(new ExchangeTimeline(ExchangeEntry.Of(exchange), events, next));
     }
 
     private const string SelectLeaves = """
@@ -77,7 +77,10 @@ internal static class ShowExchange
     }
 }
 
-internal sealed record ExchangeTimeline(ExchangeEntry Exchange, IReadOnlyList<TimelineEntry> Items, string? Next);
+/// <param name="Exchange">What it is about.</param>
+/// <param name="Events">Its leaves in the order of the log.</param>
+/// <param name="Next">Cursor of the next page; absent on the last.</param>
+internal sealed record ExchangeTimeline(ExchangeEntry Exchange, IReadOnlyList<TimelineEntry> Events, string? Next);
 
 internal sealed record TimelineEntry
 {
@@ -110,5 +113,6 @@ internal sealed record TimelineEntry
     /// <summary>True when a signed checkpoint covers it, so that its proof can be had.</summary>
     public required bool Signed { get; init; }
 
-    public required IReadOnlyDictionary<string, string> Links { get; init; }
+    /// <summary>Where its proof file is.</summary>
+    public required string Proof { get; init; }
 }

@@ -134,6 +134,7 @@ internal static class Scene
         ExchangeId = row.Ask.ExchangeId,
         AskingCity = row.Ask.AskingCity,
         OwningCity = row.Ask.OwningCity,
+        OwningDepartment = row.Ask.OwningDepartment!,
         Version = row.Version,
         State = row.State.Word(),
         Event = what,

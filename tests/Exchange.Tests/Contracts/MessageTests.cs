@@ -1,0 +1,129 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Exchange.Contracts;
+using Exchange.Hosting.Messaging;
+using Xunit;
+
+namespace Exchange.Tests.Contracts;
+
+/// <summary>The wire does not move: what a released message looks like, and that the table of messages names them all.</summary>
+public sealed class MessageTests
+{
+    private static readonly Guid Exchange = Guid.Parse("01976f5a-0000-7000-8000-000000000001");
+    private static readonly Guid Dataset = Guid.Parse("01976f5a-0000-7000-8000-000000000002");
+    private static readonly Guid Epoch = Guid.Parse("01976f5a-0000-7000-8000-000000000003");
+    private static readonly DateTimeOffset At = new(2026, 9, 18, 1, 2, 3, 456, TimeSpan.Zero);
+
+    private static readonly object[] Samples =
+    [
+        new DatasetPublished { City = "changsha", Epoch = Epoch, Change = 7, Entry = Entry() },
+        new DatasetWithdrawn { City = "changsha", Epoch = Epoch, Change = 8, DatasetId = Dataset, Version = 3, Reason = "停止采集（示例）", WithdrawnAt = At },
+        new RequestSubmitted
+        {
+            ExchangeId = Exchange,
+            AskingCity = "zhuzhou",
+            OwningCity = "changsha",
+            DatasetId = Dataset,
+            DatasetVersion = 2,
+            DepartmentCode = "11430200EXAMPL0126",
+            DepartmentName = "株洲市公安局",
+            Purpose = new RequestPurpose { LegalBasis = "职责（示例）", Scenario = "核验（示例）", Scope = "经办人员（示例）", Method = "rows", Fields = ["name", "paid_months"], UseUntil = new DateOnly(2027, 9, 18) },
+            SignedOffBy = "zhuzhou-police-sharing-head",
+            SubmittedAt = At,
+            Version = 3,
+        },
+        new RequestWithdrawn { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Reason = "不再需要（示例）", WithdrawnAt = At },
+        new RequestProgressed
+        {
+            ExchangeId = Exchange,
+            AskingCity = "zhuzhou",
+            OwningCity = "changsha",
+            OwningDepartment = "11430100EXAMPL020U",
+            Version = 6,
+            State = "active",
+            Event = "source_answered",
+            Reference = "长沙-2026-000123",
+            ReceivedAt = At,
+            ReplyDue = new LegalDate(new DateOnly(2026, 10, 9), false),
+            DeliveryDue = new LegalDate(new DateOnly(2027, 1, 8), true),
+            Reply = new Reply { Outcome = "approved", Reason = "相符", CitedLaw = "法（示例）", SignedBy = "changsha-labour-sharing-head", StandingSince = new DateOnly(2026, 9, 1), SignedAt = At },
+            Grant = new GrantTerms { ExchangeId = Exchange, DatasetId = Dataset, DatasetVersion = 2, Fields = ["name"], ValidFrom = new DateOnly(2026, 9, 18), ValidUntil = new DateOnly(2027, 9, 18) },
+            EndReason = "term",
+            At = At,
+        },
+        new AuditRecords { Source = "changsha", Records = [new RecordedEvent { EventId = Exchange, Bytes = "{\"v\":1}"u8.ToArray(), TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }] },
+    ];
+
+    public static TheoryData<string> Names => [.. Samples.Select(s => s.GetType().Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_message_looks_on_the_wire_as_it_was_released(string name)
+    {
+        var message = Samples.Single(s => s.GetType().Name == name);
+        var wire = JsonSerializer.Serialize(message, message.GetType(), MessageJson.Options);
+
+        Assert.Equal(Compact(File.ReadAllText(Golden(name))), wire);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_released_message_is_read_whole_and_a_member_of_the_future_is_passed_over(string name)
+    {
+        var type = Samples.Single(s => s.GetType().Name == name).GetType();
+        var released = JsonNode.Parse(File.ReadAllText(Golden(name)))!.AsObject();
+        released["addedLater"] = "x";
+
+        var read = JsonSerializer.Deserialize(released.ToJsonString(), type, MessageJson.Options);
+
+        Assert.Equal(Compact(File.ReadAllText(Golden(name))), JsonSerializer.Serialize(read, type, MessageJson.Options));
+    }
+
+    [Fact]
+    public void The_table_names_every_message_and_the_golden_files_cover_it()
+    {
+        var table = File.ReadLines(Path.Combine(Root(), "contracts", "README.md")).Where(l => l.StartsWith("| `", StringComparison.Ordinal)).Select(l => l.Split('`')[1]).Order();
+        // A message is what nothing else contains: the value types inside are members of one.
+        var all = typeof(AuditRecords).Assembly.GetExportedTypes().Where(t => t is { IsClass: true, IsAbstract: false }).ToList();
+        var inside = all.SelectMany(t => t.GetProperties()).SelectMany(p => p.PropertyType.IsGenericType ? p.PropertyType.GetGenericArguments() : [p.PropertyType]).ToHashSet();
+        var messages = all.Where(t => !inside.Contains(t)).Select(t => t.Name).Order().ToList();
+
+        Assert.Equal(messages, table);
+        Assert.Equal(messages, Samples.Select(s => s.GetType().Name).Order());
+    }
+
+    private static DatasetEntry Entry() => new()
+    {
+        DatasetId = Dataset,
+        Version = 2,
+        City = "changsha",
+        Code = "307002430100/000002",
+        Name = "社会保险参保缴费（示例）",
+        DepartmentCode = "11430100EXAMPL020U",
+        DepartmentName = "长沙市人力资源和社会保障局",
+        Abstract = "示例",
+        Theme = "C0300",
+        Format = "table",
+        UpdateFrequency = "monthly",
+        SharingType = SharingClass.Conditional,
+        SharingConditions = "共享范围：人社部门；使用用途：转移接续",
+        SharingMethod = "rows",
+        RefusalLaw = null,
+        OpenToSociety = false,
+        OpenConditions = null,
+        Classification = "general",
+        Grade = 3,
+        PersonalInformation = true,
+        Fields = [new DatasetField { Name = "name", Title = "姓名", Type = "C", Length = 50, SharingType = SharingClass.Conditional, Personal = true }],
+        RelatedCodes = ["307001430100/000001"],
+        ReleasedOn = new DateOnly(2026, 9, 1),
+        PublishedAt = At,
+    };
+
+    private static string Compact(string json) => JsonNode.Parse(json)!.ToJsonString(MessageJson.Options);
+
+    private static string Golden(string name) => Path.Combine(Root(), "tests", "Exchange.Tests", "Contracts", "golden", $"{name}.json");
+
+    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
+}

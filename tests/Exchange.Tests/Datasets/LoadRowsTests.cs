@@ -1,0 +1,98 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Dapper;
+using Exchange.Catalogue.Datasets;
+using Npgsql;
+using Xunit;
+using static Exchange.Tests.Datasets.PublishingCity;
+
+namespace Exchange.Tests.Datasets;
+
+public sealed class LoadRowsTests(PublishingCity city)
+{
+    [Fact]
+    public async Task Rows_are_replaced_as_a_whole_and_the_reader_sees_them_in_order()
+    {
+        var (path, revision) = await city.PublishAsync(Every());
+        const string first = "name,count,price,on_day,at_time,ok,ratio\n乙,1,2.50,2026-03-05,2026-03-05 08:30:00,是,0.5\n甲,,,,,,\n";
+        var answer = (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv(first), revision)).Expect(HttpStatusCode.OK);
+        var rows = answer.Body.GetProperty("rows");
+        Assert.Equal((2L, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(first))), (long)Encoding.UTF8.GetByteCount(first)), (rows.GetProperty("count").GetInt64(), rows.GetProperty("sha256").GetString(), rows.GetProperty("bytes").GetInt64()));
+
+        var table = await TableAsync(path);
+        await using (var reader = await city.OpenAsync("reader"))
+        {
+            var delivered = (await reader.QueryAsync<string>($"select concat_ws('|', {string.Join(", ", table.Columns.Select(c => c.Delivered))}) from {table.Table}")).ToList();
+            Assert.Equal(["乙|1|2.50|2026-03-05|2026-03-05T08:30:00+08:00|t|0.5", "甲"], delivered);
+            await Assert.ThrowsAsync<PostgresException>(() => reader.ExecuteAsync($"delete from {table.Table}"));
+            await Assert.ThrowsAsync<PostgresException>(() => reader.QueryAsync("select * from service.datasets"));
+        }
+
+        answer = (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv("name,count,price,on_day,at_time,ok,ratio\n"), answer.Revision)).Expect(HttpStatusCode.OK);
+        Assert.Equal(0, answer.Body.GetProperty("rows").GetProperty("count").GetInt64());
+        Assert.NotEqual(table.Table, (await TableAsync(path)).Table);
+    }
+
+    [Fact]
+    public async Task A_file_with_faults_changes_nothing_and_tells_them_all()
+    {
+        var (path, revision) = await city.PublishAsync(Every());
+        var answer = (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv("name,count,price,on_day,at_time,ok,ratio\n甲,1,1,,,,\n乙,x,1.23456,2026-13-01,,,\n"), revision))
+            .Refuses(HttpStatusCode.UnprocessableEntity, "invalid-input");
+        Assert.Equal(["3:数量", "3:单价", "3:日期"], answer.Body.GetProperty("errors").EnumerateArray().Select(e => e.GetProperty("field").GetString()));
+        Assert.False((await city.SendAsync(HttpMethod.Get, path, Officer)).Body.TryGetProperty("rows", out _));
+        await using var loader = await city.OpenAsync("loader");
+        Assert.Equal(0, await loader.ExecuteScalarAsync<int>("select count(*) from pg_tables where schemaname = 'data' and tablename not in (select unnest(@known))", new { known = await KnownAsync() }));
+    }
+
+    [Fact]
+    public async Task A_load_that_was_overtaken_is_refused()
+    {
+        var (path, revision) = await city.PublishAsync(Every());
+        (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv("name\n"))).Refuses(HttpStatusCode.PreconditionRequired, "if-match-required");
+        var both = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv("name,count,price,on_day,at_time,ok,ratio\n甲,1,1,,,,\n"), revision)));
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.PreconditionFailed], both.Select(a => a.Status).Order());
+    }
+
+    [Fact]
+    public async Task Only_tables_hold_rows_and_only_csv_is_taken()
+    {
+        var (path, revision) = await city.PublishAsync(Every() with { Format = "spreadsheet/xlsx", SharingMethod = "file" });
+        (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv("name\n"), revision)).Refuses(HttpStatusCode.Conflict, "no-table");
+        (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, new { }, revision)).Refuses(HttpStatusCode.UnsupportedMediaType, "media-type");
+    }
+
+    [Fact]
+    public async Task What_would_be_a_formula_or_sql_elsewhere_is_kept_as_it_is()
+    {
+        var (path, revision) = await city.PublishAsync(Every() with { Fields = [new() { Name = "select", Title = "文本", Type = "C", Length = 60 }] });
+        (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv("select\n=1+1\n\"'); drop table x; --\"\n"), revision)).Expect(HttpStatusCode.OK);
+        var table = await TableAsync(path);
+        await using var reader = await city.OpenAsync("reader");
+        Assert.Equal(["=1+1", "'); drop table x; --"], await reader.QueryAsync<string>($"select {table.Columns[0].Column} from {table.Table}"));
+    }
+
+    private static EntryDraft Every() => Fresh() with
+    {
+        SharingType = "unconditional",
+        SharingConditions = null,
+        Fields =
+        [
+            new() { Name = "name", Title = "名称", Type = "C", Length = 20 }, new() { Name = "count", Title = "数量", Type = "I" }, new() { Name = "price", Title = "单价", Type = "Y" },
+            new() { Name = "on_day", Title = "日期", Type = "D" }, new() { Name = "at_time", Title = "时刻", Type = "T" }, new() { Name = "ok", Title = "有效", Type = "L" }, new() { Name = "ratio", Title = "比例", Type = "B" },
+        ],
+    };
+
+    private async Task<RowTable> TableAsync(string path)
+    {
+        await using var connection = await city.OpenAsync();
+        return (await RowTables.FindAsync(connection, Guid.Parse(path[10..]), CancellationToken.None))!;
+    }
+
+    private async Task<string[]> KnownAsync()
+    {
+        await using var connection = await city.OpenAsync();
+        return [.. await connection.QueryAsync<string>("select table_name from service.dataset_rows union select table_name from service.retired_row_tables")];
+    }
+}

@@ -1,0 +1,122 @@
+using Dapper;
+using Exchange.Tests.Flow;
+using Npgsql;
+using Xunit;
+
+namespace Exchange.Tests.Faults;
+
+/// <summary>The spine when parts die: nothing lost, nothing doubled.</summary>
+[Collection(RunningExchange.Name)]
+[Trait("needs", "server")]
+public sealed class BrokerTests(ExchangeFixture exchange)
+{
+    [Fact]
+    public async Task A_relay_killed_between_confirm_and_mark_sends_again_and_nothing_happens_twice()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
+        var id = draft["id"].GetString()!;
+        var signed = (await exchange.Who("zhuzhou", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag)).Succeeded("sign off");
+        await DrainedAsync("zhuzhou");
+
+        // Every row that is sealed from now on is held by us: the relay can publish it, but its mark waits for our lock.
+        await using var holder = await AdminAsync("zhuzhou");
+        await using var holding = await holder.BeginTransactionAsync();
+        await holder.ExecuteAsync("""
+            create or replace function service.hold_marks() returns trigger language plpgsql as $$
+            begin
+                if new.sent_at is not null and old.sent_at is null then perform pg_advisory_xact_lock(4711); end if;
+                return new;
+            end $$;
+            create or replace trigger hold_marks before update on service.outbox for each row execute function service.hold_marks();
+            """);
+        await holding.CommitAsync();
+        await using var locked = await holder.BeginTransactionAsync();
+        await holder.ExecuteAsync("select pg_advisory_xact_lock(4711)");
+
+        (await exchange.Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: signed.ETag)).Succeeded("submit");
+        await exchange.ReceivedAsync(id);
+        await exchange.Stack.KillAsync("zhuzhou");
+        await locked.RollbackAsync();
+        await holder.ExecuteAsync("drop trigger hold_marks on service.outbox; drop function service.hold_marks()");
+        Assert.True(await holder.ExecuteScalarAsync<long>("select count(*) from service.outbox where sent_at is null and sealed is not null") > 0);
+
+        await exchange.Stack.StartAsync("zhuzhou");
+        await DrainedAsync("zhuzhou");
+        await exchange.GrantAsync(id);
+        await exchange.MirrorAsync(id, "active");
+        var timeline = await exchange.TimelineAsync(id, "request.submitted", "request.received", "grant.activated");
+        Assert.All(timeline["events"].EnumerateArray().GroupBy(e => e.GetProperty("type").GetString()), g => Assert.Single(g));
+        await NothingInErrorQueuesAsync();
+    }
+
+    [Fact]
+    public async Task A_broker_that_stops_during_traffic_loses_nothing_and_work_goes_on_meanwhile()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var before = new[] { await exchange.SubmitAsync(dataset), await exchange.SubmitAsync(dataset) };
+
+        await exchange.Stack.StopBrokerAsync();
+        var during = new[] { await exchange.SubmitAsync(dataset), await exchange.SubmitAsync(dataset) };
+        await exchange.Stack.StartBrokerAsync();
+
+        foreach (var id in before.Concat(during))
+        {
+            var received = await Eventually.GetAsync(
+                () => exchange.Who("changsha", "reviewer").GetAsync($"/api/cities/changsha/approvals/{id}"), a => a.Status == 200, TimeSpan.FromSeconds(60), a => a.Text);
+            Assert.Equal("under_review", received["state"].GetString());
+            await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync($"/api/cities/zhuzhou/requests/{id}"), a => a["state"].GetString() == "under_review", TimeSpan.FromSeconds(60), a => a.Text);
+            var timeline = await exchange.TimelineAsync(id, "request.submitted", "request.received");
+            Assert.All(timeline["events"].EnumerateArray().GroupBy(e => e.GetProperty("type").GetString()), g => Assert.Single(g));
+        }
+
+        await NothingInErrorQueuesAsync();
+    }
+
+    [Fact]
+    public async Task Repeated_and_re_ordered_news_leave_the_newest_state()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var id = await exchange.SubmitAsync(dataset);
+        await exchange.GrantAsync(id);
+        var mirror = await exchange.MirrorAsync(id, "active");
+
+        // The owning city's news once more, newest first, each under a message id the inbox has not seen.
+        await using var city = await AdminAsync("changsha");
+        await city.ExecuteAsync("""
+            insert into service.outbox (id, kind, exchange, routing_key, type, content, correlation_id)
+            select gen_random_uuid(), kind, exchange, routing_key, type, content, correlation_id
+            from service.outbox where correlation_id = @id and type like '%RequestProgressed' order by position desc
+            """, new { id = Guid.Parse(id) });
+        await DrainedAsync("changsha");
+        await Eventually.TrueAsync(async () => await QueueDepthAsync("zhuzhou.addressed") == 0);
+
+        var after = await exchange.MirrorAsync(id, "active");
+        Assert.Equal(mirror["version"].GetInt32(), after["version"].GetInt32());
+        await NothingInErrorQueuesAsync();
+    }
+
+    private async Task DrainedAsync(string service)
+    {
+        await using var connection = await AdminAsync(service);
+        await Eventually.TrueAsync(async () => await connection.ExecuteScalarAsync<long>("select count(*) from service.outbox where sent_at is null and quarantined_at is null") == 0);
+    }
+
+    private async Task<NpgsqlConnection> AdminAsync(string service)
+    {
+        var connection = new NpgsqlConnection(exchange.Stack.Databases.ConnectionString(service, "owner"));
+        await connection.OpenAsync();
+        return connection;
+    }
+
+    private async Task<long> QueueDepthAsync(string queue) => (await QueuesAsync()).TryGetValue(queue, out var depth) ? depth : -1;
+
+    private async Task NothingInErrorQueuesAsync() =>
+        Assert.DoesNotContain(await QueuesAsync(), q => (q.Key.EndsWith("_error", StringComparison.Ordinal) || q.Key.EndsWith("_skipped", StringComparison.Ordinal) || q.Key.EndsWith(".dead", StringComparison.Ordinal)) && q.Value > 0);
+
+    private async Task<Dictionary<string, long>> QueuesAsync()
+    {
+        var listed = await exchange.Stack.Rabbit!.ControlAsync(["-q", "list_queues", "-p", "exchange", "name", "messages", "--no-table-headers"], default);
+        return listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t')).ToDictionary(c => c[0], c => long.Parse(c[1], System.Globalization.CultureInfo.InvariantCulture), StringComparer.Ordinal);
+    }
+}

@@ -1,0 +1,151 @@
+using System.Security.Cryptography;
+using System.Text;
+using Exchange.Local.Accounts;
+using Xunit;
+
+namespace Exchange.Tests.Flow;
+
+/// <summary>One exchange end to end, as its participants see it: through the gateway's public address only.</summary>
+[Collection(RunningExchange.Name)]
+[Trait("needs", "server")]
+public sealed class ExchangeTests(ExchangeFixture exchange)
+{
+    [Fact]
+    public async Task A_department_finds_asks_is_granted_by_two_persons_receives_the_rows_and_holds_a_proof()
+    {
+        var name = $"参保流程核验（示例）{Guid.NewGuid():N}";
+        var dataset = (await exchange.PublishAsync("changsha", "conditional", name)).GetProperty("id").GetGuid();
+        var officer = exchange.Who("zhuzhou", "officer");
+        var found = await Eventually.GetAsync(() => officer.GetAsync($"/api/catalogue/datasets?q={Uri.EscapeDataString(name)}"), a => a["total"].GetInt32() == 1, show: a => a.Text);
+        Assert.Equal(dataset, found["items"][0].GetProperty("dataset_id").GetGuid());
+
+        var id = await exchange.SubmitAsync(dataset);
+        var received = await exchange.ReceivedAsync(id);
+        Assert.Matches("^长沙-20[0-9]{2}-[0-9]{6}$", received["reference"].GetString());
+        Assert.Equal("under_review", received["state"].GetString());
+        var granted = await exchange.GrantAsync(id);
+        Assert.Equal("active", granted["state"].GetString());
+        var mirror = await exchange.MirrorAsync(id, "active");
+        Assert.Equal(received["reference"].GetString(), mirror["reference"].GetString());
+
+        var program = exchange.Who("zhuzhou", "integrator");
+        var csv = (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv")).Succeeded("csv");
+        Assert.Equal("person,months\r\n示例甲,12\r\n示例乙,240\r\n示例丙,3\r\n", csv.Text);
+        var json = (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=json")).Succeeded("json");
+        Assert.Equal("""[{"person":"示例甲","months":12},{"person":"示例乙","months":240},{"person":"示例丙","months":3}]""", json.Text);
+
+        var delivery = csv.Headers["Exchange-Delivery-Id"];
+        var receipt = await Eventually.GetAsync(() => program.GetAsync($"/api/cities/changsha/grants/{id}/deliveries/{delivery}"), a => a.Json.TryGetProperty("sha256", out _), show: a => a.Text);
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(csv.Bytes)), receipt["sha256"].GetString());
+        Assert.Equal(3, receipt["rows"].GetInt64());
+
+        var timeline = await Eventually.GetAsync(
+            () => officer.GetAsync($"/api/audit/exchanges/{id}"),
+            a => a.Status == 200 && a["events"].EnumerateArray().Count(e => e.GetProperty("type").GetString() is "delivery.ended" or "gateway.delivered") == 4,
+            show: a => a.Text);
+        var steps = timeline["events"].EnumerateArray().Select(e => $"{e.GetProperty("source").GetString()} {e.GetProperty("type").GetString()}").Order(StringComparer.Ordinal).ToList();
+        Assert.Equal(
+            new[]
+            {
+                "zhuzhou request.signed_off", "zhuzhou request.submitted", "changsha request.received", "changsha reply.proposed", "changsha reply.signed_off",
+                "changsha grant.activated", "zhuzhou reply.received",
+                "changsha delivery.opened", "changsha delivery.ended", "gateway gateway.delivered",
+                "changsha delivery.opened", "changsha delivery.ended", "gateway gateway.delivered",
+            }.Order(StringComparer.Ordinal),
+            steps);
+
+        var proof = await Eventually.GetAsync(() => officer.GetAsync(timeline["events"][0].GetProperty("proof").GetString()!), a => a.Status == 200, show: a => a.Text);
+        Assert.StartsWith("c2sp.org/tlog-proof@v1\n", proof.Text);
+    }
+
+    [Fact]
+    public async Task An_unconditional_dataset_with_a_standing_sign_off_is_granted_at_once_and_the_reply_names_who_signed_and_when()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "unconditional", standing: true)).GetProperty("id").GetGuid();
+
+        var id = await exchange.SubmitAsync(dataset);
+
+        var mirror = await exchange.MirrorAsync(id, "active");
+        Assert.Equal("changsha-labour-sharing-head", mirror["reply"].GetProperty("signed_by").GetString());
+        Assert.True(mirror["reply"].TryGetProperty("standing_since", out _));
+    }
+
+    [Fact]
+    public async Task A_dataset_that_is_not_shared_is_refused_at_once_citing_the_law_of_its_entry()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "refused", standing: true)).GetProperty("id").GetGuid();
+
+        var id = await exchange.SubmitAsync(dataset);
+
+        var mirror = await exchange.MirrorAsync(id, "refused");
+        Assert.Equal("《示例法》第一条", mirror["reply"].GetProperty("cited_law").GetString());
+        var data = await exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data");
+        Assert.Equal(404, data.Status);
+    }
+
+    [Fact]
+    public async Task A_withdrawal_before_the_answer_withdraws_and_after_it_ends_the_grant_as_not_needed()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var officer = exchange.Who("zhuzhou", "officer");
+
+        var early = await exchange.SubmitAsync(dataset);
+        await exchange.ReceivedAsync(early);
+        var mirror = await exchange.MirrorAsync(early, "under_review");
+        (await officer.PostAsync($"/api/cities/zhuzhou/requests/{early}/withdraw", new { Reason = "不再需要（示例）" }, mirror.ETag)).Succeeded("withdraw");
+        var withdrawn = await exchange.MirrorAsync(early, "withdrawn");
+        Assert.False(withdrawn.Json.TryGetProperty("pending", out _));
+
+        var late = await exchange.SubmitAsync(dataset);
+        await exchange.GrantAsync(late);
+        mirror = await exchange.MirrorAsync(late, "active");
+        (await officer.PostAsync($"/api/cities/zhuzhou/requests/{late}/withdraw", new { Reason = "不再需要（示例）" }, mirror.ETag)).Succeeded("withdraw");
+        var ended = await exchange.MirrorAsync(late, "ended");
+        Assert.Equal("not_needed", ended["end_reason"].GetString());
+        var data = await exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{late}/data");
+        Assert.Equal(403, data.Status);
+        Assert.Equal("grant-not-active", data["rule"].GetString());
+    }
+
+    [Fact]
+    public async Task A_grant_ends_with_its_last_day_at_midnight_in_Beijing()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var today = DateOnly.FromDateTime(DateTimeOffset.UtcNow.ToOffset(TimeSpan.FromHours(8)).DateTime);
+        var id = await exchange.SubmitAsync(dataset, until: today);
+        await exchange.GrantAsync(id);
+        await exchange.MirrorAsync(id, "active");
+
+        exchange.Stack.MoveClock(TimeSpan.FromDays(1));
+        try
+        {
+            var ended = await Eventually.GetAsync(
+                async () => await new Participant(exchange.Gateway, exchange.Stack.Account("zhuzhou-labour-officer")).GetAsync($"/api/cities/zhuzhou/requests/{id}"),
+                a => a.Status == 200 && a["state"].GetString() == "ended", show: a => a.Text);
+            Assert.Equal("term", ended["end_reason"].GetString());
+        }
+        finally
+        {
+            exchange.Stack.MoveClock(TimeSpan.Zero);
+        }
+    }
+
+    [Fact]
+    public async Task A_second_decision_changes_nothing()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var id = await exchange.SubmitAsync(dataset);
+        var received = await exchange.ReceivedAsync(id);
+        var reviewer = exchange.Who("changsha", "reviewer");
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => reviewer.PostAsync(
+            $"/api/cities/changsha/approvals/{id}/decide", new { Decision = i % 2 == 0 ? "approve" : "refuse", Reason = "示例" }, received.ETag)));
+
+        Assert.Equal(1, answers.Count(a => a.Status == 200));
+        Assert.All(answers.Where(a => a.Status != 200), a => Assert.True(a.Status is 409 or 412, a.Text));
+        var history = await reviewer.GetAsync($"/api/cities/changsha/approvals/{id}/history");
+        Assert.Equal(1, history.Json.EnumerateArray().Count(s => s.GetProperty("event").GetString() == "propose"));
+        var timeline = await exchange.TimelineAsync(id, "reply.proposed");
+        Assert.Equal(1, timeline["events"].EnumerateArray().Count(e => e.GetProperty("type").GetString() == "reply.proposed"));
+    }
+}

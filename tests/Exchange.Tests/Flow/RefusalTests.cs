@@ -1,0 +1,162 @@
+using System.Net.Http.Headers;
+using System.Text;
+using Dapper;
+using Exchange.Local.Accounts;
+using Npgsql;
+using Xunit;
+
+namespace Exchange.Tests.Flow;
+
+/// <summary>What the exchange does not do, and that it says why, and that nothing is stored by trying.</summary>
+[Collection(RunningExchange.Name)]
+[Trait("needs", "server")]
+public sealed class RefusalTests(ExchangeFixture exchange)
+{
+    [Fact]
+    public async Task Who_drafted_does_not_sign_and_who_proposed_does_not_sign()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
+        var id = draft["id"].GetString();
+
+        // An officer lacks the role; a client is no person; a head of another department and of another city are strangers.
+        Refused(await exchange.Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag), 403, "role-missing");
+        Refused(await exchange.Who("zhuzhou", "integrator").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag), 403, "person-required");
+        Refused(await exchange.Who("zhuzhou", "sharing_head", "police").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag), 404, "not-found");
+        Refused(await exchange.Who("changsha", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag), 404, "not-found");
+        Refused(await exchange.Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: draft.ETag), 409, "not-signed-off");
+    }
+
+    [Fact]
+    public async Task Versions_and_keys_are_required_and_a_key_stands_for_one_act()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
+        var officer = exchange.Who("zhuzhou", "officer");
+        var head = exchange.Who("zhuzhou", "sharing_head");
+        var signOff = $"/api/cities/zhuzhou/requests/{draft["id"].GetString()}/sign-off";
+        Refused(await head.SendAsync(HttpMethod.Post, signOff, null, null, default), 400, "idempotency-key-missing");
+        Refused(await head.PostAsync(signOff), 428, "if-match-required");
+        Refused(await head.PostAsync(signOff, etag: "\"99\""), 412, "version-changed");
+
+        var key = Guid.NewGuid().ToString();
+        var first = (await officer.PostAsync("/api/cities/zhuzhou/requests", ExchangeFixture.RequestBody(dataset), key: key)).Succeeded("draft");
+        var again = await officer.PostAsync("/api/cities/zhuzhou/requests", ExchangeFixture.RequestBody(dataset), key: key);
+        Assert.Equal((first.Status, first.Text, first.ETag), (again.Status, again.Text, again.ETag));
+        Refused(await officer.PostAsync("/api/cities/zhuzhou/requests", ExchangeFixture.RequestBody(dataset, fields: ["person"]), key: key), 422, "idempotency-key-reused");
+    }
+
+    [Fact]
+    public async Task Every_fault_of_a_request_is_told_at_once_in_the_readers_language()
+    {
+        var officer = exchange.Who("zhuzhou", "officer");
+        var zh = await officer.PostAsync("/api/cities/zhuzhou/requests", new { UseUntil = "2001-01-01" });
+        Refused(zh, 422, "invalid-input");
+        Assert.Equal(["dataset_id", "legal_basis", "scenario", "scope", "fields", "use_until"], zh["errors"].EnumerateArray().Select(e => e.GetProperty("field").GetString()!));
+        Assert.Contains("必填", zh.Text, StringComparison.Ordinal);
+
+        using var english = new Participant(exchange.Gateway, officer.Account, "en");
+        var en = await english.PostAsync("/api/cities/zhuzhou/requests", new { UseUntil = "2001-01-01" });
+        Assert.Contains("required", en.Text, StringComparison.Ordinal);
+        Assert.Equal("第20条", en["errors"][1].GetProperty("article").GetString());
+    }
+
+    [Theory]
+    [InlineData("not json", "{\"dataset_id\":")]
+    [InlineData("a wrong type", "{\"fields\":\"person\"}")]
+    [InlineData("an unknown member", "{\"state\":\"approved\"}")]
+    [InlineData("a member twice", "{\"scope\":\"a\",\"scope\":\"b\"}")]
+    [InlineData("U+0000", "{\"scope\":\"a\\u0000b\"}")]
+    [InlineData("a lone surrogate", "{\"scope\":\"\\ud800\"}")]
+    [InlineData("a number that is none", "{\"dataset_id\":NaN}")]
+    public async Task A_body_that_cannot_be_read_is_a_400_and_stores_nothing(string what, string body)
+    {
+        var before = await CountAsync();
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+
+        var answer = await exchange.Who("zhuzhou", "officer").PostAsync("/api/cities/zhuzhou/requests", content);
+
+        Refused(answer, 400, "malformed-request");
+        Assert.Equal(before, await CountAsync());
+        Assert.NotEmpty(what);
+    }
+
+    [Fact]
+    public async Task Invalid_UTF_8_deep_nesting_and_large_bodies_are_refused()
+    {
+        var officer = exchange.Who("zhuzhou", "officer");
+        using var broken = new ByteArrayContent([.. "{\"scope\":\""u8, 0xC3, 0x28, .. "\"}"u8]);
+        broken.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        Refused(await officer.PostAsync("/api/cities/zhuzhou/requests", broken), 400, "malformed-request");
+
+        using var deep = new StringContent("{\"fields\":" + new string('[', 5000) + new string(']', 5000) + "}", Encoding.UTF8, "application/json");
+        Refused(await officer.PostAsync("/api/cities/zhuzhou/requests", deep), 400, "malformed-request");
+
+        using var large = new StringContent("{\"fields\":" + string.Concat(Enumerable.Repeat("[\"", 5_000_000)), Encoding.UTF8, "application/json");
+        Refused(await officer.PostAsync("/api/cities/zhuzhou/requests", large), 413, "body-too-large");
+
+        Refused(await officer.GetAsync("/api/cities/zhuzhou/requests?state=%00"), 400, "malformed-request");
+        Refused(await officer.GetAsync("/api/cities/zhuzhou/requests?cursor=%27%3Bdrop"), 422, "invalid-input");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("Bearer")]
+    [InlineData("Bearer x.y.z")]
+    [InlineData("Bearer eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.eyJzdWIiOiJ4In0.")]
+    public async Task A_wrong_token_is_a_401_at_the_gateway_and_at_the_city_itself(string authorization)
+    {
+        foreach (var address in (Uri[])[new(exchange.Stack.PublicAddress, "/api/cities/zhuzhou/requests"), new(exchange.Stack.Address("zhuzhou"), "/requests")])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, address);
+            if (authorization.Length > 0)
+            {
+                request.Headers.TryAddWithoutValidation("Authorization", authorization);
+            }
+
+            using var response = await exchange.Gateway.SendAsync(request);
+            Refused(await Answer.ReadAsync(response, default), 401, "token-required");
+        }
+    }
+
+    [Fact]
+    public async Task Identity_comes_from_the_token_alone()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var id = await exchange.SubmitAsync(dataset);
+        await exchange.GrantAsync(id);
+
+        var stranger = await exchange.Who("xiangtan", "integrator").SendAsync(HttpMethod.Get, $"/api/cities/changsha/grants/{id}/data", null, request =>
+        {
+            request.Headers.TryAddWithoutValidation("X-User", "zhuzhou-labour-client");
+            request.Headers.TryAddWithoutValidation("X-City", "zhuzhou");
+            request.Headers.TryAddWithoutValidation("X-HTTP-Method-Override", "GET");
+        }, default);
+
+        Refused(stranger, 404, "not-found");
+        Refused(await exchange.Who("zhuzhou", "integrator", "police").GetAsync($"/api/cities/changsha/grants/{id}/data"), 404, "not-found");
+    }
+
+    [Fact]
+    public async Task A_step_that_is_not_built_yet_says_so()
+    {
+        var routes = (await exchange.Who("zhuzhou", "officer").GetAsync("/openapi/v1.json")).Json.GetProperty("paths").EnumerateObject().Select(p => p.Name).ToList();
+
+        Assert.Contains("/api/cities/{city}/requests/{id}/withdraw", routes);
+        Assert.DoesNotContain(routes, r => r.EndsWith("/digest", StringComparison.Ordinal));
+    }
+
+    private async Task<long> CountAsync()
+    {
+        await using var connection = new NpgsqlConnection(exchange.Stack.Databases.ConnectionString("zhuzhou", "app"));
+        return await connection.ExecuteScalarAsync<long>("select (select count(*) from service.sharing_requests) + (select count(*) from service.outbox) + (select count(*) from service.idempotency_keys)");
+    }
+
+    private static void Refused(Answer answer, int status, string rule)
+    {
+        Assert.True(answer.Status == status, $"{answer.Status} instead of {status}: {answer.Text}");
+        Assert.Equal("application/problem+json", answer.MediaType);
+        Assert.Equal(rule, answer["rule"].GetString());
+        Assert.NotEqual("", answer["way_out"].GetString());
+    }
+}

@@ -1,0 +1,139 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Exchange.Local;
+using Exchange.Local.Accounts;
+using Xunit;
+
+namespace Exchange.Tests.Flow;
+
+/// <summary>Three cities, gateway and audit on private servers, as processes; shared by the tests that act as participants. They run one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class RunningExchange : ICollectionFixture<ExchangeFixture>
+{
+    public const string Name = "running exchange";
+}
+
+public sealed class ExchangeFixture : IAsyncLifetime
+{
+    private readonly Dictionary<string, Participant> participants = new(StringComparer.Ordinal);
+
+    internal Stack Stack { get; private set; } = null!;
+
+    internal HttpClient Gateway { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Stack = await Stack.StartAsync(StackOptions.ForTests());
+        Gateway = new HttpClient { BaseAddress = Stack.PublicAddress, Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Gateway.Dispose();
+        await Stack.DisposeAsync();
+    }
+
+    /// <summary>The person or program of the city's labour department with this role; <c>authority</c> and <c>operator</c> are the city's.</summary>
+    internal Participant Who(string city, string role, string department = "labour") => Who(Stack.Accounts.First(a =>
+        a.City == city && a.Roles.Contains(role) && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal))).ClientId);
+
+    internal Participant Who(string clientId)
+    {
+        if (!participants.TryGetValue(clientId, out var participant))
+        {
+            participant = new Participant(Gateway, Stack.Account(clientId));
+            participants.Add(clientId, participant);
+        }
+
+        return participant;
+    }
+
+    /// <summary>A published entry of the city's labour department, with three rows when it is a table.</summary>
+    internal async Task<JsonElement> PublishAsync(string city, string sharing, string? name = null, bool standing = false)
+    {
+        var officer = Who(city, "officer");
+        var title = name ?? $"参保核验（示例）{Guid.NewGuid():N}";
+        var draft = (await officer.PostAsync($"/api/cities/{city}/datasets", Draft(title, sharing, officer.Account.Department!))).Succeeded("draft");
+        var id = draft["id"].GetString();
+        var assessed = (await officer.PostAsync($"/api/cities/{city}/datasets/{id}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "passed" } }, draft.ETag)).Succeeded("assess");
+        var approved = (await Who(city, "department_head").PostAsync($"/api/cities/{city}/datasets/{id}/approve", etag: assessed.ETag)).Succeeded("approve");
+        var published = (await Who(city, "authority").PostAsync($"/api/cities/{city}/datasets/{id}/publish", etag: approved.ETag)).Succeeded("publish");
+        using var csv = new StringContent("person,months,remark\r\n示例甲,12,\r\n示例乙,240,\"=1+1,\"\"x\"\"\"\r\n示例丙,3,末\r\n", Encoding.UTF8, "text/csv");
+        var loaded = (await officer.PutAsync($"/api/cities/{city}/datasets/{id}/rows", csv, published.ETag)).Succeeded("load rows");
+        if (!standing)
+        {
+            return loaded.Json;
+        }
+
+        using var reply = new StringContent($$"""{"reply":"{{(sharing == "refused" ? "refuse" : "approve")}}"}""", Encoding.UTF8, "application/json");
+        return (await Who(city, "sharing_head").PutAsync($"/api/cities/{city}/datasets/{id}/standing-sign-off", reply, loaded.ETag)).Succeeded("standing sign-off").Json;
+    }
+
+    /// <summary>A request of Zhuzhou's labour department, drafted once its city has heard of the dataset.</summary>
+    internal async Task<Answer> DraftRequestAsync(Guid dataset, DateOnly? until = null, string[]? fields = null, string city = "zhuzhou") => await Eventually.GetAsync(
+        () => Who(city, "officer").PostAsync($"/api/cities/{city}/requests", RequestBody(dataset, until, fields)),
+        a => a.Status == 201 || !a.Text.Contains("unknown-dataset", StringComparison.Ordinal),
+        show: a => a.Text);
+
+    internal static object RequestBody(Guid dataset, DateOnly? until = null, string[]? fields = null) => new
+    {
+        DatasetId = dataset,
+        LegalBasis = "社会保险关系转移接续（示例）",
+        Scenario = "核验参保情况（示例）",
+        Scope = "经办人员（示例）",
+        Fields = fields ?? ["person", "months"],
+        UseUntil = (until ?? DateOnly.FromDateTime(DateTime.UtcNow).AddYears(1)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+    };
+
+    /// <summary>Signed and submitted; answers the id.</summary>
+    internal async Task<string> SubmitAsync(Guid dataset, DateOnly? until = null)
+    {
+        var draft = (await DraftRequestAsync(dataset, until)).Succeeded("draft");
+        var id = draft["id"].GetString()!;
+        var signed = (await Who("zhuzhou", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag)).Succeeded("sign off");
+        (await Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: signed.ETag)).Succeeded("submit");
+        return id;
+    }
+
+    internal Task<Answer> ReceivedAsync(string id) => Eventually.GetAsync(() => Who("changsha", "reviewer").GetAsync($"/api/cities/changsha/approvals/{id}"), a => a.Status == 200, show: a => a.Text);
+
+    internal Task<Answer> MirrorAsync(string id, string state) => Eventually.GetAsync(
+        () => Who("zhuzhou", "officer").GetAsync($"/api/cities/zhuzhou/requests/{id}"), a => a["state"].GetString() == state, show: a => a.Text);
+
+    /// <summary>Proposed by the reviewer and signed by the head of Changsha's sharing office.</summary>
+    internal async Task<Answer> GrantAsync(string id)
+    {
+        var received = await ReceivedAsync(id);
+        var decided = (await Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/decide", new { Decision = "approve" }, received.ETag)).Succeeded("decide");
+        return (await Who("changsha", "sharing_head").PostAsync($"/api/cities/changsha/approvals/{id}/sign-off", etag: decided.ETag)).Succeeded("sign off the reply");
+    }
+
+    /// <summary>The leaves of an exchange once this many of each of these types are recorded.</summary>
+    internal Task<Answer> TimelineAsync(string id, params string[] types) => Eventually.GetAsync(
+        () => Who("zhuzhou", "officer").GetAsync($"/api/audit/exchanges/{id}"),
+        a => a.Status == 200 && types.All(t => a["events"].EnumerateArray().Any(e => e.GetProperty("type").GetString() == t)),
+        show: a => a.Text);
+
+    private static object Draft(string name, string sharing, string department) => new
+    {
+        Name = name,
+        DepartmentCode = department,
+        Abstract = "参保人员核验用表（示例）",
+        Theme = "C0300",
+        Format = "table",
+        UpdateFrequency = "monthly",
+        SharingType = sharing,
+        SharingConditions = sharing switch { "conditional" => "共享范围：人社部门；使用用途：转移接续", "refused" => "法律明确规定不予共享（示例）", _ => null },
+        SharingMethod = "rows",
+        RefusalLaw = sharing == "refused" ? "《示例法》第一条" : null,
+        Classification = "general",
+        Grade = 3,
+        Fields = new object[]
+        {
+            new { Name = "person", Title = "姓名", Type = "C", Length = 50, Personal = true },
+            new { Name = "months", Title = "缴费月数", Type = "I" },
+            new { Name = "remark", Title = "备注", Type = "M" },
+        },
+    };
+}
