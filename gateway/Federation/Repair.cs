@@ -157,13 +157,13 @@ internal sealed partial class Repair(
                 throw new InvalidDataException($"The feed of {city} was rebuilt while it was read.");
             }
 
-            if (page.Changes.Count == 0)
+            if (page.Items.Count == 0)
             {
                 yield break;
             }
 
-            yield return [.. page.Changes.Select(change => Read(city, epoch, change))];
-            after = page.Changes[^1].Change;
+            yield return [.. page.Items.Select(change => Read(city, epoch, change))];
+            after = page.Items[^1].Change;
         }
     }
 
@@ -199,7 +199,7 @@ internal sealed partial class Repair(
         }
     }
 
-    private sealed record FeedPage(Guid Epoch, IReadOnlyList<FeedChange> Changes);
+    private sealed record FeedPage(Guid Epoch, long Change, IReadOnlyList<FeedChange> Items);
 
     private sealed record Ours
     {

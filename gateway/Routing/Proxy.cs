@@ -17,8 +17,9 @@ internal static class Proxy
     private const string AnyCaller = "default";
     private const string Anyone = "anonymous";
 
-    /// <summary>Rows and imports; everything else keeps the host's limit. The city has its own limits below this.</summary>
-    private const long LargestUpload = 256L * 1024 * 1024;
+    /// <summary>As the cities take them; every other body keeps the host's limit.</summary>
+    private const long LargestImport = 20L << 20;
+    private const long LargestRows = 512L << 20;
 
     private static readonly string[] RequestHeaders =
     [
@@ -78,8 +79,13 @@ internal static class Proxy
         foreach (var city in settings.Cities.Keys)
         {
             Add(city, "", $"/api/cities/{city}/{{**rest}}", "/{**rest}", AnyCaller);
-            Add(city, "import", $"/api/cities/{city}/datasets/import", "/datasets/import", AnyCaller, ["POST"], LargestUpload);
-            Add(city, "rows", $"/api/cities/{city}/datasets/{{id:guid}}/rows", "/datasets/{id}/rows", AnyCaller, ["PUT"], LargestUpload);
+            Add(city, "import", $"/api/cities/{city}/datasets/import", "/datasets/import", AnyCaller, ["POST"], LargestImport);
+            Add(city, "rows", $"/api/cities/{city}/datasets/{{id:guid}}/rows", "/datasets/{id}/rows", AnyCaller, ["PUT"], LargestRows);
+            foreach (var open in (string[])["departments", "departments/{code}", "datasets", "datasets/{id:guid}", "datasets/{id:guid}/history"])
+            {
+                Add(city, open, $"/api/cities/{city}/{open}", $"/{open.Replace(":guid", "", StringComparison.Ordinal)}", Anyone, ["GET"]);
+            }
+
             Add(city, "openapi", $"/api/cities/{city}/openapi/{{document}}", "/openapi/{document}", Anyone, ["GET"]);
             Add(city, "operations", $"/api/operations/{city}/{{**rest}}", "/operations/{**rest}", AnyCaller);
         }
@@ -144,7 +150,7 @@ internal static class Proxy
     {
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false, MaxRequestBodySize: { } limit } feature && http.Request.ContentLength is { } length && length > limit)
         {
-            feature.MaxRequestBodySize = length <= LargestUpload ? null : limit;
+            feature.MaxRequestBodySize = length <= LargestRows ? null : limit;
             http.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
             return Task.CompletedTask;
         }

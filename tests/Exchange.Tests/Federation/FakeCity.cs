@@ -31,7 +31,7 @@ internal sealed class FakeCity : IAsyncDisposable
         app = builder.Build();
         app.MapGet("/datasets/digest", () => Silent ? Results.StatusCode(503) : Results.Json(Digest(), Json.Options));
         app.MapGet("/datasets/changes", (long after, int limit) => Results.Json(
-            new { epoch, changes = feed.Values.Where(c => c.Change > after).OrderBy(c => c.Change).Take(limit) }, Json.Options));
+            new { epoch, change, items = feed.Values.Where(c => c.Change > after).OrderBy(c => c.Change).Take(limit) }, Json.Options));
         app.MapGet("/grants/{id:guid}/data", DeliverAsync);
         app.MapGet("/openapi/v1.json", () => Results.Content(OpenApi, "application/json"));
         app.Map("/{**rest}", (HttpContext http) => Results.Json(new
