@@ -75,11 +75,6 @@ def catalogue(city, rng):
             stopped = own.random() < 0.1
             yield [document, name, own.choice(["养老保险", "失业保险", "工伤保险"]), "中断参保" if stopped else "参保缴费", f"2026-{own.randrange(2, 8) if stopped else own.randrange(9, 11):02d}", f"{own.randrange(4000, 21000, 50)}.00"]
 
-    def insured():
-        for i in range(1, 201):
-            name, document = person(i)
-            yield [document, name, rng.choice(["示例险种甲", "示例险种乙", "示例险种丙"]), rng.choice(["正常", "正常", "正常", "中断"]), f"2026-{rng.randrange(7, 11):02d}", f"{rng.randrange(4000, 22000, 50)}.00"]
-
     def companies():
         for i in range(1, 161):
             county = rng.choice(counties)

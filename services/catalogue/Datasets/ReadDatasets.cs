@@ -9,8 +9,8 @@ internal static class ReadDatasets
 {
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/datasets", AllAsync).AllowAnyone();
-        routes.MapGet("/datasets/{id:guid}", OneAsync).AllowAnyone();
+        routes.MapGet("/datasets", AllAsync).AllowAnyone().WithSummary("This city's catalogue, page by page: with a token all published entries, without one those open to society.");
+        routes.MapGet("/datasets/{id:guid}", OneAsync).AllowAnyone().WithSummary("One entry; its department and the authority also see what is in work.");
     }
 
     /// <param name="state">A state of the newest version; without one, everything the reader may see.</param>

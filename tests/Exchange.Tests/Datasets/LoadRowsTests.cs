@@ -121,6 +121,10 @@ public sealed class LoadRowsTests(PublishingCity city)
         Assert.True(await rows.NextAsync(CancellationToken.None));
         Assert.Equal(("2026-03-05T08:30:00+08:00", "甲"), (rows.Text(0), rows.Text(1)));
         Assert.False(await rows.NextAsync(CancellationToken.None));
+
+        revision = (await city.SendAsync(HttpMethod.Get, path, Officer)).Revision;
+        (await city.SendAsync(HttpMethod.Post, path + "/withdraw", Head, new { reason = "试" }, revision)).Expect(HttpStatusCode.OK);
+        Assert.False(await tables.AnswersAsync(id, ["name"], CancellationToken.None));
     }
 
     private static EntryDraft Every() => Fresh() with

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Exchange.Catalogue.Datasets;
 using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
 using Exchange.Local;
 using Exchange.Local.Servers;
 using Exchange.Tests.Datasets;
@@ -149,6 +150,8 @@ internal sealed class CityParts(IConfiguration configuration) : IAsyncDisposable
     public Database Database { get; } = new(configuration, Service, NullLoggerFactory.Instance);
 
     public RowTables Tables() => new(configuration, Database, Service, NullLoggerFactory.Instance);
+
+    public Transaction Transaction() => new(Database, new RelaySignal(), Service, TimeProvider.System);
 
     public ValueTask DisposeAsync() => Database.DisposeAsync();
 }

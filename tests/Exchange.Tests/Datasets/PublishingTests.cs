@@ -252,6 +252,28 @@ public sealed class PublishingTests(PublishingCity city)
     }
 
     [Fact]
+    public async Task A_standing_reply_ends_with_its_version_whose_text_can_still_be_read()
+    {
+        var draft = Fresh() with { SharingType = "unconditional", SharingConditions = null, Fields = [new() { Name = "name", Title = "名称", Type = "C", Length = 20 }] };
+        var (path, revision) = await city.PublishAsync(draft);
+        revision = (await city.SendAsync(HttpMethod.Put, path + "/standing-sign-off", SharingHead, new { reply = "approve" }, revision)).Expect(HttpStatusCode.OK).Revision;
+        var id = Guid.Parse(path[10..]);
+        await using var parts = await city.PartsAsync();
+        await using var transaction = parts.Transaction();
+        await transaction.BeginAsync(CancellationToken.None);
+        var entries = new PublishedEntries(transaction, Exchange.Catalogue.City.Read(Samples.CityFile("changsha")));
+        Assert.Equal((SharingHead.Subject, Funds), (await entries.StandingAsync(id, 1, CancellationToken.None)) is { } given ? (given.SignedBy, given.Department) : default);
+        Assert.Null(await entries.FindAsync(id, 2, CancellationToken.None));
+
+        revision = (await city.SendAsync(HttpMethod.Put, path, Officer, draft with { Abstract = "第二版" }, revision)).Expect(HttpStatusCode.OK).Revision;
+        Assert.NotNull(await entries.StandingAsync(id, 1, CancellationToken.None));
+        await city.FinishAsync(path, revision, personal: false);
+        Assert.Null(await entries.StandingAsync(id, 1, CancellationToken.None));
+        Assert.Null(await entries.StandingAsync(id, 2, CancellationToken.None));
+        Assert.Equal("虚构示例。", (await entries.FindAsync(id, 1, CancellationToken.None))!.Abstract);
+    }
+
+    [Fact]
     public async Task Codes_are_unique_in_the_city_and_names_without_one_in_the_department()
     {
         var draft = Fresh();
