@@ -3,6 +3,8 @@ using Exchange.Hosting.Messaging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
@@ -47,10 +49,21 @@ public static class ExchangeHost
         builder.Services.AddBus(broker, endpoints);
     }
 
+    /// <summary>What others log about each request and command is in the traces; settings may ask for it again.</summary>
+    private static readonly Dictionary<string, string?> QuietLogs = new(StringComparer.Ordinal)
+    {
+        ["Logging:LogLevel:Default"] = "Information",
+        ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
+        ["Logging:LogLevel:System.Net.Http"] = "Warning",
+        ["Logging:LogLevel:Npgsql"] = "Warning",
+        ["Logging:LogLevel:Yarp"] = "Warning",
+    };
+
     /// <summary>Settings checked at once, logs, telemetry, tokens, database, outbox relay, idempotency, health, OpenAPI.</summary>
     private static WebApplicationBuilder CreateBuilder(string[] args)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = QuietLogs });
         var reader = new SettingsReader(builder.Configuration);
         var service = reader.Section<ServiceSettings>("Service");
         var issuers = reader.List<IssuerSettings>("Issuers");

@@ -41,7 +41,7 @@ internal sealed class Work : IDisposable
             Grade = 1,
             Fields = new object[] { new { Name = "code", Title = "代码", Type = "C", Length = 20 } },
         })).Succeeded("draft");
-        var id = draft["id"].GetString()!;
+        var id = draft["dataset_id"].GetString()!;
         var assessed = (await officer.PostAsync($"/api/cities/changsha/datasets/{id}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "not_applicable" } }, draft.ETag)).Succeeded("assess");
         var approved = (await Who("department_head").PostAsync($"/api/cities/changsha/datasets/{id}/approve", etag: assessed.ETag)).Succeeded("approve");
         return (id, approved.ETag!);

@@ -118,13 +118,17 @@ internal sealed partial class PauseWhileAway(ILogger<PauseWhileAway> log, IHostA
                 await next.Send(context);
                 return;
             }
-            catch (Exception fault) when (TransientFault.Is(fault) || life.ApplicationStopping.IsCancellationRequested)
+            catch (Exception fault) when (context.CancellationToken.IsCancellationRequested || life.ApplicationStopping.IsCancellationRequested)
+            {
+                // The channel is gone or this process stops: neither done nor faulty. A cancellation goes back to the queue, never to the error queue.
+                throw new OperationCanceledException("The message goes back to its queue.", fault, context.CancellationToken);
+            }
+            catch (Exception fault) when (TransientFault.Is(fault))
             {
                 LogPaused(log, context.MessageId, fault.Message);
             }
 
-            // While stopping, the message is neither done nor faulty: hold it until the channel closes and the broker gives it to somebody else.
-            await Task.Delay(pause);
+            await Task.Delay(pause, context.CancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             pause = TimeSpan.FromMilliseconds(Math.Min(pause.TotalMilliseconds * 2, 5000) * (0.8 + (Random.Shared.NextDouble() * 0.4)));
         }
     }

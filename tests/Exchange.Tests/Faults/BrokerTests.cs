@@ -13,7 +13,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
     [Fact]
     public async Task A_relay_killed_between_confirm_and_mark_sends_again_and_nothing_happens_twice()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
         var id = draft["id"].GetString()!;
         var signed = (await exchange.Who("zhuzhou", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag)).Succeeded("sign off");
@@ -53,7 +53,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
     [Fact]
     public async Task A_broker_that_stops_during_traffic_loses_nothing_and_work_goes_on_meanwhile()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var before = new[] { await exchange.SubmitAsync(dataset), await exchange.SubmitAsync(dataset) };
 
         await exchange.Stack.StopBrokerAsync();
@@ -76,7 +76,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
     [Fact]
     public async Task Repeated_and_re_ordered_news_leave_the_newest_state()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var id = await exchange.SubmitAsync(dataset);
         await exchange.GrantAsync(id);
         var mirror = await exchange.MirrorAsync(id, "active");

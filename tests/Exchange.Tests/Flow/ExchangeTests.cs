@@ -14,7 +14,7 @@ public sealed class ExchangeTests(ExchangeFixture exchange)
     public async Task A_department_finds_asks_is_granted_by_two_persons_receives_the_rows_and_holds_a_proof()
     {
         var name = $"参保流程核验（示例）{Guid.NewGuid():N}";
-        var dataset = (await exchange.PublishAsync("changsha", "conditional", name)).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional", name)).GetProperty("dataset_id").GetGuid();
         var officer = exchange.Who("zhuzhou", "officer");
         var found = await Eventually.GetAsync(() => officer.GetAsync($"/api/catalogue/datasets?q={Uri.EscapeDataString(name)}"), a => a["total"].GetInt32() == 1, show: a => a.Text);
         Assert.Equal(dataset, found["items"][0].GetProperty("dataset_id").GetGuid());
@@ -61,7 +61,7 @@ public sealed class ExchangeTests(ExchangeFixture exchange)
     [Fact]
     public async Task An_unconditional_dataset_with_a_standing_sign_off_is_granted_at_once_and_the_reply_names_who_signed_and_when()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "unconditional", standing: true)).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "unconditional", standing: true)).GetProperty("dataset_id").GetGuid();
 
         var id = await exchange.SubmitAsync(dataset);
 
@@ -73,7 +73,7 @@ public sealed class ExchangeTests(ExchangeFixture exchange)
     [Fact]
     public async Task A_dataset_that_is_not_shared_is_refused_at_once_citing_the_law_of_its_entry()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "refused", standing: true)).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "refused", standing: true)).GetProperty("dataset_id").GetGuid();
 
         var id = await exchange.SubmitAsync(dataset);
 
@@ -86,7 +86,7 @@ public sealed class ExchangeTests(ExchangeFixture exchange)
     [Fact]
     public async Task A_withdrawal_before_the_answer_withdraws_and_after_it_ends_the_grant_as_not_needed()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var officer = exchange.Who("zhuzhou", "officer");
 
         var early = await exchange.SubmitAsync(dataset);
@@ -110,7 +110,7 @@ public sealed class ExchangeTests(ExchangeFixture exchange)
     [Fact]
     public async Task A_grant_ends_with_its_last_day_at_midnight_in_Beijing()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var today = DateOnly.FromDateTime(DateTimeOffset.UtcNow.ToOffset(TimeSpan.FromHours(8)).DateTime);
         var id = await exchange.SubmitAsync(dataset, until: today);
         await exchange.GrantAsync(id);
@@ -127,13 +127,17 @@ public sealed class ExchangeTests(ExchangeFixture exchange)
         finally
         {
             exchange.Stack.MoveClock(TimeSpan.Zero);
+            foreach (var path in (string[])["/api/cities/changsha/grants", "/api/cities/zhuzhou/grants", "/api/cities/xiangtan/grants", "/api/audit/exchanges"])
+            {
+                await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync(path), a => a.Status == 200, show: a => a.Text);
+            }
         }
     }
 
     [Fact]
     public async Task A_second_decision_changes_nothing()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var id = await exchange.SubmitAsync(dataset);
         var received = await exchange.ReceivedAsync(id);
         var reviewer = exchange.Who("changsha", "reviewer");

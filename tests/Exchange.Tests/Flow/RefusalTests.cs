@@ -15,7 +15,7 @@ public sealed class RefusalTests(ExchangeFixture exchange)
     [Fact]
     public async Task Who_drafted_does_not_sign_and_who_proposed_does_not_sign()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
         var id = draft["id"].GetString();
 
@@ -30,7 +30,7 @@ public sealed class RefusalTests(ExchangeFixture exchange)
     [Fact]
     public async Task Versions_and_keys_are_required_and_a_key_stands_for_one_act()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
         var officer = exchange.Who("zhuzhou", "officer");
         var head = exchange.Who("zhuzhou", "sharing_head");
@@ -122,7 +122,7 @@ public sealed class RefusalTests(ExchangeFixture exchange)
     [Fact]
     public async Task Identity_comes_from_the_token_alone()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var id = await exchange.SubmitAsync(dataset);
         await exchange.GrantAsync(id);
 

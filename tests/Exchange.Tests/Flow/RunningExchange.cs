@@ -68,7 +68,7 @@ public sealed class ExchangeFixture : IAsyncLifetime
         var officer = Who(city, "officer");
         var title = name ?? $"参保核验（示例）{Guid.NewGuid():N}";
         var draft = (await officer.PostAsync($"/api/cities/{city}/datasets", Draft(title, sharing, officer.Account.Department!))).Succeeded("draft");
-        var id = draft["id"].GetString();
+        var id = draft["dataset_id"].GetString();
         var assessed = (await officer.PostAsync($"/api/cities/{city}/datasets/{id}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "passed" } }, draft.ETag)).Succeeded("assess");
         var approved = (await Who(city, "department_head").PostAsync($"/api/cities/{city}/datasets/{id}/approve", etag: assessed.ETag)).Succeeded("approve");
         var published = (await Who(city, "authority").PostAsync($"/api/cities/{city}/datasets/{id}/publish", etag: approved.ETag)).Succeeded("publish");

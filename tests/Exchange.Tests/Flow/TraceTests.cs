@@ -11,7 +11,7 @@ public sealed class TraceTests(ExchangeFixture exchange)
     [Fact]
     public async Task A_submission_is_one_trace_from_the_gateway_to_the_audit_append()
     {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("id").GetGuid();
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
         var id = draft["id"].GetString();
         var signed = (await exchange.Who("zhuzhou", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag)).Succeeded("sign off");
