@@ -105,7 +105,9 @@ internal static class Up
         await SystemUser.EnsureAsync(default);
         if (Files.Read<ExchangeFile>(place.ExchangeFile) is { } file)
             return file.Secrets();
-        if (Directory.Exists(Path.Combine(place.Data, "keys")))
+        // Once the gateway has keys it has run, and somebody may know the secrets from then.
+        var keys = Path.Combine(place.Data, "keys", Stack.Gateway);
+        if (Directory.Exists(keys) && Directory.EnumerateFiles(keys).Any())
             Say($"{place.ExchangeFile} is gone: the sample accounts get new secrets");
         return new Dictionary<string, string>();
     }

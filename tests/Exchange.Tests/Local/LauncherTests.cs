@@ -112,6 +112,18 @@ public sealed class LauncherTests : IDisposable
         Assert.Equal(["name  role", "-------------", "示例  officer", "test  head", ""], lines);
     }
 
+    [Fact]
+    public void The_end_of_a_log_is_told_in_words()
+    {
+        var log = Path.Combine(folder, "service.log");
+        File.WriteAllLines(log, [
+            """{"LogLevel":"Information","Message":"nothing to see"}""",
+            """{"LogLevel":"Error","Message":"Hosting failed to start","Exception":"System.Exception: a key is missing\n   at Somewhere"}""",
+            "The service does not start: a key is missing"]);
+
+        Assert.Equal("  | Error: Hosting failed to start — System.Exception: a key is missing\n  | The service does not start: a key is missing", LogTail.Of(log, 5));
+    }
+
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     private static IReadOnlyList<Account> ReadAccounts(Dictionary<string, string> secrets)
