@@ -8,8 +8,7 @@ internal static class Trust
     public static async Task WriteAsync(string path, Uri audit, Uri publicAddress, TimeProvider clock, CancellationToken ct)
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(30) };
-        // A log year is a year in China.
-        var year = TimeZoneInfo.ConvertTime(clock.GetUtcNow(), TimeZoneInfo.FindSystemTimeZoneById("Asia/Shanghai")).Year;
+        var year = clock.GetUtcNow().Year;
         var keys = await http.GetStringAsync(new Uri(audit, $"/log/{year}/vkeys"), ct);
         Files.Write(path, new
         {

@@ -28,7 +28,7 @@ public static class Pages
         }
 
         Span<byte> bytes = stackalloc byte[32];
-        if (cursor.Length <= 40 && Base64Url.TryDecodeFromChars(cursor, bytes, out var written) && written == 16)
+        if (cursor.Length <= 40 && Base64Url.IsValid(cursor) && Base64Url.TryDecodeFromChars(cursor, bytes, out var written) && written == 16)
         {
             return new Guid(bytes[..16]);
         }

@@ -1,6 +1,7 @@
 using Dapper;
 using Exchange.Audit.Log;
 using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
 using Npgsql;
 
 namespace Exchange.Audit.Checkpoints;
@@ -46,7 +47,7 @@ internal sealed partial class SignCheckpoints(Database database, LogKeyring keys
             {
                 await SignGrownAsync(stoppingToken);
             }
-            catch (Exception fault) when (TransientFault(fault))
+            catch (Exception fault) when (TransientFault.Is(fault))
             {
                 LogAway(logger, fault.Message);
             }
@@ -104,8 +105,6 @@ internal sealed partial class SignCheckpoints(Database database, LogKeyring keys
             """, new { year, tree.Size, root, note, now = clock.Now() }, cancellationToken: cancel));
         await transaction.CommitAsync(CancellationToken.None);
     }
-
-    private static bool TransientFault(Exception fault) => fault is OperationCanceledException || Hosting.Messaging.TransientFault.Is(fault);
 
     private sealed record Tree
     {

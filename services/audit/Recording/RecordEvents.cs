@@ -37,7 +37,16 @@ internal sealed partial class RecordEvents(LogWriter log, ILogger<RecordEvents> 
             }
         }
 
-        await log.AppendAsync(records, context.CancellationToken);
+        try
+        {
+            await log.AppendAsync(records, context.CancellationToken);
+        }
+        catch (Exception fault) when (!TransientFault.Is(fault))
+        {
+            // The content was checked before, so the fault is the log's own. The records wait until it is mended; none of them is pushed aside.
+            LogStuck(logger, fault);
+            throw new IOException("The log cannot append at the moment.", fault);
+        }
 
         // After the commit: a crash in between brings the message again, and then only this part of it is new.
         foreach (var (source, recorded, fault) in faulty)
@@ -58,6 +67,9 @@ internal sealed partial class RecordEvents(LogWriter log, ILogger<RecordEvents> 
     }
 
     private sealed record Faulty(string Source, RecordedEvent? Recorded, string Fault);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "The log cannot append; its records wait")]
+    private static partial void LogStuck(ILogger logger, Exception fault);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Audit record {EventId} of {Source} cannot be logged and goes to the error queue: {Fault}")]
     private static partial void LogFaulty(ILogger logger, Guid? eventId, string source, string fault);

@@ -8,7 +8,8 @@ namespace Exchange.Catalogue.Datasets;
 internal static class ApproveDataset
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPost("/datasets/{id:guid}/approve", PostAsync).AllowPersons(Roles.DepartmentHead).Writes();
+        routes.MapPost("/datasets/{id:guid}/approve", PostAsync).AllowPersons(Roles.DepartmentHead).Writes()
+            .WithSummary("The head of the department approves an assessed entry, which sends it to the authority (arts. 13, 16).");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PostAsync(
         Guid id, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)

@@ -10,7 +10,8 @@ internal static class AssessDataset
     private const string Art13 = "第13条";
 
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPost("/datasets/{id:guid}/assess", PostAsync).AllowPersons(Roles.Officer, Roles.Reviewer).Writes();
+        routes.MapPost("/datasets/{id:guid}/assess", PostAsync).AllowPersons(Roles.Officer, Roles.Reviewer).Writes()
+            .WithSummary("Records the secrecy-risk and personal-information impact assessments (art. 13).");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PostAsync(
         Guid id, Assessments assessments, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)

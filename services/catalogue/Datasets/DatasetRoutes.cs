@@ -19,20 +19,23 @@ internal static class DatasetRoutes
 
     public static void MapDatasets(this IEndpointRouteBuilder routes)
     {
-        ListDepartments.Map(routes);
-        ChangeDepartment.Map(routes);
-        ReadDatasets.Map(routes);
-        ReadHistory.Map(routes);
-        ReadChanges.Map(routes);
-        DraftDataset.Map(routes);
-        ReviseDataset.Map(routes);
-        ImportCatalogue.Map(routes);
-        AssessDataset.Map(routes);
-        ApproveDataset.Map(routes);
-        PublishDataset.Map(routes);
-        WithdrawDataset.Map(routes);
-        LoadRows.Map(routes);
-        GiveStandingSignOff.Map(routes);
+        var departments = routes.MapGroup("").WithTags("departments");
+        ListDepartments.Map(departments);
+        ChangeDepartment.Map(departments);
+
+        var datasets = routes.MapGroup("").WithTags("datasets");
+        ReadDatasets.Map(datasets);
+        ReadHistory.Map(datasets);
+        ReadChanges.Map(datasets);
+        DraftDataset.Map(datasets);
+        ReviseDataset.Map(datasets);
+        ImportCatalogue.Map(datasets);
+        AssessDataset.Map(datasets);
+        ApproveDataset.Map(datasets);
+        PublishDataset.Map(datasets);
+        WithdrawDataset.Map(datasets);
+        LoadRows.Map(datasets);
+        GiveStandingSignOff.Map(datasets);
     }
 
     /// <summary>The dataset as it now is for this reader, with its ETag.</summary>

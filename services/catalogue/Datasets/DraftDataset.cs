@@ -9,7 +9,8 @@ namespace Exchange.Catalogue.Datasets;
 internal static class DraftDataset
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPost("/datasets", PostAsync).AllowCallers(Roles.Officer).Writes();
+        routes.MapPost("/datasets", PostAsync).AllowCallers(Roles.Officer).Writes()
+            .WithSummary("Drafts an entry for the own department (art. 13); all faults at once.");
 
     private static async Task<Results<Created<DatasetView>, Refused>> PostAsync(
         EntryDraft draft, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)

@@ -12,7 +12,8 @@ namespace Exchange.Catalogue.Datasets;
 internal static class GiveStandingSignOff
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPut("/datasets/{id:guid}/standing-sign-off", PutAsync).AllowPersons(Roles.SharingHead).Writes();
+        routes.MapPut("/datasets/{id:guid}/standing-sign-off", PutAsync).AllowPersons(Roles.SharingHead).Writes()
+            .WithSummary("The head of the provider's sharing office signs the reply that requests for this version get at once (arts. 20, 21).");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PutAsync(
         Guid id, StandingSignOff signOff, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)

@@ -17,7 +17,8 @@ internal static class ImportCatalogue
 
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapPost("/datasets/import", PostAsync).AllowCallers(Roles.Officer).Writes()
-            .Accepts<string>("text/csv").WithMetadata(new RequestSizeLimitAttribute(LargestBody));
+            .Accepts<string>("text/csv").WithMetadata(new RequestSizeLimitAttribute(LargestBody))
+            .WithSummary("Imports a department's catalogue from CSV with the 2017 guide's headers: all of it or nothing; twice changes nothing.");
 
     private static async Task<Results<Ok<ImportResult>, Refused>> PostAsync(
         HttpRequest request, Caller caller, City city, Transaction transaction, TimeProvider clock, CancellationToken cancel)

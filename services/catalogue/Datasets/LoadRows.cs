@@ -19,7 +19,8 @@ internal static class LoadRows
 
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapPut("/datasets/{id:guid}/rows", PutAsync).AllowCallers(Roles.Officer).Writes()
-            .Accepts<string>("text/csv").WithMetadata(new RequestSizeLimitAttribute(LargestBody));
+            .Accepts<string>("text/csv").WithMetadata(new RequestSizeLimitAttribute(LargestBody))
+            .WithSummary("Replaces the rows of a published table entry from CSV, as a whole.");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PutAsync(
         Guid id, HttpRequest request, Caller caller, City city, Transaction transaction, RowTables tables, TimeProvider clock, HttpContext http, CancellationToken cancel)

@@ -11,7 +11,8 @@ namespace Exchange.Catalogue.Datasets;
 internal static class PublishDataset
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPost("/datasets/{id:guid}/publish", PostAsync).AllowPersons(Roles.Authority).Writes();
+        routes.MapPost("/datasets/{id:guid}/publish", PostAsync).AllowPersons(Roles.Authority).Writes()
+            .WithSummary("The city's data authority publishes a reviewed entry (arts. 16, 17).");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PostAsync(
         Guid id, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)

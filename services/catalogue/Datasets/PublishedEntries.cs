@@ -17,13 +17,13 @@ internal sealed class PublishedEntries(Transaction transaction, City city)
             ? DatasetViews.Entry(dataset, published, city)
             : null;
 
-    /// <summary>The standing sign-off of a version; null when its head gave none.</summary>
+    /// <summary>The standing sign-off of a version; null when its head gave none, or when the version has been replaced or withdrawn since: a person then answers.</summary>
     public async Task<StandingSignOff?> StandingAsync(Guid datasetId, int version, CancellationToken cancel)
     {
         var row = await transaction.Connection.QuerySingleOrDefaultAsync<StandingRow>(new CommandDefinition("""
             select s.reply, s.cited_law, s.given_by, s.given_at, d.department_code
             from standing_sign_offs s join datasets d using (dataset_id)
-            where s.dataset_id = @datasetId and s.version = @version
+            where s.dataset_id = @datasetId and s.version = @version and d.published_version = s.version
             """, new { datasetId, version }, cancellationToken: cancel));
         return row is null ? null : new StandingSignOff
         {

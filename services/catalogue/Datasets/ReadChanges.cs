@@ -9,8 +9,10 @@ internal static class ReadChanges
 {
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/datasets/digest", (Feeds feeds, CancellationToken cancel) => feeds.DigestAsync(Topology.DatasetFeed, cancel)).AllowCallers(Roles.Repair);
-        routes.MapGet("/datasets/changes", ChangesAsync).AllowCallers(Roles.Repair);
+        routes.MapGet("/datasets/digest", (Feeds feeds, CancellationToken cancel) => feeds.DigestAsync(Topology.DatasetFeed, cancel)).AllowCallers(Roles.Repair)
+            .WithSummary("Where the change feed stands.");
+        routes.MapGet("/datasets/changes", ChangesAsync).AllowCallers(Roles.Repair)
+            .WithSummary("Changes above a number, newest per dataset.");
     }
 
     private static async Task<Results<Ok<ChangePage>, Refused>> ChangesAsync(Feeds feeds, CancellationToken cancel, long after = 0, int limit = 500)

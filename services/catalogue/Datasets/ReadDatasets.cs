@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using Dapper;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -10,27 +9,18 @@ internal static class ReadDatasets
 {
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/datasets", AllAsync).AllowAnyone();
-        routes.MapGet("/datasets/{id:guid}", OneAsync).AllowAnyone();
+        routes.MapGet("/datasets", AllAsync).AllowAnyone().WithSummary("This city's catalogue, page by page: with a token all published entries, without one those open to society.");
+        routes.MapGet("/datasets/{id:guid}", OneAsync).AllowAnyone().WithSummary("One entry; its department and the authority also see what is in work.");
     }
 
     /// <param name="state">A state of the newest version; without one, everything the reader may see.</param>
     /// <param name="department">Credit code of the department.</param>
     private static async Task<Results<Ok<DatasetPage>, Refused>> AllAsync(
-        Caller? caller, City city, Database database, CancellationToken cancel, string? state = null, string? department = null, string? code = null, int limit = 50, string? cursor = null)
+        Caller? caller, City city, Database database, CancellationToken cancel, string? state = null, string? department = null, string? code = null, int? limit = null, string? cursor = null)
     {
         var faults = new Faults();
-        if (limit is < 1 or > 200)
-        {
-            faults.Add("limit", "out-of-range", null, new("应为 1 至 200。", "This must be 1 to 200."));
-        }
-
-        if (Cursor.Read(cursor) is not { } after)
-        {
-            faults.Add("cursor", "unknown-value", null, new("不是本接口给出的游标。", "This cursor was not given by this route."));
-            after = default;
-        }
-
+        var most = Pages.Limit(limit, faults);
+        var after = Pages.After(cursor, faults);
         if (faults.Any)
         {
             return new Refused(faults);
@@ -44,7 +34,7 @@ internal static class ReadDatasets
             join lateral (select v.state from dataset_versions v where v.dataset_id = d.dataset_id order by v.version desc limit 1) newest on true
             left join dataset_versions p on p.dataset_id = d.dataset_id and p.version = d.published_version
             cross join lateral (select @authority or d.department_code = @own as insider) who
-            where d.dataset_id > @after
+            where (@after::uuid is null or d.dataset_id > @after)
               and (@department is null or d.department_code = @department)
               and (@code is null or d.code = @code)
               and (who.insider or (p.version is not null and (@known or (p.entry ->> 'open_to_society')::boolean)))
@@ -60,10 +50,10 @@ internal static class ReadDatasets
             known = caller is not null,
             authority = inCity && caller!.Has(Roles.Authority),
             own = inCity ? caller!.Department : null,
-            more = limit + 1,
+            more = most + 1,
         }, cancellationToken: cancel))).ToList();
         List<DatasetView> items = [];
-        foreach (var id in ids.Take(limit))
+        foreach (var id in ids.Take(most))
         {
             if (await Dataset.FindAsync(connection, id, cancel) is { } dataset && await DatasetViews.ReadAsync(connection, dataset, city, caller, cancel) is { } view)
             {
@@ -71,31 +61,13 @@ internal static class ReadDatasets
             }
         }
 
-        return TypedResults.Ok(new DatasetPage(items, ids.Count > limit ? Cursor.Write(ids[limit - 1]) : null));
+        return TypedResults.Ok(new DatasetPage(items, ids.Count > most ? Pages.Cursor(ids[most - 1]) : null));
     }
 
     private static async Task<Results<Ok<DatasetView>, Refused>> OneAsync(Guid id, Caller? caller, City city, Database database, HttpContext http, CancellationToken cancel)
     {
         await using var connection = await database.OpenAsync(cancel);
         return await DatasetRoutes.ShowAsync(connection, id, city, caller, http, cancel);
-    }
-
-    /// <summary>Opaque to callers: the last id of the page before.</summary>
-    internal static class Cursor
-    {
-        public static string Write(Guid last) => Base64Url.EncodeToString(last.ToByteArray(bigEndian: true));
-
-        /// <summary>The empty id at the start, null for what is no cursor.</summary>
-        public static Guid? Read(string? cursor)
-        {
-            if (cursor is null)
-            {
-                return Guid.Empty;
-            }
-
-            Span<byte> bytes = stackalloc byte[16];
-            return cursor.Length == 22 && Base64Url.IsValid(cursor) && Base64Url.TryDecodeFromChars(cursor, bytes, out var written) && written == 16 ? new Guid(bytes, bigEndian: true) : null;
-        }
     }
 }
 

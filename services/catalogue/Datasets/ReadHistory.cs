@@ -9,7 +9,8 @@ namespace Exchange.Catalogue.Datasets;
 internal static class ReadHistory
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/datasets/{id:guid}/history", GetAsync).AllowAnyone();
+        routes.MapGet("/datasets/{id:guid}/history", GetAsync).AllowAnyone()
+            .WithSummary("How an entry came to be what it is, member by member.");
 
     private static async Task<Results<Ok<HistoryPage>, Refused>> GetAsync(Guid id, Caller? caller, City city, Database database, HttpContext http, CancellationToken cancel, int limit = 200, long after = 0)
     {

@@ -8,7 +8,8 @@ namespace Exchange.Catalogue.Datasets;
 internal static class ReviseDataset
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPut("/datasets/{id:guid}", PutAsync).AllowCallers(Roles.Officer).Writes();
+        routes.MapPut("/datasets/{id:guid}", PutAsync).AllowCallers(Roles.Officer).Writes()
+            .WithSummary("Changes an entry: the version in work, or a new one beside the published (art. 17).");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PutAsync(
         Guid id, EntryDraft draft, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)

@@ -89,11 +89,13 @@ internal sealed class RowTables : IAsyncDisposable
         }
     }
 
-    /// <summary>Null while no rows are loaded.</summary>
+    /// <summary>Null while no rows are loaded or the entry is withdrawn: what left the catalogue is not delivered.</summary>
     public static async Task<RowTable?> FindAsync(NpgsqlConnection connection, Guid datasetId, CancellationToken cancel)
     {
         var row = await connection.QuerySingleOrDefaultAsync<TableRow>(new CommandDefinition("""
-            select table_name, version, fields::text as fields, row_count, sha256, loaded_at from dataset_rows where dataset_id = @datasetId
+            select r.table_name, r.version, r.fields::text as fields, r.row_count, r.sha256, r.loaded_at
+            from service.dataset_rows r join service.datasets d using (dataset_id)
+            where r.dataset_id = @datasetId and d.published_version is not null
             """, new { datasetId }, cancellationToken: cancel));
         return row is null ? null : new RowTable(datasetId, $"data.{row.TableName}", row.Version, row.RowCount, row.Sha256, row.LoadedAt,
             [.. JsonSerializer.Deserialize<IReadOnlyList<DatasetField>>(row.Fields, Json.Options)!.Select((f, i) => new RowColumn(f, Column(i)))]);

@@ -10,7 +10,8 @@ namespace Exchange.Catalogue.Datasets;
 internal static class WithdrawDataset
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPost("/datasets/{id:guid}/withdraw", PostAsync).AllowPersons(Roles.DepartmentHead).Writes();
+        routes.MapPost("/datasets/{id:guid}/withdraw", PostAsync).AllowPersons(Roles.DepartmentHead).Writes()
+            .WithSummary("Takes an entry out of the catalogue with a reason; refused while a grant runs (art. 27).");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PostAsync(
         Guid id, Withdrawal withdrawal, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)

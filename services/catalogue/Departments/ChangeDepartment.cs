@@ -17,7 +17,8 @@ internal static class ChangeDepartment
         new("请核对部门名称，或先更改原有部门。", "Check the name, or change the other department first."));
 
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPut("/departments/{code}", PutAsync).AllowPersons(Roles.Authority).Writes();
+        routes.MapPut("/departments/{code}", PutAsync).AllowPersons(Roles.Authority).Writes()
+            .WithSummary("The authority adds a department or changes it.");
 
     private static async Task<Results<Ok<Department>, Created<Department>, Refused>> PutAsync(
         string code, DepartmentChange change, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)

@@ -10,8 +10,8 @@ internal static class ListDepartments
 {
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/departments", AllAsync).AllowAnyone();
-        routes.MapGet("/departments/{code:length(18)}", OneAsync).AllowAnyone();
+        routes.MapGet("/departments", AllAsync).AllowAnyone().WithSummary("The city, its authority and its departments with their sharing offices (art. 11).");
+        routes.MapGet("/departments/{code:length(18)}", OneAsync).AllowAnyone().WithSummary("One department.");
     }
 
     private static async Task<DepartmentList> AllAsync(City city, Database database, CancellationToken cancel)

@@ -1,3 +1,4 @@
+using System.Data;
 using Dapper;
 using Exchange.Audit.Log;
 using Exchange.Verifier;
@@ -10,6 +11,8 @@ internal static class LogCheck
     /// <summary>Recomputes every log from its leaves, with the verifier's hashing, and compares all that was stored beside them.</summary>
     public static async Task RunAsync(NpgsqlConnection connection)
     {
+        // One state of it all, whatever is appended meanwhile.
+        await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead);
         foreach (var log in await connection.QueryAsync<LogRow>("select year, size, edge, received_at from logs order by year"))
         {
             var leaves = (await connection.QueryAsync<LeafRow>($"select l.idx, l.hash, l.bytes, e.event_id from leaves l left join events e using (year, idx) where year = {log.Year} order by idx")).AsList();

@@ -63,8 +63,12 @@ public sealed class MessageTests
     {
         var message = Samples.Single(s => s.GetType().Name == name);
         var wire = JsonSerializer.Serialize(message, message.GetType(), MessageJson.Options);
+        if (Environment.GetEnvironmentVariable("EXCHANGE_WRITE_GOLDEN") == "1" && !File.Exists(Golden(name)))
+        {
+            File.WriteAllText(Golden(name), JsonNode.Parse(wire)!.ToJsonString(new JsonSerializerOptions(MessageJson.Options) { WriteIndented = true }) + "\n");
+        }
 
-        Assert.Equal(Compact(File.ReadAllText(Golden(name))), wire);
+        Assert.Equal(Compact(File.ReadAllText(Golden(name))), Compact(wire));
     }
 
     [Theory]
@@ -77,7 +81,7 @@ public sealed class MessageTests
 
         var read = JsonSerializer.Deserialize(released.ToJsonString(), type, MessageJson.Options);
 
-        Assert.Equal(Compact(File.ReadAllText(Golden(name))), JsonSerializer.Serialize(read, type, MessageJson.Options));
+        Assert.Equal(Compact(File.ReadAllText(Golden(name))), Compact(JsonSerializer.Serialize(read, type, MessageJson.Options)));
     }
 
     [Fact]
@@ -121,6 +125,7 @@ public sealed class MessageTests
         PublishedAt = At,
     };
 
+    // Through one writer, so that only content counts: the serialiser and the node writer escape a plus sign differently.
     private static string Compact(string json) => JsonNode.Parse(json)!.ToJsonString(MessageJson.Options);
 
     private static string Golden(string name) => Path.Combine(Root(), "tests", "Exchange.Tests", "Contracts", "golden", $"{name}.json");

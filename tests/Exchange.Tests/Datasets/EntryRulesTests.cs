@@ -6,7 +6,7 @@ namespace Exchange.Tests.Datasets;
 
 public sealed class EntryRulesTests
 {
-    private static EntryDraft Draft => Samples.Draft with { DepartmentCode = "91350100M000100Y43" };
+    private static EntryDraft Draft => Samples.Draft;
 
     [Fact]
     public void A_complete_draft_has_no_fault() => Assert.Empty(EntryRules.Check(Draft).All);

@@ -56,11 +56,12 @@ public sealed class ImportTests(PublishingCity city)
     }
 
     [Fact]
-    public async Task A_client_without_the_role_and_another_media_type_are_refused()
+    public async Task Another_role_city_media_type_or_size_is_refused()
     {
         (await city.SendAsync(HttpMethod.Post, "/datasets/import", Head, Csv(Header))).Refuses(HttpStatusCode.Forbidden, "role-missing");
         (await city.SendAsync(HttpMethod.Post, "/datasets/import", OtherCity, Csv(Header))).Refuses(HttpStatusCode.Forbidden, "foreign-department");
         (await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, new { })).Refuses(HttpStatusCode.UnsupportedMediaType, "media-type");
+        (await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(Header + new string('\n', 21 << 20)))).Refuses(HttpStatusCode.RequestEntityTooLarge, "body-too-large");
     }
 
     private static string Line(string? code = null) => $"{code ?? Fresh().Code},导入 {Guid.NewGuid():N}（示例）,长沙市住房公积金管理中心,{Funds},摘要,住房,库表,无条件共享,,数据库,否,每月,一般数据,1,金额,amount,货币型Y,\n";

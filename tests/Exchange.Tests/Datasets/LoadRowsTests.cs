@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Dapper;
 using Exchange.Catalogue.Datasets;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;
 using static Exchange.Tests.Datasets.PublishingCity;
@@ -71,6 +72,59 @@ public sealed class LoadRowsTests(PublishingCity city)
         var table = await TableAsync(path);
         await using var reader = await city.OpenAsync("reader");
         Assert.Equal(["=1+1", "'); drop table x; --"], await reader.QueryAsync<string>($"select {table.Columns[0].Column} from {table.Table}"));
+    }
+
+    [Fact]
+    public async Task Replaced_and_abandoned_tables_are_dropped_once_nobody_reads_them()
+    {
+        var (path, revision) = await city.PublishAsync(Every());
+        const string rows = "name,count,price,on_day,at_time,ok,ratio\n甲,1,1,,,,\n";
+        revision = (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv(rows), revision)).Expect(HttpStatusCode.OK).Revision;
+        var replaced = (await TableAsync(path)).Table;
+        (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv(rows), revision)).Expect(HttpStatusCode.OK);
+        var current = (await TableAsync(path)).Table;
+        var abandoned = "data." + RowTables.NewName(DateTimeOffset.UtcNow.AddDays(-1));
+        var loading = "data." + RowTables.NewName(DateTimeOffset.UtcNow);
+        await using var loader = await city.OpenAsync("loader");
+        await loader.ExecuteAsync($"create table {abandoned} (c1 text); create table {loading} (c1 text)");
+
+        await using var parts = await city.PartsAsync();
+        await using var tables = parts.Tables();
+        var sweep = new DropRowTables(parts.Database, tables, TimeProvider.System, NullLogger<DropRowTables>.Instance);
+        await using (var reader = await city.OpenAsync("reader"))
+        await using (var reading = await reader.BeginTransactionAsync())
+        {
+            await reader.ExecuteAsync($"select 1 from {replaced}");
+            await sweep.SweepAsync(TimeSpan.Zero, TimeSpan.FromHours(6), CancellationToken.None);
+            Assert.Equal([true, true, false, true], await ThereAsync(replaced, current, abandoned, loading));
+        }
+
+        await sweep.SweepAsync(TimeSpan.Zero, TimeSpan.FromHours(6), CancellationToken.None);
+        Assert.Equal([false, true, false, true], await ThereAsync(replaced, current, abandoned, loading));
+
+        async Task<IEnumerable<bool>> ThereAsync(params string[] names) =>
+            await loader.QueryAsync<bool>("select to_regclass(name) is not null from unnest(@names) with ordinality as n (name, place) order by place", new { names });
+    }
+
+    [Fact]
+    public async Task Only_the_asked_columns_are_opened_and_none_when_one_is_missing()
+    {
+        var (path, revision) = await city.PublishAsync(Every());
+        var id = Guid.Parse(path[10..]);
+        await using var parts = await city.PartsAsync();
+        await using var tables = parts.Tables();
+        Assert.False(await tables.AnswersAsync(id, ["name"], CancellationToken.None));
+        (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv("name,count,price,on_day,at_time,ok,ratio\n甲,1,1,,2026-03-05 08:30:00,,\n"), revision)).Expect(HttpStatusCode.OK);
+        Assert.True(await tables.AnswersAsync(id, ["name"], CancellationToken.None));
+        Assert.False(await tables.AnswersAsync(id, ["name", "secret"], CancellationToken.None));
+        await using var rows = (await tables.OpenAsync(id, ["at_time", "name"], CancellationToken.None))!;
+        Assert.True(await rows.NextAsync(CancellationToken.None));
+        Assert.Equal(("2026-03-05T08:30:00+08:00", "甲"), (rows.Text(0), rows.Text(1)));
+        Assert.False(await rows.NextAsync(CancellationToken.None));
+
+        revision = (await city.SendAsync(HttpMethod.Get, path, Officer)).Revision;
+        (await city.SendAsync(HttpMethod.Post, path + "/withdraw", Head, new { reason = "试" }, revision)).Expect(HttpStatusCode.OK);
+        Assert.False(await tables.AnswersAsync(id, ["name"], CancellationToken.None));
     }
 
     private static EntryDraft Every() => Fresh() with

@@ -5,8 +5,12 @@ using System.Text;
 using System.Text.Json;
 using Exchange.Catalogue.Datasets;
 using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
 using Exchange.Local;
+using Exchange.Local.Servers;
 using Exchange.Tests.Datasets;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;
 
@@ -17,16 +21,19 @@ namespace Exchange.Tests.Datasets;
 /// <summary>Changsha's catalogue service on real servers, with an issuer of the test's own; started by the first test that asks.</summary>
 public sealed class PublishingCity : IAsyncLifetime
 {
-    public const string Funds = "12430100EXAMPL039X";
+    public const string Funds = "12430100EXAMPL039M";
 
     internal static readonly Who Officer = new("funds-officer", "changsha", Funds, [Roles.Officer]);
     internal static readonly Who Reviewer = new("funds-reviewer", "changsha", Funds, [Roles.Reviewer]);
     internal static readonly Who Head = new("funds-head", "changsha", Funds, [Roles.DepartmentHead]);
     internal static readonly Who SharingHead = new("funds-sharing-head", "changsha", Funds, [Roles.SharingHead]);
-    internal static readonly Who Authority = new("changsha-authority", "changsha", "11430100EXAMPL003L", [Roles.Authority]);
+    internal static readonly Who Authority = new("changsha-authority", "changsha", "11430100EXAMPL0046", [Roles.Authority]);
     internal static readonly Who OtherOfficer = new("police-officer", "changsha", "11430100EXAMPL0121", [Roles.Officer, Roles.DepartmentHead, Roles.SharingHead]);
     internal static readonly Who OtherCity = new("zhuzhou-officer", "zhuzhou", "11430200EXAMPL0126", [Roles.Officer, Roles.Authority]);
     internal static readonly Who Repair = new("gateway", "changsha", null, [Roles.Repair], "client");
+
+    // Reading our tables here needs what hosting tells Dapper.
+    static PublishingCity() => System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(Database).TypeHandle);
 
     private readonly Lazy<Task<(Stack Stack, TestIssuer Issuer, HttpClient Http)>> started = new(StartAsync);
 
@@ -52,6 +59,15 @@ public sealed class PublishingCity : IAsyncLifetime
         return connection;
     }
 
+    /// <summary>Parts of the service on the same databases, for tests of what has no route.</summary>
+    internal async Task<CityParts> PartsAsync()
+    {
+        var (stack, _, _) = await started.Value;
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(
+            Databases.Kinds(city: true).Select(k => KeyValuePair.Create("ConnectionStrings:" + k, (string?)stack.Databases.ConnectionString("changsha", k)))).Build();
+        return new CityParts(configuration);
+    }
+
     internal async Task<Answer> SendAsync(HttpMethod method, string path, Who? who, object? body = null, int? revision = null, string language = "zh")
     {
         var (_, issuer, http) = await started.Value;
@@ -73,6 +89,9 @@ public sealed class PublishingCity : IAsyncLifetime
             HttpContent content => content,
             _ => JsonContent.Create(body, options: Json.Options),
         };
+
+        // A body that is refused for its size is not read: whoever sends it anyway sees only a broken connection.
+        request.Headers.ExpectContinue = request.Content?.Headers.ContentLength > 1 << 20;
         using var response = await http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         return new Answer(response.StatusCode, text.Length > 0 && text[0] is '{' or '[' ? JsonSerializer.Deserialize<JsonElement>(text) : default, response.Headers.ETag?.Tag, text);
@@ -122,6 +141,19 @@ public sealed class PublishingCity : IAsyncLifetime
         });
         return (stack, issuer, new HttpClient { BaseAddress = stack.Address("changsha"), Timeout = TimeSpan.FromSeconds(60) });
     }
+}
+
+internal sealed class CityParts(IConfiguration configuration) : IAsyncDisposable
+{
+    private static readonly ServiceSettings Service = new() { Name = "changsha" };
+
+    public Database Database { get; } = new(configuration, Service, NullLoggerFactory.Instance);
+
+    public RowTables Tables() => new(configuration, Database, Service, NullLoggerFactory.Instance);
+
+    public Transaction Transaction() => new(Database, new RelaySignal(), Service, TimeProvider.System);
+
+    public ValueTask DisposeAsync() => Database.DisposeAsync();
 }
 
 internal sealed record Answer(HttpStatusCode Status, JsonElement Body, string? Tag, string Text)

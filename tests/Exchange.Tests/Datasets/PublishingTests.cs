@@ -219,7 +219,7 @@ public sealed class PublishingTests(PublishingCity city)
         var grant = new { exchange = Guid.CreateVersion7(), dataset = Guid.Parse(path[10..]) };
         await connection.ExecuteAsync("""
             insert into service.grants (exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, state, valid_from, valid_until, issued_at, changed_at)
-            values (@exchange, 'zhuzhou', '11430200EXAMPL0126', '12430100EXAMPL039X', @dataset, 1, '{balance}', 'suspended', current_date, current_date, now(), now())
+            values (@exchange, 'zhuzhou', '11430200EXAMPL0126', '12430100EXAMPL039M', @dataset, 1, '{balance}', 'suspended', current_date, current_date, now(), now())
             """, grant);
         (await city.SendAsync(HttpMethod.Post, path + "/withdraw", Head, new { reason = "试" }, revision)).Refuses(HttpStatusCode.Conflict, "grant-runs", "第27条");
         var dropped = draft with { Fields = [draft.Fields![0]] };
@@ -249,6 +249,28 @@ public sealed class PublishingTests(PublishingCity city)
         Assert.Equal(answer.Revision, (await city.SendAsync(HttpMethod.Put, path + "/standing-sign-off", SharingHead, new { reply = "refuse" }, answer.Revision)).Expect(HttpStatusCode.OK).Revision);
         await using var connection = await city.OpenAsync();
         Assert.Equal(1, await connection.ExecuteScalarAsync<int>("select count(*) from service.outbox where type = 'standing_sign_off.given' and content like '%' || @id || '%'", new { id = path[10..] }));
+    }
+
+    [Fact]
+    public async Task A_standing_reply_ends_with_its_version_whose_text_can_still_be_read()
+    {
+        var draft = Fresh() with { SharingType = "unconditional", SharingConditions = null, Fields = [new() { Name = "name", Title = "名称", Type = "C", Length = 20 }] };
+        var (path, revision) = await city.PublishAsync(draft);
+        revision = (await city.SendAsync(HttpMethod.Put, path + "/standing-sign-off", SharingHead, new { reply = "approve" }, revision)).Expect(HttpStatusCode.OK).Revision;
+        var id = Guid.Parse(path[10..]);
+        await using var parts = await city.PartsAsync();
+        await using var transaction = parts.Transaction();
+        await transaction.BeginAsync(CancellationToken.None);
+        var entries = new PublishedEntries(transaction, Exchange.Catalogue.City.Read(Samples.CityFile("changsha")));
+        Assert.Equal((SharingHead.Subject, Funds), (await entries.StandingAsync(id, 1, CancellationToken.None)) is { } given ? (given.SignedBy, given.Department) : default);
+        Assert.Null(await entries.FindAsync(id, 2, CancellationToken.None));
+
+        revision = (await city.SendAsync(HttpMethod.Put, path, Officer, draft with { Abstract = "第二版" }, revision)).Expect(HttpStatusCode.OK).Revision;
+        Assert.NotNull(await entries.StandingAsync(id, 1, CancellationToken.None));
+        await city.FinishAsync(path, revision, personal: false);
+        Assert.Null(await entries.StandingAsync(id, 1, CancellationToken.None));
+        Assert.Null(await entries.StandingAsync(id, 2, CancellationToken.None));
+        Assert.Equal("虚构示例。", (await entries.FindAsync(id, 1, CancellationToken.None))!.Abstract);
     }
 
     [Fact]

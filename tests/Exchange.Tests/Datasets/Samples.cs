@@ -23,7 +23,7 @@ internal static class Samples
     {
         Code = "307003430100/000009",
         Name = "公积金缴存（示例）",
-        DepartmentCode = "12430100EXAMPL039X",
+        DepartmentCode = "12430100EXAMPL039M",
         Abstract = "虚构示例。",
         Theme = "C0400",
         Format = "table",

@@ -20,11 +20,23 @@ public sealed class ExchangeFixture : IAsyncLifetime
 
     internal Stack Stack { get; private set; } = null!;
 
+    internal Collector Collector { get; private set; } = null!;
+
     internal HttpClient Gateway { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        Stack = await Stack.StartAsync(StackOptions.ForTests());
+        Collector = await Collector.StartAsync();
+        Stack = await Stack.StartAsync(StackOptions.ForTests() with
+        {
+            Settings = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Collector.Address,
+                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+                ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000",
+            },
+        });
         Gateway = new HttpClient { BaseAddress = Stack.PublicAddress, Timeout = TimeSpan.FromSeconds(60) };
     }
 
@@ -32,6 +44,7 @@ public sealed class ExchangeFixture : IAsyncLifetime
     {
         Gateway.Dispose();
         await Stack.DisposeAsync();
+        await Collector.DisposeAsync();
     }
 
     /// <summary>The person or program of the city's labour department with this role; <c>authority</c> and <c>operator</c> are the city's.</summary>
