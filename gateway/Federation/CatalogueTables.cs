@@ -72,7 +72,7 @@ internal static class CatalogueTables
     /// </summary>
     public static async Task ReplaceAsync(NpgsqlConnection connection, string city, Guid epoch, long upTo, IReadOnlyList<CityChange> found, CancellationToken cancel)
     {
-        var change = await connection.ExecuteScalarAsync<long>(new CommandDefinition("select change from catalogue for update", cancellationToken: cancel));
+        var change = await connection.ExecuteScalarAsync<long>(new CommandDefinition("select change from catalogue where one for update", cancellationToken: cancel));
         var written = await connection.ExecuteAsync(new CommandDefinition(Replace, new
         {
             city,
@@ -85,7 +85,7 @@ internal static class CatalogueTables
             Entry = found.Select(f => f.Entry).ToArray(),
             RowHash = found.Select(f => FeedHash.Of(f.DatasetId, f.Version, f.Entry is null)).ToArray(),
         }, cancellationToken: cancel));
-        await connection.ExecuteAsync(new CommandDefinition("update catalogue set change = change + @written", new { written }, cancellationToken: cancel));
+        await connection.ExecuteAsync(new CommandDefinition("update catalogue set change = change + @written where one", new { written }, cancellationToken: cancel));
         await connection.ExecuteAsync(new CommandDefinition("select pg_notify(@Channel, '')", new { Channel }, cancellationToken: cancel));
     }
 
@@ -114,9 +114,10 @@ internal static class CatalogueTables
     }
 
     // One round trip per message. Everything hangs on the locked row of catalogue, so two appliers never number at the same time.
+    // "where one" tells the planner that it is a single row; without it the estimate is high enough for PostgreSQL to compile the statement each time.
     private const string Apply = """
         with locked as materialized (
-            select change from catalogue for update),
+            select change from catalogue where one for update),
         applied as (
             insert into datasets as d (dataset_id, city, version, tombstone, entry, row_hash, city_epoch, city_change, change)
             select @DatasetId, @City, @Version, @Tombstone, @Entry, @RowHash, @Epoch, @Change, locked.change + 1 from locked
@@ -126,12 +127,12 @@ internal static class CatalogueTables
             where d.version < excluded.version and d.city = excluded.city
             returning change),
         numbered as (
-            update catalogue set change = applied.change from applied
+            update catalogue set change = applied.change from applied where one
             returning pg_notify(@Channel, '')),
         followed as (
             update city_feeds f set change = @Change
             where f.city = @City and f.epoch = @Epoch and f.change + 1 = @Change)
-        select exists (select from applied) from locked left join numbered on true
+        select exists (select from applied)
         """;
 
     private const string Replace = """

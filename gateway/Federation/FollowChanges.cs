@@ -23,6 +23,7 @@ internal static class FollowChanges
         .WithTags("catalogue")
         .WithSummary("Changes of the catalogue")
         .WithDescription("Start without after; then send next of each answer as after. An entry that changed several times appears once, at its newest place. 410 means that the feed was rebuilt: start again.")
+        .Produces<ChangePage>()
         .Produces<Problem>(StatusCodes.Status410Gone, "application/problem+json");
 
     private static async Task<IResult> HandleAsync(string? after, int? limit, Database database, CancellationToken cancel)

@@ -16,6 +16,11 @@ internal static class ReadDataset
 
     private static IResult Handle(Guid id, HttpContext http, Caller? caller, CatalogueIndex catalogue)
     {
+        if (caller is null && http.Request.Headers.Authorization.Count > 0)
+        {
+            return TypedResults.Challenge();
+        }
+
         if (catalogue.Current?.Find(id) is not { } entry || (caller is null && !entry.Open))
         {
             return Pipeline.NotFound();

@@ -31,6 +31,24 @@ internal sealed partial class Repair(
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(settings.Cities.Keys.Select(city => FollowAsync(city, stoppingToken)));
 
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        foreach (var city in settings.Cities.Keys)
+        {
+            try
+            {
+                await leases.ReleaseAsync(LeaseOf(city), cancellationToken);
+            }
+            catch (Exception fault) when (TransientFault.Is(fault))
+            {
+                // The lease runs out by itself.
+            }
+        }
+    }
+
+    private static string LeaseOf(string city) => $"repair.{city}";
+
     private async Task FollowAsync(string city, CancellationToken cancel)
     {
         await Task.Yield();
@@ -40,7 +58,7 @@ internal sealed partial class Repair(
         {
             try
             {
-                if (await leases.AcquireAsync($"repair.{city}", settings.RepairEvery * 3, cancel) is not null)
+                if (await leases.AcquireAsync(LeaseOf(city), settings.RepairEvery * 3, cancel) is not null)
                 {
                     await CompareAsync(city, cancel);
                 }
@@ -75,7 +93,11 @@ internal sealed partial class Repair(
         var differs = ours.Change == digest.Change && ours.Newest <= digest.Change && (ours.Count != digest.Count || hash != digest.Hash);
         if (ours.Epoch != digest.Epoch || ours.RebuildWanted || digest.Change < ours.Change && await WentBackAsync(city, ours.Change, cancel) || differs)
         {
-            LogRebuild(log, city, ours.Change, digest.Change);
+            if (ours.Epoch != Guid.Empty)
+            {
+                LogRebuild(log, city, ours.Change, digest.Change);
+            }
+
             await PullAllAsync(city, digest, cancel);
         }
         else if (digest.Change > ours.Change)

@@ -22,11 +22,18 @@ internal static class SearchCatalogue
         .WithSummary("Search the catalogue of all cities")
         .WithDescription("Words are separated by spaces and must all occur in title, abstract, department, code or field titles; a phrase stands in quotes. Repeat a filter to allow several values. A facet's counts ignore its own filter, so they show what the other choices would give. Callers without a token see the entries that are open to society.")
         .Produces<CataloguePage>()
+        .Produces<Problem>(StatusCodes.Status401Unauthorized, "application/problem+json")
         .Produces<Problem>(StatusCodes.Status422UnprocessableEntity, "application/problem+json");
 
     private static IResult Handle(
         [AsParameters] Query query, HttpContext http, Caller? caller, CatalogueIndex catalogue)
     {
+        if (caller is null && http.Request.Headers.Authorization.Count > 0)
+        {
+            // Whoever shows a token expects what it opens; fewer entries without a word would be worse than a refusal.
+            return TypedResults.Challenge();
+        }
+
         var faults = new Faults();
         var terms = FoldedText.Terms(query.Q);
         if (query.Q?.Length > LongestQuery || terms.Count > MostTerms)

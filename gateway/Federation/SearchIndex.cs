@@ -24,6 +24,8 @@ internal sealed class SearchIndex : IDisposable
     private readonly View open;
     private Document?[] documents = new Document?[16];
     private int[] facetCodes = new int[16 * FacetTotal];
+    private int[] releasedDays = new int[16];
+    private bool[] openSlots = new bool[16];
     private int slotCount;
 
     public SearchIndex()
@@ -66,6 +68,8 @@ internal sealed class SearchIndex : IDisposable
             }
 
             documents[slot] = document;
+            releasedDays[slot] = document.ReleasedDay;
+            openSlots[slot] = entry.Open;
             for (var facet = 0; facet < FacetTotal; facet++)
             {
                 facetCodes[(slot * FacetTotal) + facet] = facets[facet].Code(
@@ -288,7 +292,7 @@ internal sealed class SearchIndex : IDisposable
         for (var i = 0; i < candidates.Length; i++)
         {
             var slot = candidates[i];
-            if (openOnly && !documents[slot]!.Entry.Open)
+            if (openOnly && !openSlots[slot])
             {
                 continue;
             }
@@ -350,8 +354,16 @@ internal sealed class SearchIndex : IDisposable
         var more = false;
         for (var i = 0; i < hits.Length; i++)
         {
+            int score = scores[i];
+            // Most hits fall short even with the extra point for a title that begins with the term: they are not looked at any closer.
+            var most = score > 0 ? score + 1 : 0;
+            if (best.Count == request.Limit && best.Peek() is var worst && (most < worst.Score || (most == worst.Score && releasedDays[hits[i]] < worst.ReleasedDay)))
+            {
+                more = true;
+                continue;
+            }
+
             var document = documents[hits[i]]!;
-            var score = scores[i];
             if (score > 0 && document.Text.StartsWith(request.Terms[0], StringComparison.Ordinal))
             {
                 score++;
@@ -443,6 +455,8 @@ internal sealed class SearchIndex : IDisposable
         {
             Array.Resize(ref documents, slotCount * 2);
             Array.Resize(ref facetCodes, slotCount * 2 * FacetTotal);
+            Array.Resize(ref releasedDays, slotCount * 2);
+            Array.Resize(ref openSlots, slotCount * 2);
         }
 
         return slotCount++;

@@ -18,6 +18,7 @@ internal static class IssueToken
         .WithTags("identity")
         .WithSummary("An access token for client credentials")
         .WithDescription("Form post with grant_type=client_credentials; client_id and client_secret in the form or as HTTP Basic. The optional parameter resource (RFC 8707), such as <public address>/api/cities/changsha, narrows the token's audience. Tokens are valid for five minutes.")
+        .Accepts<TokenForm>("application/x-www-form-urlencoded")
         .Produces<Token>()
         .Produces<TokenError>(StatusCodes.Status400BadRequest)
         .Produces<TokenError>(StatusCodes.Status401Unauthorized);
@@ -159,6 +160,21 @@ internal static class IssueToken
 
     // RFC 6749 section 5.2 allows only printable ASCII without quote and backslash.
     private static string Printable(string text) => string.Concat(text.Take(40).Where(c => c is >= ' ' and <= '~' and not '"' and not '\\'));
+
+    /// <summary>The form as it is described; it is read field by field, for RFC 6749 wants its own errors.</summary>
+    private sealed record TokenForm
+    {
+        [JsonPropertyName("grant_type")]
+        public required string GrantType { get; init; }
+
+        [JsonPropertyName("client_id")]
+        public string? ClientId { get; init; }
+
+        [JsonPropertyName("client_secret")]
+        public string? ClientSecret { get; init; }
+
+        public IReadOnlyList<string>? Resource { get; init; }
+    }
 
     private sealed record Token(
         [property: JsonPropertyName("access_token")] string AccessToken,

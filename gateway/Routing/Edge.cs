@@ -71,6 +71,12 @@ internal sealed class Edge(ServiceSettings service) : IStartupFilter
 
             return Task.CompletedTask;
         }, (http.Response, service.PublicAddress.StartsWith("https:", StringComparison.Ordinal)));
+        if (http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped)
+        {
+            // On a dual-stack socket: the services and their logs see the address as people write it.
+            http.Connection.RemoteIpAddress = mapped.MapToIPv4();
+        }
+
         return IsAmbiguous(http.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "/") ? new Refused(AmbiguousPath).ExecuteAsync(http) : next(http);
     }
 }
