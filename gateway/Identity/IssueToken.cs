@@ -3,6 +3,8 @@ using System.Text.Json.Serialization;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
 
 namespace Exchange.Gateway.Identity;
 
@@ -18,7 +20,7 @@ internal static class IssueToken
         .WithTags("identity")
         .WithSummary("An access token for client credentials")
         .WithDescription("Form post with grant_type=client_credentials; client_id and client_secret in the form or as HTTP Basic. The optional parameter resource (RFC 8707), such as <public address>/api/cities/changsha, narrows the token's audience. Tokens are valid for five minutes.")
-        .Accepts<TokenForm>("application/x-www-form-urlencoded")
+        .AddOpenApiOperationTransformer(DescribeForm)
         .Produces<Token>()
         .Produces<TokenError>(StatusCodes.Status400BadRequest)
         .Produces<TokenError>(StatusCodes.Status401Unauthorized);
@@ -161,19 +163,32 @@ internal static class IssueToken
     // RFC 6749 section 5.2 allows only printable ASCII without quote and backslash.
     private static string Printable(string text) => string.Concat(text.Take(40).Where(c => c is >= ' ' and <= '~' and not '"' and not '\\'));
 
-    /// <summary>The form as it is described; it is read field by field, for RFC 6749 wants its own errors.</summary>
-    private sealed record TokenForm
+    /// <summary>The form is read field by field, for RFC 6749 wants its own errors where the framework would answer 415; so it is described by hand.</summary>
+    private static Task DescribeForm(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancel)
     {
-        [JsonPropertyName("grant_type")]
-        public required string GrantType { get; init; }
-
-        [JsonPropertyName("client_id")]
-        public string? ClientId { get; init; }
-
-        [JsonPropertyName("client_secret")]
-        public string? ClientSecret { get; init; }
-
-        public IReadOnlyList<string>? Resource { get; init; }
+        operation.RequestBody = new OpenApiRequestBody
+        {
+            Required = true,
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                ["application/x-www-form-urlencoded"] = new()
+                {
+                    Schema = new OpenApiSchema
+                    {
+                        Type = JsonSchemaType.Object,
+                        Required = new HashSet<string> { "grant_type" },
+                        Properties = new Dictionary<string, IOpenApiSchema>
+                        {
+                            ["grant_type"] = new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["client_credentials"] },
+                            ["client_id"] = new OpenApiSchema { Type = JsonSchemaType.String },
+                            ["client_secret"] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "password" },
+                            ["resource"] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "uri" },
+                        },
+                    },
+                },
+            },
+        };
+        return Task.CompletedTask;
     }
 
     private sealed record Token(
