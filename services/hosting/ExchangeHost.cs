@@ -25,6 +25,7 @@ public static class ExchangeHost
             app.UsePipeline();
             app.MapHealth();
             app.MapOperations();
+            SetAside.Map(app);
             app.MapOpenApi().AllowAnyone();
             map(app);
             app.RequirePolicies();
@@ -96,6 +97,8 @@ public static class ExchangeHost
         services.AddSingleton<Broker>();
         services.AddSingleton<RefusalLog>();
         services.AddSingleton<Feeds>();
+        services.AddSingleton<SetAside>();
+        services.AddHostedService(provider => provider.GetRequiredService<SetAside>());
         services.AddHostedService<Relay>();
         services.AddHostedService(provider => provider.GetRequiredService<RefusalLog>());
         services.AddHostedService<Housekeeping>();

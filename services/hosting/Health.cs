@@ -13,7 +13,8 @@ internal static class Health
 {
     public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
         .AddCheck<DatabaseCheck>("database")
-        .AddCheck<OutboxCheck>("outbox");
+        .AddCheck<OutboxCheck>("outbox")
+        .AddCheck<SetAsideCheck>("set_aside");
 
     public static void MapHealth(this WebApplication app)
     {
@@ -44,6 +45,15 @@ internal static class Health
             {
                 return HealthCheckResult.Unhealthy("the database does not answer");
             }
+        }
+    }
+
+    private sealed class SetAsideCheck(SetAside aside) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            var held = string.Join(", ", aside.Held.Select(q => $"{q.Key}: {q.Value}"));
+            return Task.FromResult(held.Length == 0 ? HealthCheckResult.Healthy() : HealthCheckResult.Degraded(held));
         }
     }
 

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Dapper;
+using Exchange.Hosting.Messaging;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 
 namespace Exchange.Hosting;
 
@@ -35,7 +35,7 @@ internal sealed partial class RefusalLog(Database database, IServiceScopeFactory
                 await StoreAsync(CancellationToken.None);
                 await RecordAsync(stoppingToken);
             }
-            catch (Exception fault) when (fault is NpgsqlException or TimeoutException or OperationCanceledException)
+            catch (Exception fault) when (TransientFault.Is(fault))
             {
                 LogKept(log, fault.Message);
             }

@@ -20,7 +20,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         await DrainedAsync("zhuzhou");
 
         // Every row that is sealed from now on is held by us: the relay can publish it, but its mark waits for our lock.
-        await using var holder = await AdminAsync("zhuzhou");
+        await using var holder = await AdminAsync("zhuzhou", "holder");
         await using var holding = await holder.BeginTransactionAsync();
         await holder.ExecuteAsync("""
             create or replace function service.hold_marks() returns trigger language plpgsql as $$
@@ -37,6 +37,12 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         (await exchange.Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: signed.ETag)).Succeeded("submit");
         await exchange.ReceivedAsync(id);
         await exchange.Stack.KillAsync("zhuzhou");
+        // The server does not notice that its client is dead while it waits for us: end its wait, or it would mark after all.
+        await using (var admin = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(exchange.Stack.Postgres!.AdminConnectionString) { Database = "zhuzhou", Pooling = false }.ConnectionString))
+        {
+            await Eventually.TrueAsync(async () => await admin.ExecuteScalarAsync<long>("select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'zhuzhou'") == 0);
+        }
+
         await locked.RollbackAsync();
         await holder.ExecuteAsync("drop trigger hold_marks on service.outbox; drop function service.hold_marks()");
         Assert.True(await holder.ExecuteScalarAsync<long>("select count(*) from service.outbox where sent_at is null and sealed is not null") > 0);
@@ -102,9 +108,9 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         await Eventually.TrueAsync(async () => await connection.ExecuteScalarAsync<long>("select count(*) from service.outbox where sent_at is null and quarantined_at is null") == 0);
     }
 
-    private async Task<NpgsqlConnection> AdminAsync(string service)
+    private async Task<NpgsqlConnection> AdminAsync(string service, string name = "test")
     {
-        var connection = new NpgsqlConnection(exchange.Stack.Databases.ConnectionString(service, "owner"));
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(exchange.Stack.Databases.ConnectionString(service, "owner")) { ApplicationName = name }.ConnectionString);
         await connection.OpenAsync();
         return connection;
     }
