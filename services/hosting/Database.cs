@@ -41,6 +41,8 @@ public sealed class Database : IAsyncDisposable
             MaxAutoPrepare = 40,
             AutoPrepareMinUsages = 2,
             Timezone = "UTC",
+            // Statements here are short; compiling one costs more than running it.
+            Options = "-c jit=off",
         };
         if (settings.SearchPath is null)
         {

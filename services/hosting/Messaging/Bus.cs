@@ -152,6 +152,8 @@ internal sealed class InboxFilter<T>(Transaction transaction) : IFilter<ConsumeC
         if (first == 0)
         {
             await transaction.RollbackAsync();
+            // It was consumed, if earlier: without this it would go to the skipped queue as a message nobody knows.
+            await context.NotifyConsumed(TimeSpan.Zero, nameof(InboxFilter<T>));
             return;
         }
 

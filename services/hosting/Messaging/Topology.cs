@@ -87,12 +87,13 @@ public static class Topology
             foreach (var queue in Queues(service))
             {
                 exchanges.Add(Exchange(queue, "fanout"));
-                queues.Add(Queue(queue, new JsonObject(Arguments(queue).Select(a => KeyValuePair.Create(a.Key, (JsonNode?)JsonValue.Create(a.Value))))));
+                queues.Add(Queue(queue, Json(Arguments(queue))));
                 bindings.Add(Binding(queue, queue, ""));
+                // MassTransit declares these two itself when it first needs them, with the arguments of the queue they belong to.
                 foreach (var side in (string[])["_error", "_skipped"])
                 {
                     exchanges.Add(Exchange(queue + side, "fanout"));
-                    queues.Add(Queue(queue + side, new JsonObject { ["x-queue-type"] = "quorum" }));
+                    queues.Add(Queue(queue + side, Json(Arguments(queue))));
                     bindings.Add(Binding(queue + side, queue + side, ""));
                 }
             }
@@ -120,6 +121,7 @@ public static class Topology
             ["bindings"] = bindings,
         };
 
+        static JsonObject Json(Dictionary<string, object> arguments) => new(arguments.Select(a => KeyValuePair.Create(a.Key, (JsonNode?)JsonValue.Create(a.Value))));
         JsonObject Exchange(string name, string type) => new() { ["name"] = name, ["vhost"] = vhost, ["type"] = type, ["durable"] = true, ["auto_delete"] = false, ["internal"] = false, ["arguments"] = new JsonObject() };
         JsonObject Queue(string name, JsonObject arguments) => new() { ["name"] = name, ["vhost"] = vhost, ["durable"] = true, ["auto_delete"] = false, ["arguments"] = arguments };
         JsonObject Binding(string source, string queue, string key) => new() { ["source"] = source, ["vhost"] = vhost, ["destination"] = queue, ["destination_type"] = "queue", ["routing_key"] = key, ["arguments"] = new JsonObject() };

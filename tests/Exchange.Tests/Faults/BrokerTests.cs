@@ -102,6 +102,55 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         await NothingInErrorQueuesAsync();
     }
 
+    [Fact]
+    public async Task A_message_whose_content_is_wrong_is_set_aside_alarms_and_can_be_put_back()
+    {
+        var aside = "changsha.addressed_error";
+        await using var city = await AdminAsync("zhuzhou");
+        await city.ExecuteAsync("""
+            insert into service.outbox (id, kind, exchange, routing_key, type, content, correlation_id)
+            values (gen_random_uuid(), 'message', 'exchange.addressed', 'zhuzhou.changsha', 'Exchange.Contracts.RequestSubmitted', @content, @id)
+            """, new
+        {
+            id = Guid.NewGuid(),
+            content = System.Text.Json.JsonSerializer.Serialize(new
+            {
+                exchangeId = Guid.NewGuid(),
+                askingCity = "zhuzhou",
+                owningCity = "changsha",
+                datasetId = Guid.NewGuid(),
+                datasetVersion = 1,
+                departmentCode = "11430200EXAMPL0201",
+                departmentName = "示例",
+                purpose = new { legalBasis = "a", scenario = "b", scope = "c", method = "rows", fields = new[] { "x" }, useUntil = "2030-01-01" },
+                signedOffBy = "nobody",
+                submittedAt = DateTimeOffset.UtcNow,
+                version = 3,
+            }),
+        });
+        try
+        {
+            await Eventually.TrueAsync(async () => await QueueDepthAsync(aside) == 1);
+            var keeper = exchange.Who("changsha", "operator");
+            var seen = await Eventually.GetAsync(() => keeper.GetAsync("/api/operations/changsha/set-aside"), a => a.Status == 200 && a.Text.Contains($"\"{aside}\",\"messages\":1", StringComparison.Ordinal), show: a => a.Text);
+            Assert.Equal(403, (await exchange.Who("changsha", "officer").GetAsync("/api/operations/changsha/set-aside")).Status);
+            await Eventually.GetAsync(() => keeper.GetAsync(new Uri(exchange.Stack.Address("changsha"), "/health/ready").AbsoluteUri), a => a["status"].GetString() == "degraded", TimeSpan.FromSeconds(40), a => a.Text);
+
+            var back = (await keeper.PostAsync($"/api/operations/changsha/set-aside/{aside}/requeue")).Succeeded("requeue");
+            Assert.Equal(1, back["messages"].GetInt32());
+
+            // Its content is as wrong as before: it ends in the error queue again, and its neighbours were not held up.
+            await Eventually.TrueAsync(async () => await QueueDepthAsync(aside) == 1 && await QueueDepthAsync("changsha.addressed") == 0);
+            var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
+            await exchange.ReceivedAsync(await exchange.SubmitAsync(dataset));
+            Assert.NotNull(seen);
+        }
+        finally
+        {
+            await exchange.Stack.Rabbit!.ControlAsync(["-q", "purge_queue", aside, "-p", "exchange"], default);
+        }
+    }
+
     private async Task DrainedAsync(string service)
     {
         await using var connection = await AdminAsync(service);

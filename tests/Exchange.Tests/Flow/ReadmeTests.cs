@@ -20,14 +20,14 @@ public sealed class ReadmeTests(ExchangeFixture exchange)
         var folder = Directory.CreateTempSubdirectory("exchange-readme-");
         try
         {
-            using (var samples = new Local.Samples.Samples(exchange.Stack.PublicAddress, exchange.Stack.Accounts, Path.Combine(root, "deploy", "samples"), _ => { }))
+            using (var samples = new global::Exchange.Local.Samples.Samples(exchange.Stack.PublicAddress, exchange.Stack.Accounts, Path.Combine(root, "deploy", "samples"), folder.FullName, _ => { }))
             {
                 await samples.LoadAsync(exchange.Stack.Cities.Where(c => c.Name == "changsha"), default);
             }
 
             var accounts = Path.Combine(folder.FullName, "exchange.json");
             await File.WriteAllTextAsync(accounts, JsonSerializer.Serialize(
-                new { accounts = exchange.Stack.Accounts.Select(a => new { client_id = a.ClientId, secret = a.Secret }) }, new JsonSerializerOptions { WriteIndented = true }));
+                new { accounts = exchange.Stack.Accounts.Select(a => new { client_id = a.ClientId, secret = a.Secret }) }));
             var trust = Path.Combine(folder.FullName, "trust.json");
             await Trust.WriteAsync(trust, exchange.Stack.Address(Stack.Audit), exchange.Stack.PublicAddress, TimeProvider.System, default);
             var officer = exchange.Who("zhuzhou", "officer");

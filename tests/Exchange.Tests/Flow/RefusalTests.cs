@@ -138,12 +138,64 @@ public sealed class RefusalTests(ExchangeFixture exchange)
     }
 
     [Fact]
-    public async Task A_step_that_is_not_built_yet_says_so()
+    public async Task Refusals_of_one_caller_and_minute_become_one_leaf_with_a_count()
     {
-        var routes = (await exchange.Who("zhuzhou", "officer").GetAsync("/openapi/v1.json")).Json.GetProperty("paths").EnumerateObject().Select(p => p.Name).ToList();
+        var officer = exchange.Who("xiangtan", "officer");
+        var path = $"/api/cities/xiangtan/requests/{Guid.NewGuid()}/sign-off";
+        for (var i = 0; i < 3; i++)
+        {
+            Refused(await officer.PostAsync(path, etag: "\"1\""), 403, "role-missing");
+        }
 
-        Assert.Contains("/api/cities/{city}/requests/{id}/withdraw", routes);
-        Assert.DoesNotContain(routes, r => r.EndsWith("/digest", StringComparison.Ordinal));
+        exchange.Stack.MoveClock(TimeSpan.FromSeconds(90));
+        try
+        {
+            await using var log = new NpgsqlConnection(exchange.Stack.Databases.ConnectionString("audit", "owner"));
+            var counts = await Eventually.GetAsync(
+                async () => (await log.QueryAsync<string>("""
+                    select convert_from(bytes, 'UTF8')::json -> 'event' -> 'details' ->> 'count' from service.leaves
+                    where convert_from(bytes, 'UTF8')::json -> 'event' ->> 'type' = 'refusal'
+                      and convert_from(bytes, 'UTF8')::json -> 'event' ->> 'source' = 'xiangtan'
+                      and convert_from(bytes, 'UTF8')::json -> 'event' -> 'details' ->> 'rule' = 'role-missing'
+                    """)).ToList(),
+                found => found.Sum(int.Parse) == 3, TimeSpan.FromSeconds(30), found => string.Join(',', found));
+            Assert.InRange(counts.Count, 1, 2);
+        }
+        finally
+        {
+            exchange.Stack.MoveClock(TimeSpan.Zero);
+        }
+    }
+
+    [Fact]
+    public async Task Every_path_of_the_description_is_a_live_route_with_a_policy()
+    {
+        string[] open =
+        [
+            "/connect/token", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/api/catalogue/datasets", "/api/catalogue/datasets/{id}", "/api/catalogue/changes",
+            "/api/audit/logs", "/api/audit/log/{year}/checkpoint", "/api/audit/log/{year}/consistency", "/api/audit/log/{year}/vkeys", "/api/audit/log/{year}/tile/{level}/{path}",
+            "/api/cities/{city}/departments", "/api/cities/{city}/departments/{code}", "/api/cities/{city}/datasets", "/api/cities/{city}/datasets/{id}", "/api/cities/{city}/datasets/{id}/history",
+        ];
+        var description = await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync("/openapi/v1.json"), a => a.Status == 200, TimeSpan.FromSeconds(60), a => a.Text);
+        Assert.StartsWith("3.1", description["openapi"].GetString());
+        var faults = new List<string>();
+        foreach (var path in description["paths"].EnumerateObject())
+        {
+            var address = System.Text.RegularExpressions.Regex.Replace(path.Name.Replace("{city}", "zhuzhou", StringComparison.Ordinal).Replace("{year}", "2026", StringComparison.Ordinal).Replace("{level}", "0", StringComparison.Ordinal), "{[^}]+}", Guid.Empty.ToString());
+            foreach (var operation in path.Value.EnumerateObject().Where(o => o.Name is "get" or "post" or "put" or "delete" or "patch"))
+            {
+                using var request = new HttpRequestMessage(new HttpMethod(operation.Name), new Uri(address, UriKind.Relative)) { Content = operation.Name == "get" ? null : new StringContent("{}", Encoding.UTF8, "application/json") };
+                using var response = await exchange.Gateway.SendAsync(request);
+                var status = (int)response.StatusCode;
+                if (open.Contains(path.Name, StringComparer.Ordinal) && operation.Name == "get" || path.Name == "/connect/token" ? status is 401 && operation.Name == "get" or 403 or 405 or >= 500 : status != 401)
+                {
+                    faults.Add($"{operation.Name} {path.Name}: {status}");
+                }
+            }
+        }
+
+        Assert.Empty(faults);
+        Assert.DoesNotContain(description["paths"].EnumerateObject(), p => p.Name.EndsWith("/digest", StringComparison.Ordinal) || p.Name.Contains("/health", StringComparison.Ordinal));
     }
 
     private async Task<long> CountAsync()
