@@ -63,16 +63,19 @@ public sealed class ExchangeFixture : IAsyncLifetime
     }
 
     /// <summary>A published entry of the city's labour department, with three rows when it is a table.</summary>
-    internal async Task<JsonElement> PublishAsync(string city, string sharing, string? name = null, bool standing = false)
+    internal async Task<JsonElement> PublishAsync(string city, string sharing, string? name = null, bool standing = false, string[]? fields = null)
     {
         var officer = Who(city, "officer");
         var title = name ?? $"参保核验（示例）{Guid.NewGuid():N}";
-        var draft = (await officer.PostAsync($"/api/cities/{city}/datasets", Draft(title, sharing, officer.Account.Department!))).Succeeded("draft");
+        var draft = (await officer.PostAsync($"/api/cities/{city}/datasets", Draft(title, sharing, officer.Account.Department!, fields))).Succeeded("draft");
         var id = draft["dataset_id"].GetString();
         var assessed = (await officer.PostAsync($"/api/cities/{city}/datasets/{id}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "passed" } }, draft.ETag)).Succeeded("assess");
         var approved = (await Who(city, "department_head").PostAsync($"/api/cities/{city}/datasets/{id}/approve", etag: assessed.ETag)).Succeeded("approve");
         var published = (await Who(city, "authority").PostAsync($"/api/cities/{city}/datasets/{id}/publish", etag: approved.ETag)).Succeeded("publish");
-        using var csv = new StringContent("person,months,remark\r\n示例甲,12,\r\n示例乙,240,\"=1+1,\"\"x\"\"\"\r\n示例丙,3,末\r\n", Encoding.UTF8, "text/csv");
+        var rows = fields is null
+            ? "person,months,remark\r\n示例甲,12,\r\n示例乙,240,\"=1+1,\"\"x\"\"\"\r\n示例丙,3,末\r\n"
+            : $"{string.Join(',', fields)}\r\n{string.Join(',', fields.Select(f => $"示例{f}"))}\r\n";
+        using var csv = new StringContent(rows, Encoding.UTF8, "text/csv");
         var loaded = (await officer.PutAsync($"/api/cities/{city}/datasets/{id}/rows", csv, published.ETag)).Succeeded("load rows");
         if (!standing)
         {
@@ -128,7 +131,7 @@ public sealed class ExchangeFixture : IAsyncLifetime
         a => a.Status == 200 && types.All(t => a["events"].EnumerateArray().Any(e => e.GetProperty("type").GetString() == t)),
         show: a => a.Text);
 
-    private static object Draft(string name, string sharing, string department) => new
+    private static object Draft(string name, string sharing, string department, string[]? fields) => new
     {
         Name = name,
         DepartmentCode = department,
@@ -142,7 +145,7 @@ public sealed class ExchangeFixture : IAsyncLifetime
         RefusalLaw = sharing == "refused" ? "《示例法》第一条" : null,
         Classification = "general",
         Grade = 3,
-        Fields = new object[]
+        Fields = fields is not null ? [.. fields.Select(f => new { Name = f, Title = f, Type = "C", Length = 50, Personal = true })] : new object[]
         {
             new { Name = "person", Title = "姓名", Type = "C", Length = 50, Personal = true },
             new { Name = "months", Title = "缴费月数", Type = "I" },
