@@ -17,13 +17,7 @@ internal sealed class ApplyDatasets(Transaction transaction, GatewaySettings set
 
     private async Task ApplyAsync(ConsumeContext context, CityChange change)
     {
-        // The broker lets a city publish under its own routing key only, so the key says who really speaks.
-        if (context.TryGetPayload<RabbitMqBasicConsumeContext>(out var rabbit) && rabbit.Exchange == Topology.Datasets
-            && rabbit.RoutingKey != $"{change.City}.{Topology.DatasetFeed}")
-        {
-            throw new InvalidOperationException($"A message of {change.City} came under the routing key {rabbit.RoutingKey}.");
-        }
-
+        context.Require(change.City);
         if (!settings.Cities.ContainsKey(change.City))
         {
             throw new InvalidOperationException($"No city {change.City} is configured here.");

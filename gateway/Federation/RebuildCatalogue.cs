@@ -8,7 +8,7 @@ namespace Exchange.Gateway.Federation;
 internal static class RebuildCatalogue
 {
     public static void Map(IEndpointRouteBuilder routes) => routes.MapPost("/operations/catalogue/rebuild", HandleAsync)
-        .AllowCallers(Roles.Operator)
+        .AllowOperators()
         .WithTags("operations")
         .WithSummary("Pull the whole catalogue from the cities again");
 

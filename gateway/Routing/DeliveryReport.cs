@@ -124,7 +124,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
     /// <summary>The exchange of <c>GET /api/cities/{city}/grants/{id}/data</c>, or null for any other request.</summary>
     private static Guid? ExchangeOf(HttpRequest request) =>
         HttpMethods.IsGet(request.Method)
-        && request.Path.Value!.Split('/') is ["", "api", "cities", _, "grants", var id, "data"]
+        && request.Path.Value!.Trim('/').ToLowerInvariant().Split('/') is ["api", "cities", _, "grants", var id, "data"]
         && Guid.TryParse(id, out var exchange) ? exchange : null;
 
     private sealed record Answer(Guid DeliveryId, string? Requesting, string? Providing);

@@ -24,6 +24,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<ProbeSource>();
         builder.Services.AddSingleton<ReadRows>();
         builder.Services.AddHostedService<SweepGrants>();
+        builder.Services.AddHostedService<SweepDeliveries>();
     },
     map: app =>
     {

@@ -60,7 +60,7 @@ public sealed record AuditRecord
         Add("providing", Providing);
         Add("service", Service?.ToString());
         Add("service_version", ServiceVersion);
-        Add("purpose", Purpose);
+        Add("purpose", Short(Purpose));
         Add("approval", Approval);
         Add("result", Result);
         Add("records", Records);
@@ -72,10 +72,13 @@ public sealed record AuditRecord
 
         if (Details.Count > 0)
         {
-            content["details"] = new JsonObject(Details.Select(d => KeyValuePair.Create(d.Key, (JsonNode?)d.Value)));
+            content["details"] = new JsonObject(Details.Select(d => KeyValuePair.Create(d.Key, (JsonNode?)Short(d.Value))));
         }
 
         return (content, openings);
+
+        // The log takes texts of at most 500 characters; a longer one is named by its beginning and its hash, so that the act never fails on it.
+        static string? Short(string? text) => text is not { Length: > 400 } ? text : $"{text[..(char.IsHighSurrogate(text[299]) ? 299 : 300)]}… sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))}";
 
         void Add(string name, JsonNode? value)
         {

@@ -42,7 +42,7 @@ public sealed class Database : IAsyncDisposable
             AutoPrepareMinUsages = 2,
             Timezone = "UTC",
             // Statements here are short; compiling one costs more than running it.
-            Options = "-c jit=off",
+            Options = $"{new NpgsqlConnectionStringBuilder(connectionString).Options} -c jit=off",
         };
         if (settings.SearchPath is null)
         {

@@ -1,7 +1,9 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
+using Exchange.Hosting.Messaging;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Exchange.Hosting;
 
@@ -117,6 +119,21 @@ public static class RoutePolicies
     /// <summary>Persons only; with roles, one of them.</summary>
     public static T AllowPersons<T>(this T route, params string[] anyOfRoles)
         where T : IEndpointConventionBuilder => route.Allow(new RoutePolicy(personsOnly: true, anyOfRoles));
+
+    /// <summary>The operators of this very service: a city's own, or for the services of all cities those who belong to none.</summary>
+    public static T AllowOperators<T>(this T route)
+        where T : IEndpointConventionBuilder => route.AllowCallers(Roles.Operator).AddEndpointFilter((context, next) =>
+    {
+        var service = context.HttpContext.RequestServices.GetRequiredService<ServiceSettings>().Name;
+        var shared = service is Topology.GatewayService or Topology.AuditService;
+        return Caller.From(context.HttpContext.User)!.City == (shared ? null : service)
+            ? next(context)
+            : ValueTask.FromResult<object?>(new Refused(ForeignOperator));
+    });
+
+    private static readonly Rule ForeignOperator = new("other-service", StatusCodes.Status403Forbidden, "GB/T 39477",
+        new("运维人员只能操作本市的服务。", "Operators act on their own city's service only."),
+        new("请由该服务的运维人员办理。", "Have that service's operators do it."));
 
     private static T Allow<T>(this T route, RoutePolicy policy)
         where T : IEndpointConventionBuilder =>

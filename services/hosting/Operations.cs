@@ -12,7 +12,7 @@ internal static class Operations
 {
     public static void MapOperations(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/operations/quarantine").AllowCallers(Roles.Operator).WithTags("operations");
+        var group = routes.MapGroup("/operations/quarantine").AllowOperators().WithTags("operations");
         group.MapGet("", ListAsync).WithSummary("Outbox rows whose content could not be sent, with the reason; never their content.");
         group.MapPost("/{id:guid}/requeue", RequeueAsync).WithSummary("Hands a quarantined row to the relay again.");
     }

@@ -34,7 +34,8 @@ public static class RouteWrites
         new("缺少 If-Match 请求头。", "The If-Match header is missing."),
         new("请先读取该资源，用其 ETag 作为 If-Match。", "Read the resource first and send its ETag as If-Match."));
 
-    private static readonly Rule VersionChanged = new("version-changed", StatusCodes.Status412PreconditionFailed, null,
+    /// <summary>Somebody else acted on the resource in between.</summary>
+    public static readonly Rule VersionChanged = new("version-changed", StatusCodes.Status412PreconditionFailed, null,
         new("该资源在您读取之后已被更改。", "The resource has changed since you read it."),
         new("请重新读取并核对后再提交。", "Read it again, check it and send your change anew."));
 
@@ -74,7 +75,7 @@ public static class RouteWrites
 
         await transaction.BeginAsync(cancel);
         var subject = Caller.From(http.User)?.Subject ?? "";
-        var operation = $"{http.Request.Method} {http.Request.Path}";
+        var operation = $"{http.Request.Method} {http.Request.Path}{http.Request.QueryString}";
         var bodyHash = once ? await BodyHashAsync(http, cancel) : [];
         if (once && await StoredAnswerAsync(transaction.Connection, subject, key!, operation, bodyHash) is { } stored)
         {

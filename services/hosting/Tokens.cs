@@ -55,7 +55,7 @@ internal static class Tokens
                     OnTokenValidated = context =>
                     {
                         var city = context.Principal!.FindFirst("city")?.Value;
-                        if (city is not null && !issuer.Cities.Contains("*") && !issuer.Cities.Contains(city))
+                        if (!issuer.Cities.Contains("*") && (city is null || !issuer.Cities.Contains(city)))
                         {
                             context.Fail("The issuer may not speak for this city.");
                         }
@@ -69,7 +69,7 @@ internal static class Tokens
                     },
                     OnAuthenticationFailed = context =>
                     {
-                        if (context.Exception is InvalidOperationException || (context.Exception is SecurityTokenSignatureKeyNotFoundException && context.Options.ConfigurationManager is null))
+                        if (context.Exception is InvalidOperationException)
                         {
                             context.HttpContext.Items[KeysAway] = true;
                         }
@@ -97,11 +97,13 @@ internal static class Tokens
         services.AddAuthorization(options => options.FallbackPolicy = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
     }
 
+    private static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(5);
+
     private static bool Lives(DateTime? notBefore, DateTime? expires, TimeProvider clock)
     {
         var skew = TimeSpan.FromSeconds(30);
         var now = clock.GetUtcNow().UtcDateTime;
-        return expires is { } end && end + skew > now && (notBefore is not { } start || start - skew < now);
+        return expires is { } end && end + skew > now && end < now + LongestLife + skew && (notBefore is not { } start || start - skew < now);
     }
 
     private static string SchemeFor(HttpContext context, IReadOnlyList<IssuerSettings> issuers)

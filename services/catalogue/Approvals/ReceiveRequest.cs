@@ -1,19 +1,23 @@
+using Dapper;
 using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Grants;
+using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
 using Exchange.Contracts;
 using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
 using MassTransit;
 
 namespace Exchange.Catalogue.Approvals;
 
 /// <summary>A signed request arrives in the owning city: it gets its reference, its reply clock, and at once the reply its dataset's standing sign-off gives.</summary>
-internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays days, PublishedEntries entries, ProbeSource probe, TimeProvider clock) : IConsumer<RequestSubmitted>
+internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays days, PublishedEntries entries, ProbeSource probe, Transaction transaction, TimeProvider clock) : IConsumer<RequestSubmitted>
 {
     public async Task Consume(ConsumeContext<RequestSubmitted> context)
     {
         var message = context.Message;
+        context.Require(message.AskingCity);
         var cancel = context.CancellationToken;
         if (await store.FindAsync(message.ExchangeId, Side.Owning, cancel) is not null)
         {
@@ -22,6 +26,14 @@ internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays 
 
         var entry = await entries.FindAsync(message.DatasetId, message.DatasetVersion, cancel)
             ?? throw new InvalidOperationException($"Request {message.ExchangeId} asks for version {message.DatasetVersion} of dataset {message.DatasetId}, which this city never published.");
+        var faults = new Faults();
+        DraftRequest.CheckFields(message.Purpose.Fields, entry, faults);
+        if (faults.Any)
+        {
+            throw new InvalidOperationException($"Request {message.ExchangeId} asks for what its city should have refused: {string.Join("; ", faults.All.Select(f => f.Message.En))}");
+        }
+
+        var sharing = DraftRequest.ClassOf(entry, message.Purpose.Fields);
         var ask = new Ask
         {
             ExchangeId = message.ExchangeId,
@@ -31,11 +43,11 @@ internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays 
             OwningDepartment = entry.DepartmentCode,
             DatasetId = message.DatasetId,
             DatasetVersion = message.DatasetVersion,
-            SharingClass = entry.SharingType,
+            SharingClass = sharing,
             Fields = message.Purpose.Fields,
             UseUntil = message.Purpose.UseUntil,
         };
-        var limit = entry.SharingType == SharingClass.Unconditional ? city.Limits.ReplyUnconditional : city.Limits.ReplyConditional;
+        var limit = sharing == SharingClass.Unconditional ? city.Limits.ReplyUnconditional : city.Limits.ReplyConditional;
         var due = days.Add(LegalDay.Of(message.SubmittedAt), limit);
         var received = await store.CreateAsync(
             Side.Owning,
@@ -53,6 +65,13 @@ internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays 
         if (received is SharingOutcome.Refused refused)
         {
             throw new InvalidOperationException($"Request {message.ExchangeId} cannot be received: {refused.Rule.Title.En}");
+        }
+
+        if (await transaction.Connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
+            "delete from early_withdrawals where exchange_id = @ExchangeId and asking_city = @AskingCity returning reason", message, cancellationToken: cancel)) is { } reason)
+        {
+            await store.ApplyAsync((await store.FindAsync(message.ExchangeId, Side.Owning, cancel))!, new SharingEvent.WithdrawReceived(reason), cancel);
+            return;
         }
 
         await AnswerAutomaticallyAsync(message.ExchangeId, entry, cancel);

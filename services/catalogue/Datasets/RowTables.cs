@@ -48,8 +48,16 @@ internal sealed class RowTables : IAsyncDisposable
     /// <summary>True when the rows are there with all these fields and the reader may read them.</summary>
     public async Task<bool> AnswersAsync(Guid datasetId, IReadOnlyList<string> fields, CancellationToken cancel)
     {
-        await using var rows = await OpenAsync(datasetId, fields, cancel);
-        return rows is not null;
+        try
+        {
+            await using var rows = await OpenAsync(datasetId, fields, cancel);
+            return rows is not null;
+        }
+        catch (NpgsqlException)
+        {
+            // A source that fails has not answered; it is asked again.
+            return false;
+        }
     }
 
     /// <summary>The rows with these fields only, in the order of the file; null while they are not loaded. A table that is replaced meanwhile stays until this reader is done.</summary>

@@ -5,6 +5,7 @@ using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Grants;
 using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
 using Microsoft.AspNetCore.Http.Features;
 using Npgsql;
 
@@ -62,7 +63,11 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
         }
 
         var delivery = Guid.CreateVersion7(clock.GetUtcNow());
-        await OpenAsync(delivery, grant, caller, form, cancel);
+        if (!await OpenAsync(delivery, grant, caller, form, cancel))
+        {
+            return new Refused(NotActive);
+        }
+
         await SendAsync(delivery, grant, form, rows, http);
         return Results.Empty;
     }
@@ -84,7 +89,7 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
         var outcome = "failed";
         try
         {
-            sent = form == "csv" ? await WriteCsvAsync(body, rows, grant, http.RequestAborted) : await WriteJsonAsync(body, rows, grant, http.RequestAborted);
+            sent = form == "csv" ? await WriteCsvAsync(delivery, body, rows, grant, http.RequestAborted) : await WriteJsonAsync(delivery, body, rows, grant, http.RequestAborted);
             await body.FlushAsync(http.RequestAborted);
             outcome = "complete";
         }
@@ -105,11 +110,11 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
         }
         finally
         {
-            await CloseAsync(delivery, grant, outcome, outcome == "complete" ? sent : rows.Read, body);
+            await CloseOrLeaveAsync(delivery, grant, outcome, outcome == "complete" ? sent : rows.Read, body);
         }
     }
 
-    private async Task<long> WriteCsvAsync(Stream body, GrantedRows rows, Grant grant, CancellationToken cancel)
+    private async Task<long> WriteCsvAsync(Guid delivery, Stream body, GrantedRows rows, Grant grant, CancellationToken cancel)
     {
         await using var csv = CsvWriter.Create(body, CsvWriterOptions.Default, leaveOpen: true);
         foreach (var field in rows.Fields)
@@ -127,14 +132,14 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
             }
 
             await csv.EndRecordAsync(cancel);
-            await LookAgainAsync(watch, grant, cancel);
+            await LookAgainAsync(watch, delivery, grant, cancel);
         }
 
         await csv.FlushAsync(cancel);
         return rows.Read;
     }
 
-    private async Task<long> WriteJsonAsync(Stream body, GrantedRows rows, Grant grant, CancellationToken cancel)
+    private async Task<long> WriteJsonAsync(Guid delivery, Stream body, GrantedRows rows, Grant grant, CancellationToken cancel)
     {
         await using var json = new Utf8JsonWriter(body, new JsonWriterOptions { Encoder = Json.Options.Encoder });
         json.WriteStartArray();
@@ -153,7 +158,7 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
                 await json.FlushAsync(cancel);
             }
 
-            await LookAgainAsync(watch, grant, cancel);
+            await LookAgainAsync(watch, delivery, grant, cancel);
         }
 
         json.WriteEndArray();
@@ -162,7 +167,7 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
     }
 
     /// <summary>A grant that ends stops its running transfers.</summary>
-    private async Task LookAgainAsync(Watch watch, Grant grant, CancellationToken cancel)
+    private async Task LookAgainAsync(Watch watch, Guid delivery, Grant grant, CancellationToken cancel)
     {
         if (TimeProvider.System.GetElapsedTime(watch.Since) < LookAgain)
         {
@@ -171,7 +176,10 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
 
         watch.Since = TimeProvider.System.GetTimestamp();
         await using var connection = await database.OpenAsync(cancel);
-        var now = await connection.QuerySingleAsync<string>(new CommandDefinition("select state from grants where exchange_id = @ExchangeId", new { grant.ExchangeId }, cancellationToken: cancel));
+        var now = await connection.QuerySingleAsync<string>(new CommandDefinition("""
+            update deliveries set seen_at = clock_timestamp() where delivery_id = @delivery;
+            select state from grants where exchange_id = @ExchangeId;
+            """, new { delivery, grant.ExchangeId }, cancellationToken: cancel));
         if (!Usable(grant with { State = now }))
         {
             throw new GrantEndedException();
@@ -180,20 +188,41 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
 
     private bool Usable(Grant grant) => grant.State == "active" && clock.GetUtcNow() < LegalDay.EndOf(grant.ValidUntil);
 
-    private async Task OpenAsync(Guid delivery, Grant grant, Caller caller, string form, CancellationToken cancel)
+    /// <summary>False when the grant ended since it was looked up: the row is written under an active grant or not at all.</summary>
+    private async Task<bool> OpenAsync(Guid delivery, Grant grant, Caller caller, string form, CancellationToken cancel)
     {
         await using var scope = scopes.CreateAsyncScope();
         var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
         await transaction.BeginAsync(cancel);
-        await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-            insert into deliveries (delivery_id, exchange_id, subject, form, opened_at) values (@delivery, @ExchangeId, @Subject, @form, @now)
+        var opened = await transaction.Connection.ExecuteAsync(new CommandDefinition("""
+            insert into deliveries (delivery_id, exchange_id, subject, form, opened_at)
+            select @delivery, exchange_id, @Subject, @form, @now from grants where exchange_id = @ExchangeId and state = 'active' for share
             """, new { delivery, grant.ExchangeId, caller.Subject, form, now = clock.Now() }, cancellationToken: cancel));
+        if (opened == 0)
+        {
+            return false;
+        }
+
         await transaction.RecordAsync(Record("delivery.opened", grant) with
         {
             Details = Details(delivery, form),
             Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = caller.Subject },
         }, cancel);
         await transaction.CommitAsync(cancel);
+        return true;
+    }
+
+    /// <summary>What cannot be written now is ended by the sweep: an opening without an end does not stay.</summary>
+    private async Task CloseOrLeaveAsync(Guid delivery, Grant grant, string outcome, long rows, MeasuredStream body)
+    {
+        try
+        {
+            await CloseAsync(delivery, grant, outcome, rows, body);
+        }
+        catch (Exception fault) when (TransientFault.Is(fault))
+        {
+            LogUnended(log, fault, delivery);
+        }
     }
 
     private async Task CloseAsync(Guid delivery, Grant grant, string outcome, long rows, MeasuredStream body)
@@ -236,6 +265,9 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
     }
 
     private sealed class GrantEndedException : Exception;
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The end of delivery {Delivery} could not be written; the sweep ends it as failed")]
+    private static partial void LogUnended(ILogger log, Exception fault, Guid delivery);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Delivery {Delivery} broke off: its source failed")]
     private static partial void LogBroken(ILogger log, Exception fault, Guid delivery);

@@ -8,6 +8,20 @@ namespace Exchange.Catalogue.Grants;
 /// <summary>The one writer of <c>grants</c>; the sharing process decides, this only writes, inside its transaction.</summary>
 internal static class GrantTable
 {
+    /// <summary>True when the published entry still has the granted items as they were asked for. Its row stays locked until the grant is written: nobody withdraws or retypes it in between (art. 27).</summary>
+    public static async Task<bool> EntryStandsAsync(Transaction transaction, GrantTerms terms, CancellationToken cancel) =>
+        await transaction.Connection.QuerySingleOrDefaultAsync<bool?>(new CommandDefinition("""
+            select (select count(*)
+                    from jsonb_array_elements(now.entry -> 'fields') f
+                    join jsonb_array_elements(asked.entry -> 'fields') g on g ->> 'name' = f ->> 'name' and g ->> 'type' = f ->> 'type'
+                    where f ->> 'name' = any(@fields)) = @count
+            from datasets d
+            join dataset_versions now on now.dataset_id = d.dataset_id and now.version = d.published_version
+            join dataset_versions asked on asked.dataset_id = d.dataset_id and asked.version = @DatasetVersion
+            where d.dataset_id = @DatasetId
+            for share of d
+            """, new { terms.DatasetId, terms.DatasetVersion, fields = terms.Fields.ToArray(), count = terms.Fields.Count }, cancellationToken: cancel)) == true;
+
     public static Task IssueAsync(Transaction transaction, SharingRequest request, GrantTerms terms, DateTimeOffset now, CancellationToken cancel) =>
         transaction.Connection.ExecuteAsync(new CommandDefinition("""
             insert into grants (exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, state, valid_from, valid_until, issued_at, changed_at)

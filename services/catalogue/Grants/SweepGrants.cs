@@ -2,7 +2,6 @@ using Dapper;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Sharing;
 using Exchange.Hosting;
-using Exchange.Hosting.Messaging;
 
 namespace Exchange.Catalogue.Grants;
 
@@ -26,9 +25,9 @@ internal sealed partial class SweepGrants(IServiceScopeFactory scopes, TimeProvi
 
                 await SweepOneAsync(Unanswered, (_, probe, stored, cancel) => probe.RunAsync(stored.Process.Ask.ExchangeId, cancel), stoppingToken);
             }
-            catch (Exception fault) when (TransientFault.Is(fault))
+            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
             {
-                LogLater(log, fault.Message);
+                LogLater(log, fault);
             }
 
             await Task.Delay(Every, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -69,6 +68,6 @@ internal sealed partial class SweepGrants(IServiceScopeFactory scopes, TimeProvi
         returning exchange_id
         """;
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The sweep of grants waits ({Reason})")]
-    private static partial void LogLater(ILogger log, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The sweep of grants stopped at a fault and goes on in a moment")]
+    private static partial void LogLater(ILogger log, Exception fault);
 }

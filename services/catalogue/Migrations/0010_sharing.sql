@@ -67,6 +67,12 @@ create table sharing_history (                   -- one row per applied event
     primary key (exchange_id, side, position)
 );
 
+create table early_withdrawals (                 -- a withdrawal that overtook its request waits here for it
+    exchange_id uuid primary key,
+    asking_city text not null,
+    reason      text not null
+);
+
 create table reference_numbers (
     year int primary key,
     last int not null
@@ -80,10 +86,8 @@ create table sharing_clocks (                    -- legal clocks (arts. 21, 22);
     provisional boolean not null,
     started_at  timestamptz not null,
     stopped_at  timestamptz,
-    breached_at timestamptz,
     primary key (exchange_id, clock, for_version)
 );
-create index sharing_clocks_running on sharing_clocks (due_on) where stopped_at is null and breached_at is null;
 
 create table grants (
     exchange_id       uuid primary key,
@@ -109,6 +113,7 @@ create table deliveries (                        -- one transfer under a grant: 
     subject     text not null,
     form        text not null,
     opened_at   timestamptz not null,
+    seen_at     timestamptz not null default clock_timestamp(),   -- while it runs: the process that sends it is alive
     ended_at    timestamptz,
     outcome     text check (outcome in ('complete', 'aborted', 'failed')),
     rows        bigint,
@@ -117,3 +122,4 @@ create table deliveries (                        -- one transfer under a grant: 
     check ((ended_at is null) = (outcome is null))
 );
 create index deliveries_of_a_grant on deliveries (exchange_id, opened_at);
+create index deliveries_running on deliveries (seen_at) where ended_at is null;

@@ -63,7 +63,7 @@ internal static class DraftRequest
             OwningDepartment = entry.DepartmentCode,
             DatasetId = entry.DatasetId,
             DatasetVersion = entry.Version,
-            SharingClass = entry.SharingType,
+            SharingClass = ClassOf(entry, body.Fields!),
             Fields = [.. body.Fields!],
             UseUntil = body.UseUntil!.Value,
         };
@@ -125,7 +125,13 @@ internal static class DraftRequest
         return faults;
     }
 
-    private static void CheckFields(IReadOnlyList<string>? fields, DatasetEntry? entry, Faults faults)
+    /// <summary>The class of what is asked for: the narrowest of the entry and its items, since an unconditional entry may hold conditional items (art. 14).</summary>
+    internal static string ClassOf(DatasetEntry entry, IReadOnlyList<string> fields) =>
+        entry.SharingType == SharingClass.Unconditional && entry.Fields.Any(f => f.SharingType == SharingClass.Conditional && fields.Contains(f.Name, StringComparer.Ordinal))
+            ? SharingClass.Conditional
+            : entry.SharingType;
+
+    internal static void CheckFields(IReadOnlyList<string>? fields, DatasetEntry? entry, Faults faults)
     {
         if (fields is not { Count: > 0 })
         {

@@ -1,7 +1,7 @@
-using Dapper;
 using Exchange.Catalogue.Sharing;
 using Exchange.Contracts;
 using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
 using MassTransit;
 
 namespace Exchange.Catalogue.Requests;
@@ -12,6 +12,7 @@ internal sealed class FollowRequest(SharingStore store) : IConsumer<RequestProgr
     public async Task Consume(ConsumeContext<RequestProgressed> context)
     {
         var news = context.Message;
+        context.Require(news.OwningCity);
         var outcome = await store.FollowAsync(news, context.CancellationToken);
         if (outcome is SharingOutcome.Refused refused)
         {

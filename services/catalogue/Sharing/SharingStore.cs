@@ -34,9 +34,9 @@ internal sealed record RequestTexts
 /// </summary>
 internal sealed class SharingStore(Transaction transaction, City city, TimeProvider clock)
 {
-    private static readonly Rule ChangedMeanwhile = new("version-changed", 412, null,
-        new("该申请刚被他人办理，状态已变。", "Somebody else has just acted on this request; its state has changed."),
-        new("请重新读取后再办理。", "Read it again, then act."));
+    private static readonly Rule EntryChanged = new("entry-changed", 409, "第27条",
+        new("该目录条目已撤回，或所申请的数据项已变更，不能按原申请同意。", "The entry was withdrawn or the items asked for have changed; the request cannot be granted as it is."),
+        new("请答复不同意并说明原因，由需求方按现行目录重新申请。", "Refuse it and say so; the asking side asks anew by the catalogue as it is now."));
 
     public async Task<StoredRequest?> FindAsync(Guid exchangeId, Side side, CancellationToken cancel)
     {
@@ -92,6 +92,11 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             return outcome;
         }
 
+        if (applied.Effects.OfType<SharingEffect.IssueGrant>().FirstOrDefault() is { } issue && !await GrantTable.EntryStandsAsync(transaction, issue.Terms, cancel))
+        {
+            return new SharingOutcome.Refused(EntryChanged);
+        }
+
         if (happened is SharingEvent.Receive)
         {
             reference = await NextReferenceAsync(now, cancel);
@@ -101,7 +106,7 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         var written = before is null ? await InsertAsync(side, after, texts, reference, now, cancel) : await UpdateAsync(side, before, after, now, cancel);
         if (written == 0)
         {
-            return new SharingOutcome.Refused(ChangedMeanwhile);
+            return new SharingOutcome.Refused(RouteWrites.VersionChanged);
         }
 
         var by = (happened as PersonAct)?.By;

@@ -164,6 +164,19 @@ internal sealed class InboxFilter<T>(Transaction transaction) : IFilter<ConsumeC
     public void Probe(ProbeContext context) => context.CreateFilterScope("inbox");
 }
 
+/// <summary>Who really sent a message: the broker lets a service publish under its own routing key only.</summary>
+public static class Sender
+{
+    /// <summary>Throws when the message came under another name than the one it speaks in.</summary>
+    public static void Require(this ConsumeContext context, string claimed)
+    {
+        if (context.TryGetPayload<RabbitMqBasicConsumeContext>(out var delivery) && delivery.RoutingKey?.Split('.')[0] != claimed)
+        {
+            throw new InvalidOperationException($"A message in the name of {claimed} came under the routing key {delivery.RoutingKey}.");
+        }
+    }
+}
+
 /// <summary>Tells "something is away, wait" from "this content is wrong".</summary>
 public static class TransientFault
 {

@@ -179,9 +179,9 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
             throw new InvalidOperationException($"No contract is named {row.Type}.");
         }
 
-        if (row.Content.Length > LargestContent)
+        if (Encoding.UTF8.GetByteCount(row.Content) is var size and > LargestContent)
         {
-            throw new InvalidOperationException($"The message has {row.Content.Length} characters; the limit is {LargestContent}.");
+            throw new InvalidOperationException($"The message has {size} bytes; the limit is {LargestContent}.");
         }
 
         var content = JsonNode.Parse(row.Content)!.AsObject();
@@ -279,7 +279,7 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
         {
             ContentType = MessageJson.ContentType,
             DeliveryMode = DeliveryModes.Persistent,
-            MessageId = packet.Ids[0].ToString(),
+            MessageId = packet.Id.ToString(),
             CorrelationId = packet.CorrelationId?.ToString(),
             Headers = packet.Traceparent is null ? null : new Dictionary<string, object?>(StringComparer.Ordinal) { ["traceparent"] = packet.Traceparent, ["MT-Activity-Id"] = packet.Traceparent },
         };
@@ -294,7 +294,7 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
             var row = rows[i];
             if (row.Kind != "record")
             {
-                yield return new Packet([row.Id], row.Exchange, row.RoutingKey, row.CorrelationId, row.Traceparent, row.Body);
+                yield return new Packet(row.Id, [row.Id], row.Exchange, row.RoutingKey, row.CorrelationId, row.Traceparent, row.Body);
                 i++;
                 continue;
             }
@@ -306,8 +306,10 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
                 Source = service.Name,
                 Records = [.. records.Select(r => new RecordedEvent { EventId = r.Id, Bytes = r.Body, TraceParent = r.Traceparent })],
             };
-            var body = MessageJson.Envelope(records[0].Id, null, service.Name, row.Exchange, typeof(AuditRecords).FullName!, JsonSerializer.SerializeToUtf8Bytes(message, MessageJson.Options), row.CreatedAt);
-            yield return new Packet([.. records.Select(r => r.Id)], row.Exchange, row.RoutingKey, null, row.Traceparent, body);
+            // An id of its own for each packing: after a lost confirm the same records may travel in other company, and a consumer's batch must not take the one for the other.
+            var id = Guid.CreateVersion7();
+            var body = MessageJson.Envelope(id, null, service.Name, row.Exchange, typeof(AuditRecords).FullName!, JsonSerializer.SerializeToUtf8Bytes(message, MessageJson.Options), row.CreatedAt);
+            yield return new Packet(id, [.. records.Select(r => r.Id)], row.Exchange, row.RoutingKey, null, row.Traceparent, body);
         }
     }
 
@@ -407,7 +409,7 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
 
     private sealed record FeedRow(string Feed, Guid Key, long Change, int Version, bool Tombstone, string Message, string Type);
 
-    private sealed record Packet(IReadOnlyList<Guid> Ids, string Exchange, string RoutingKey, Guid? CorrelationId, string? Traceparent, byte[] Body);
+    private sealed record Packet(Guid Id, IReadOnlyList<Guid> Ids, string Exchange, string RoutingKey, Guid? CorrelationId, string? Traceparent, byte[] Body);
 
     private const string SelectUnsealed = """
         select id, kind, exchange, type, content, correlation_id, feed, feed_key, feed_version, feed_tombstone, created_at

@@ -37,7 +37,7 @@ public sealed partial class SetAside : BackgroundService
 
     internal static void Map(IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/operations/set-aside").AllowCallers(Roles.Operator).WithTags("operations");
+        var group = routes.MapGroup("/operations/set-aside").AllowOperators().WithTags("operations");
         group.MapGet("", async (SetAside aside, CancellationToken cancel) => TypedResults.Ok(await aside.CountAsync(cancel)))
             .WithSummary("How many messages each error, skipped and dead-letter queue of this service holds.");
         group.MapPost("/{queue}/requeue", RequeueAsync)
@@ -96,6 +96,9 @@ public sealed partial class SetAside : BackgroundService
     /// <summary>Each message is published and confirmed before it is taken out, so a crash in between leaves it in both places: the inbox knows its id.</summary>
     private async Task<int> PutBackAsync(string queue, CancellationToken cancel)
     {
+        using var within = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        within.CancelAfter(TimeSpan.FromSeconds(60));
+        cancel = within.Token;
         await using var connection = await broker.ConnectAsync("requeue", cancel);
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true), cancel);
         var waiting = await channel.MessageCountAsync(queue, cancel);
@@ -106,7 +109,8 @@ public sealed partial class SetAside : BackgroundService
             var home = Home(queue, properties.Headers);
             properties.Headers = properties.Headers?.Where(h => !h.Key.StartsWith("MT-Fault-", StringComparison.Ordinal) && !h.Key.StartsWith("x-", StringComparison.Ordinal)).ToDictionary();
             // Every queue has a fanout exchange of its own name.
-            await channel.BasicPublishAsync(home, "", mandatory: true, properties, message.Body, cancel);
+            // Its own routing key still says who sent it.
+            await channel.BasicPublishAsync(home, message.RoutingKey, mandatory: true, properties, message.Body, cancel);
             await channel.BasicAckAsync(message.DeliveryTag, multiple: false, cancel);
             moved++;
         }

@@ -1,4 +1,5 @@
 using Dapper;
+using Exchange.Local;
 using Exchange.Tests.Flow;
 using Npgsql;
 using Xunit;
@@ -148,6 +149,65 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         finally
         {
             await exchange.Stack.Rabbit!.ControlAsync(["-q", "purge_queue", aside, "-p", "exchange"], default);
+        }
+    }
+
+    [Fact]
+    public async Task A_row_that_cannot_be_sent_goes_into_quarantine_un_numbered_and_its_neighbours_leave()
+    {
+        await using var city = await AdminAsync("xiangtan");
+        var id = Guid.NewGuid();
+        await city.ExecuteAsync("""
+            insert into service.outbox (id, kind, exchange, routing_key, type, content)
+            values (@id, 'message', 'exchange.addressed', 'xiangtan.changsha', 'Exchange.Contracts.Nothing', '{}'), (gen_random_uuid(), 'record', 'exchange.audit', 'xiangtan.audit', 'x', 'no json')
+            """, new { id });
+        var keeper = exchange.Who("xiangtan", "operator");
+        var listed = await Eventually.GetAsync(() => keeper.GetAsync("/api/operations/xiangtan/quarantine"), a => a.Status == 200 && a.Json.GetArrayLength() == 2, show: a => a.Text);
+        Assert.Contains("Exchange.Contracts.Nothing", listed.Text, StringComparison.Ordinal);
+        Assert.Equal(403, (await exchange.Who("changsha", "operator").GetAsync("/api/operations/xiangtan/quarantine")).Status);
+
+        await exchange.PublishAsync("xiangtan", "unconditional");
+        await DrainedAsync("xiangtan");
+        var (numbered, highest) = await city.QuerySingleAsync<(long, long)>("select count(source_seq), max(source_seq) from service.outbox");
+        Assert.Equal(highest, numbered);
+
+        await city.ExecuteAsync("update service.outbox set type = 'Exchange.Contracts.RequestWithdrawn', content = @content where id = @id", new
+        {
+            id,
+            content = """{"exchangeId":"01976f5a-0000-7000-8000-00000000ffff","askingCity":"xiangtan","owningCity":"changsha","reason":"x","withdrawnAt":"2026-01-01T00:00:00Z"}""",
+        });
+        Assert.Equal(204, (await keeper.PostAsync($"/api/operations/xiangtan/quarantine/{id}/requeue")).Status);
+        await Eventually.TrueAsync(async () => await city.ExecuteScalarAsync<bool>("select sent_at is not null from service.outbox where id = @id", new { id }));
+        await city.ExecuteAsync("delete from service.outbox where quarantined_at is not null");
+    }
+
+    [Fact]
+    public async Task A_service_cannot_speak_as_another()
+    {
+        var factory = new RabbitMQ.Client.ConnectionFactory { Uri = new Uri(exchange.Stack.BrokerUri("zhuzhou")) };
+        await using var connection = await factory.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync(new RabbitMQ.Client.CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+
+        var refused = await Assert.ThrowsAnyAsync<Exception>(async () => await channel.BasicPublishAsync("exchange.addressed", "changsha.xiangtan", mandatory: true, new RabbitMQ.Client.BasicProperties(), new byte[1]));
+
+        Assert.Contains("ACCESS_REFUSED", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_service_whose_queue_is_missing_does_not_start_and_says_which()
+    {
+        await exchange.Stack.StopAsync("xiangtan");
+        await exchange.Stack.Rabbit!.ControlAsync(["-q", "delete_queue", "xiangtan.datasets", "-p", "exchange"], default);
+        try
+        {
+            await Assert.ThrowsAsync<LocalFault>(() => exchange.Stack.StartAsync("xiangtan"));
+            Assert.Contains("xiangtan.datasets", await File.ReadAllTextAsync(exchange.Stack.LogOf("xiangtan")), StringComparison.Ordinal);
+        }
+        finally
+        {
+            var definitions = Exchange.Hosting.Messaging.Topology.Definitions("exchange", exchange.Stack.ServiceNames.ToDictionary(s => s, s => new Uri(exchange.Stack.BrokerUri(s)).UserInfo.Split(':')[1]));
+            await exchange.Stack.Rabbit.ImportAsync(definitions.ToJsonString(), default);
+            await exchange.Stack.StartAsync("xiangtan");
         }
     }
 

@@ -44,6 +44,11 @@ public sealed class RefusalTests(ExchangeFixture exchange)
         var again = await officer.PostAsync("/api/cities/zhuzhou/requests", ExchangeFixture.RequestBody(dataset), key: key);
         Assert.Equal((first.Status, first.Text, first.ETag), (again.Status, again.Text, again.ETag));
         Refused(await officer.PostAsync("/api/cities/zhuzhou/requests", ExchangeFixture.RequestBody(dataset, fields: ["person"]), key: key), 422, "idempotency-key-reused");
+
+        var shared = Guid.NewGuid().ToString();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => officer.PostAsync("/api/cities/zhuzhou/requests", ExchangeFixture.RequestBody(dataset), key: shared)));
+        Assert.Single(answers.Where(a => a.Status == 201).Select(a => a["id"].GetString()).Distinct());
+        Assert.All(answers.Where(a => a.Status != 201), a => Refused(a, 409, "idempotency-key-in-flight"));
     }
 
     [Fact]

@@ -9,6 +9,11 @@ public sealed class PublishedDescriptionTests(GatewayStack gateway)
     [Fact]
     public async Task One_document_describes_the_whole_exchange()
     {
+        await Eventually.TrueAsync(async () =>
+        {
+            using var answer = await gateway.GetAsync("/openapi/v1.json");
+            return answer.IsSuccessStatusCode;
+        });
         var document = await Eventually.GetAsync(() => gateway.ReadAsync("/openapi/v1.json"), seen => seen["paths"]!["/api/audit/departments"] is not null);
         Assert.StartsWith("3.1", document["openapi"]!.GetValue<string>());
         var paths = document["paths"]!.AsObject().Select(path => path.Key).ToList();
