@@ -20,7 +20,7 @@ catch (LocalFault fault)
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: deploy/up [--detach] | deploy/down [--wipe [--yes]]");
+    Console.Error.WriteLine("usage: deploy/up [--detach | --demo] | deploy/down [--wipe [--yes]]");
     return 2;
 }
 

@@ -5,7 +5,7 @@ namespace Exchange.Local;
 /// <summary>What a newcomer needs on one page: where to go and whom to be.</summary>
 internal static class Summary
 {
-    public static string Of(Stack stack, Place place)
+    public static string Of(Stack stack, Place place, bool secrets)
     {
         var rows = new List<IReadOnlyList<string>>();
         foreach (var service in stack.ServiceNames)
@@ -17,7 +17,7 @@ internal static class Summary
         foreach (var account in stack.Accounts.Where(a => shown.Contains(a.Department)))
         {
             var city = stack.Cities.FirstOrDefault(c => c.Name == account.City)?.Title ?? "";
-            rows.Add([city, string.Join(", ", account.Roles), account.DepartmentName ?? "", account.ClientId, account.Secret]);
+            rows.Add([city, string.Join(", ", account.Roles), account.DepartmentName ?? "", account.ClientId, secrets ? account.Secret : "in exchange.json"]);
         }
         return Table.Of(["city", "service or role", "department", "address or account", "secret"], rows) + $"""
 

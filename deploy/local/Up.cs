@@ -24,9 +24,9 @@ internal static class Up
             return await Demo.Demo.RunAsync(place, stop.Token);
         }
         if (options.Contains(Supervise))
-            return await SuperviseAsync(place);
+            return await SuperviseAsync(place, background: true);
         RequireStopped(place);
-        return options.Contains(Detach) ? await DetachAsync(place) : await SuperviseAsync(place);
+        return options.Contains(Detach) ? await DetachAsync(place) : await SuperviseAsync(place, background: false);
     }
 
     /// <summary>Two launchers on one data folder would fight; one that died may have left its servers behind.</summary>
@@ -48,7 +48,7 @@ internal static class Up
         file.Delete();
     }
 
-    private static async Task<int> SuperviseAsync(Place place)
+    private static async Task<int> SuperviseAsync(Place place, bool background)
     {
         using var stop = new CancellationTokenSource();
         using var onSignal = new Signals(stop);
@@ -65,7 +65,8 @@ internal static class Up
             using (var samples = new Samples.Samples(stack.Address(Stack.Gateway), stack.Accounts, place.Samples, place.Data, Say))
                 await samples.LoadAsync(stack.Cities, stop.Token);
             Console.WriteLine();
-            Console.WriteLine(Summary.Of(stack, place));
+            // In the background this goes to a log file, which holds no secrets.
+            Console.WriteLine(Summary.Of(stack, place, secrets: !background));
             stack.MarkReady();
             var ended = await Task.WhenAny(died.Task, stop.Token.AsTask());
             if (ended != died.Task)

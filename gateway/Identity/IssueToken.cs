@@ -29,7 +29,7 @@ internal static class IssueToken
     {
         http.Response.Headers.CacheControl = "no-store";
         http.Response.Headers.Pragma = "no-cache";
-        if (!http.Request.HasFormContentType || await ReadFormAsync(http, cancel) is not { } form)
+        if (http.Request.GetTypedHeaders().ContentType?.MediaType != "application/x-www-form-urlencoded" || await ReadFormAsync(http, cancel) is not { } form)
         {
             return Error("invalid_request", "The body must be application/x-www-form-urlencoded.");
         }
@@ -108,7 +108,7 @@ internal static class IssueToken
         {
             return await http.Request.ReadFormAsync(cancel);
         }
-        catch (Exception fault) when (fault is InvalidDataException or BadHttpRequestException)
+        catch (Exception fault) when (fault is InvalidDataException or BadHttpRequestException or IOException)
         {
             return null;
         }

@@ -148,7 +148,10 @@ internal static class Proxy
     /// </summary>
     private static Task RefuseLargeAsync(HttpContext http, RequestDelegate next)
     {
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false, MaxRequestBodySize: { } limit } feature && http.Request.ContentLength is { } length && length > limit)
+        // The route's own limit: YARP sets it on the feature only when it forwards.
+        var route = http.GetReverseProxyFeature().Route.Config.MaxRequestBodySize;
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature && (route ?? feature.MaxRequestBodySize) is { } limit
+            && http.Request.ContentLength is { } length && length > limit)
         {
             feature.MaxRequestBodySize = length <= LargestRows ? null : limit;
             http.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Exchange.Hosting.Messaging;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
@@ -113,7 +114,7 @@ public static partial class Pipeline
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(TooLarge),
         BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => new(WrongMediaType),
         BadHttpRequestException { InnerException: JsonException json } => new(Malformed, JsonDetail(json)),
-        BadHttpRequestException bad => new(Malformed, Text.Same(bad.Message)),
+        BadHttpRequestException bad => new(Malformed, BindingDetail(bad.Message)),
         JsonException json => new(Malformed, JsonDetail(json)),
         InvalidDataException or System.Text.DecoderFallbackException => new(Malformed, Text.Same(fault.Message)),
         _ when TransientFault.Is(fault) => new(Away) { RetryAfter = 2 },
@@ -123,8 +124,25 @@ public static partial class Pipeline
     private static Text JsonDetail(JsonException fault)
     {
         var place = string.Create(CultureInfo.InvariantCulture, $"{fault.Path ?? "$"} ({fault.LineNumber + 1}:{fault.BytePositionInLine + 1})");
-        return new($"JSON 第 {place} 处：{fault.Message}", $"JSON at {place}: {fault.Message}");
+        var message = fault.Message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal) ? null : fault.Message.Split(" Path: ")[0];
+        return message is null
+            ? new($"JSON {place}：此处的值类型或格式不符。", $"JSON at {place}: the value has another type or form than this field takes.")
+            : new($"JSON {place}：{message}", $"JSON at {place}: {message}");
     }
+
+    /// <summary>The framework's own words name parameters and types of ours; only what concerns the caller is passed on.</summary>
+    private static Text? BindingDetail(string message)
+    {
+        if (BoundParameter().Match(message) is { Success: true } bound)
+        {
+            return new($"参数 {bound.Groups["name"].Value} 的值无效。", $"The value of {bound.Groups["name"].Value} is not valid.");
+        }
+
+        return message.Contains("body", StringComparison.OrdinalIgnoreCase) ? new("缺少请求体，或请求体不完整。", "The body is missing or incomplete.") : null;
+    }
+
+    [GeneratedRegex("^Failed to bind parameter \"\\S+ (?<name>\\w+)\"", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    private static partial Regex BoundParameter();
 
     private static Task ExplainAsync(HttpContext context) => context.Response.StatusCode switch
     {
@@ -143,6 +161,11 @@ public static partial class Pipeline
         if (request.Headers.TransferEncoding.Count > 0 && request.Headers.ContainsKey("Content-Length"))
         {
             return new Refused(Malformed, new("Content-Length 与 Transfer-Encoding 不得同时出现。", "Content-Length and Transfer-Encoding may not stand together.")).ExecuteAsync(context);
+        }
+
+        if (request.GetTypedHeaders().ContentType is { Charset.HasValue: true } type && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !type.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase))
+        {
+            return new Refused(WrongMediaType, new($"编码 {type.Charset} 不受支持，请使用 UTF-8。", $"The encoding {type.Charset} is not taken; send UTF-8.")).ExecuteAsync(context);
         }
 
         if (Unreadable(request.Path.Value) || request.Query.Any(q => Unreadable(q.Key) || q.Value.Any(Unreadable)))

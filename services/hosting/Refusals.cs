@@ -63,11 +63,14 @@ public sealed class Faults
             Add(field, "too-long", article, new($"最多 {longest} 个字符。", $"At most {longest} characters."));
         }
 
-        if (value.Any(c => char.IsControl(c) && c is not ('\n' or '\r' or '\t')))
+        if (value.Any(c => (char.IsControl(c) && c is not ('\n' or '\r' or '\t')) || IsDirection(c)))
         {
-            Add(field, "control-character", article, new("含有不可见控制字符。", "It holds control characters."));
+            Add(field, "control-character", article, new("含有控制字符或双向控制符。", "It holds control characters or direction controls."));
         }
     }
+
+    /// <summary>Characters that make a text show in another order than it is stored.</summary>
+    private static bool IsDirection(char c) => c is '\u200E' or '\u200F' or '\u061C' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 }
 
 /// <summary>A refusal as an RFC 9457 problem in the reader's language (<c>Accept-Language</c>: zh or en).</summary>

@@ -55,7 +55,7 @@ public static class RouteWrites
             return new Refused(VersionRequired);
         }
 
-        return sent.Any(value => value!.Split(',').Any(tag => tag.Trim() == $"\"{version}\"" || tag.Trim() == "*")) ? null : new Refused(VersionChanged);
+        return sent.Any(value => value!.Split(',').Any(tag => tag.Trim() == $"\"{version}\"")) ? null : new Refused(VersionChanged);
     }
 
     private static async ValueTask<object?> RunAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next, bool once)

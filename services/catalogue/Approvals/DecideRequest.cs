@@ -46,6 +46,21 @@ internal static class DecideRequest
 
         faults.CheckText("reason", body.Reason, "第21条");
         faults.CheckText("cited_law", body.CitedLaw, "第15条");
+        if (body.Decision == "refuse" && body.Fields is not null)
+        {
+            faults.Add("fields", "only-to-approve", null, new("不同意时不填数据项。", "A refusal names no data items."));
+        }
+
+        if (body.Decision == "refuse" && body.ValidUntil is not null)
+        {
+            faults.Add("valid_until", "only-to-approve", null, new("不同意时不填使用时限。", "A refusal has no last day of use."));
+        }
+
+        if (body.Fields is { } fields && fields.Distinct(StringComparer.Ordinal).Count() != fields.Count)
+        {
+            faults.Add("fields", "twice", null, new("数据项重复。", "A data item stands twice."));
+        }
+
         if (faults.Any)
         {
             return new Refused(faults);

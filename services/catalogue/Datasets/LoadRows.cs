@@ -150,7 +150,10 @@ internal static class LoadRows
 
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-        public override void Flush() => throw new NotSupportedException();
+        /// <summary>A reader that stops early is flushed when it is disposed; there is nothing to flush.</summary>
+        public override void Flush()
+        {
+        }
 
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 

@@ -1,4 +1,5 @@
 using Dapper;
+using Exchange.Contracts;
 using Exchange.Hosting;
 using Npgsql;
 
@@ -30,6 +31,11 @@ internal static class RunningGrants
             faults.Add("format", "grant-runs", "第27条", new("有授权正在使用此数据，不能更改提供方式。", "Grants use this data; the way it is delivered cannot change."));
         }
 
+        if (next.SharingType == SharingClass.Refused)
+        {
+            faults.Add("sharing_type", "grant-runs", "第27条", new("有授权正在使用此数据，不能改为不予共享。", "Grants use this data; it cannot become not shared."));
+        }
+
         foreach (var name in granted)
         {
             var old = published.Fields!.FirstOrDefault(f => f.Name == name);
@@ -37,6 +43,10 @@ internal static class RunningGrants
             if (now is null)
             {
                 faults.Add($"fields.{name}", "grant-runs", "第27条", new($"信息项 {name} 已授权使用，不能删除。", $"Data item {name} is granted and cannot go."));
+            }
+            else if (now.SharingType == SharingClass.Refused)
+            {
+                faults.Add($"fields.{name}", "grant-runs", "第27条", new($"信息项 {name} 已授权使用，不能改为不予共享。", $"Data item {name} is granted and cannot become not shared."));
             }
             else if (old is not null && (now.Type != old.Type || now.Length < old.Length))
             {

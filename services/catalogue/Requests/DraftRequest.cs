@@ -43,6 +43,11 @@ internal static class DraftRequest
     {
         var entry = body.DatasetId is { } datasetId ? await KnownDatasets.FindAsync(transaction, datasetId, cancel) : null;
         var faults = Check(body, entry, LegalDay.Of(clock.GetUtcNow()));
+        if (entry is not null && entry.City == city.Id && entry.DepartmentCode == caller.Department)
+        {
+            faults.Add("dataset_id", "own-dataset", "第20条", new("这是本部门自己的数据，无需申请。", "The dataset is your own department's; there is nothing to ask for."));
+        }
+
         var department = city.Departments.FirstOrDefault(d => d.Code == caller.Department);
         if (caller.City != city.Id || department is null)
         {
@@ -136,6 +141,12 @@ internal static class DraftRequest
         if (fields is not { Count: > 0 })
         {
             faults.Add("fields", "required", "第20条", new("请至少选择一个数据项。", "Ask for at least one data item."));
+            return;
+        }
+
+        if (fields.Count > 300)
+        {
+            faults.Add("fields", "too-many", "第13条", new("一个条目最多 300 个数据项。", "An entry has at most 300 data items."));
             return;
         }
 

@@ -52,6 +52,8 @@ internal static class Bus
         });
         services.AddMassTransit(bus =>
         {
+            // A government's servers tell nobody outside what they run.
+            bus.DisableUsageTelemetry();
             foreach (var endpoint in endpoints.All)
             {
                 endpoint.Register(bus);

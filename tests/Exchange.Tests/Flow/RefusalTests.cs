@@ -204,6 +204,54 @@ public sealed class RefusalTests(ExchangeFixture exchange)
         Assert.DoesNotContain(description["paths"].EnumerateObject(), p => p.Name.EndsWith("/digest", StringComparison.Ordinal) || p.Name.Contains("/health", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Rows_of_several_megabytes_pass_the_gateway_and_a_wrong_file_of_any_size_is_told_its_faults()
+    {
+        var dataset = await exchange.PublishAsync("changsha", "unconditional");
+        var officer = exchange.Who("changsha", "officer");
+        var path = $"/api/cities/changsha/datasets/{dataset.GetProperty("dataset_id").GetString()}";
+        var rows = string.Concat(Enumerable.Range(0, 120_000).Select(i => $"示例{i:000000},{i},\r\n"));
+        using var large = new StringContent("person,months,remark\r\n" + rows, Encoding.UTF8, "text/csv");
+        var loaded = (await officer.PutAsync($"{path}/rows", large, (await officer.GetAsync(path)).ETag)).Succeeded("3 MB of rows");
+        Assert.Equal(120_000, loaded["rows"].GetProperty("count").GetInt32());
+
+        using var wrong = new StringContent("wrong,header\r\n" + rows, Encoding.UTF8, "text/csv");
+        Refused(await officer.PutAsync($"{path}/rows", wrong, loaded.ETag), 422, "invalid-input");
+        using var broken = new ByteArrayContent([.. Encoding.UTF8.GetBytes("person,months,remark\r\n" + rows[..900_000]), 0xFF, 0xFE, .. "\r\n"u8]);
+        broken.Headers.ContentType = new MediaTypeHeaderValue("text/csv");
+        Refused(await officer.PutAsync($"{path}/rows", broken, loaded.ETag), 422, "invalid-input");
+        Assert.Equal(loaded.ETag, (await officer.GetAsync(path)).ETag);
+    }
+
+    [Fact]
+    public async Task Another_encoding_than_UTF_8_is_a_415_and_a_token_request_that_is_no_form_a_400()
+    {
+        using var gbk = new StringContent("{}", Encoding.ASCII);
+        gbk.Headers.ContentType = MediaTypeHeaderValue.Parse("application/json; charset=gbk");
+        Refused(await exchange.Who("zhuzhou", "officer").PostAsync("/api/cities/zhuzhou/requests", gbk), 415, "media-type");
+        using var form = new StringContent("--x", Encoding.ASCII);
+        form.Headers.ContentType = MediaTypeHeaderValue.Parse("multipart/form-data; boundary=x");
+        using var response = await exchange.Gateway.PostAsync(new Uri("/connect/token", UriKind.Relative), form);
+        Assert.Equal(400, (int)response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_delivery_is_reported_by_the_gateway_however_its_path_is_written()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
+        var id = await exchange.SubmitAsync(dataset);
+        await exchange.GrantAsync(id);
+        var program = exchange.Who("zhuzhou", "integrator");
+        foreach (var path in (string[])["/API/cities/changsha/grants/{0}/data", "/api/cities/changsha/Grants/{0}/DATA", "/api/cities/changsha/grants/{0}/data/"])
+        {
+            (await program.GetAsync(path.Replace("{0}", id, StringComparison.Ordinal))).Succeeded(path);
+        }
+
+        await Eventually.GetAsync(
+            () => exchange.Who("zhuzhou", "officer").GetAsync($"/api/audit/exchanges/{id}"),
+            a => a.Status == 200 && a["events"].EnumerateArray().Count(e => e.GetProperty("type").GetString() == "gateway.delivered") == 3, show: a => a.Text);
+    }
+
     private async Task<long> CountAsync()
     {
         await using var connection = new NpgsqlConnection(exchange.Stack.Databases.ConnectionString("zhuzhou", "app"));
