@@ -54,6 +54,8 @@ internal static class Bus
         {
             // A government's servers tell nobody outside what they run.
             bus.DisableUsageTelemetry();
+            // A broker that is away degrades: writes go on and the outbox keeps what is to be sent.
+            bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Degraded);
             foreach (var endpoint in endpoints.All)
             {
                 endpoint.Register(bus);

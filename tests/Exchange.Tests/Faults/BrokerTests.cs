@@ -65,6 +65,14 @@ public sealed class BrokerTests(ExchangeFixture exchange)
 
         await exchange.Stack.StopBrokerAsync();
         var during = new[] { await exchange.SubmitAsync(dataset), await exchange.SubmitAsync(dataset) };
+        foreach (var service in exchange.Stack.ServiceNames)
+        {
+            using var ready = await exchange.Gateway.GetAsync(new Uri(exchange.Stack.Address(service), "/health/ready"));
+            Assert.True(ready.IsSuccessStatusCode, $"{service}: {await ready.Content.ReadAsStringAsync()}");
+            using var live = await exchange.Gateway.GetAsync(new Uri(exchange.Stack.Address(service), "/health/live"));
+            Assert.True(live.IsSuccessStatusCode);
+        }
+
         await exchange.Stack.StartBrokerAsync();
 
         foreach (var id in before.Concat(during))
