@@ -278,7 +278,11 @@ internal sealed class Stack : IAsyncDisposable
             environment["Gateway__AccountsFile"] = AccountsFile;
         }
         if (options.Environment == "Test")
+        {
             environment["EXCHANGE_TEST_CLOCK"] = ClockFile;
+            // Short-lived processes: what profiling would gain comes after their end.
+            environment["DOTNET_TieredPGO"] = "0";
+        }
         foreach (var (name, value) in options.Settings)
             environment[name] = value;
         return environment;

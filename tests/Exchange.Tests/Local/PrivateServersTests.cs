@@ -29,6 +29,7 @@ public sealed class PrivateServersTests
         Assert.Equal("hello", await FetchAsync(stack, "zhuzhou"));
     }
 
+    [Trait("length", "long")]
     [Fact]
     public async Task A_throw_away_folder_is_gone_at_the_end_and_so_are_its_processes()
     {
@@ -43,6 +44,7 @@ public sealed class PrivateServersTests
         Assert.DoesNotContain(processes, p => p.Id.IsAlive);
     }
 
+    [Trait("length", "long")]
     [Fact]
     public async Task What_a_killed_launcher_left_behind_is_found_and_stopped()
     {
