@@ -97,11 +97,13 @@ public sealed class RoutePolicy(bool personsOnly, IReadOnlyList<string> anyOfRol
             : new Refused(RoleMissing, new($"需要角色：{string.Join("、", AnyOfRoles)}。", $"One of these roles is needed: {string.Join(", ", AnyOfRoles)}."));
     }
 
-    private static readonly Rule PersonRequired = new("person-required", StatusCodes.Status403Forbidden, "第20条",
+    /// <summary>A machine client never signs off.</summary>
+    public static readonly Rule PersonRequired = new("person-required", StatusCodes.Status403Forbidden, "第20条",
         new("此操作须由自然人本人完成，机器客户端不得代签。", "A person must do this; a machine client never signs off."),
         new("请由具有相应职务的工作人员登录后办理。", "Have the officer in charge sign in and do it."));
 
-    private static readonly Rule RoleMissing = new("role-missing", StatusCodes.Status403Forbidden, "第11条",
+    /// <summary>The account lacks the role.</summary>
+    public static readonly Rule RoleMissing = new("role-missing", StatusCodes.Status403Forbidden, "第11条",
         new("您的账号没有办理此事项的角色。", "Your account does not have a role for this."),
         new("请联系本部门共享工作机构或本市数据主管部门授予角色。", "Ask your department's sharing office or the city's data authority for the role."));
 }

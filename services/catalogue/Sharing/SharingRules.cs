@@ -7,13 +7,9 @@ internal static class SharingRules
 {
     // Who.
 
-    public static readonly Rule PersonRequired = new("person-required", 403, "第20条",
-        new("此操作须由自然人本人完成，机器客户端不得代签。", "A person must do this; a machine client never signs off."),
-        new("请由具有相应职务的工作人员登录后办理。", "Have the officer in charge sign in and do it."));
+    public static readonly Rule PersonRequired = RoutePolicy.PersonRequired;
 
-    public static readonly Rule RoleMissing = new("role-missing", 403, "第11条",
-        new("您的账号没有办理此事项的角色。", "Your account does not have a role for this."),
-        new("请联系本部门共享工作机构或本市数据主管部门授予角色。", "Ask your department's sharing office or the city's data authority for the role."));
+    public static readonly Rule RoleMissing = RoutePolicy.RoleMissing;
 
     public static readonly Rule WrongDepartment = new("wrong-department", 403, "第20条",
         new("只有本申请对应部门的本市工作人员可以办理此事项。", "Only people of the department concerned, in its own city, may do this."),
