@@ -104,7 +104,7 @@ public static class ExchangeHost
         services.AddHostedService<Housekeeping>();
         services.AddTokens(service, issuers, clock);
         services.AddHealth();
-        services.AddOpenApi();
+        services.AddOpenApiDocument();
         return builder;
     }
 }

@@ -183,6 +183,9 @@ public sealed class RefusalTests(ExchangeFixture exchange)
         ];
         var description = await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync("/openapi/v1.json"), a => a.Status == 200, TimeSpan.FromSeconds(60), a => a.Text);
         Assert.StartsWith("3.1", description["openapi"].GetString());
+        var asked = description["components"].GetProperty("schemas").EnumerateObject().Single(s => s.Name.EndsWith("DraftRequestBody", StringComparison.Ordinal)).Value.GetProperty("properties").GetProperty("legal_basis");
+        Assert.Contains("string", asked.GetProperty("type").ToString(), StringComparison.Ordinal);
+        Assert.Contains("使用依据", asked.GetProperty("description").GetString(), StringComparison.Ordinal);
         var faults = new List<string>();
         foreach (var path in description["paths"].EnumerateObject())
         {
