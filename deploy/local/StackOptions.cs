@@ -28,6 +28,9 @@ internal sealed record StackOptions
     /// <summary>Secrets of sample accounts from before.</summary>
     public IReadOnlyDictionary<string, string> KnownSecrets { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Accounts beside the samples.</summary>
+    public IReadOnlyList<Accounts.Account> MoreAccounts { get; init; } = [];
+
     /// <summary>Admin connection string of a PostgreSQL to use in place of a private one.</summary>
     public string? Postgres { get; init; }
 

@@ -29,6 +29,8 @@ public sealed class ExchangeFixture : IAsyncLifetime
         Collector = await Collector.StartAsync();
         Stack = await Stack.StartAsync(StackOptions.ForTests() with
         {
+            // One person may hold several roles; the samples have none who does.
+            MoreAccounts = [TwoRoles("changsha", "11430100EXAMPL020U", "reviewer"), TwoRoles("zhuzhou", "11430200EXAMPL0201", "officer")],
             Settings = new Dictionary<string, string>(StringComparer.Ordinal)
             {
                 ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Collector.Address,
@@ -130,6 +132,17 @@ public sealed class ExchangeFixture : IAsyncLifetime
         () => Who("zhuzhou", "officer").GetAsync($"/api/audit/exchanges/{id}"),
         a => a.Status == 200 && types.All(t => a["events"].EnumerateArray().Any(e => e.GetProperty("type").GetString() == t)),
         show: a => a.Text);
+
+    private static Account TwoRoles(string city, string department, string role) => new()
+    {
+        ClientId = $"{city}-labour-deputy",
+        Secret = Guid.NewGuid().ToString("N"),
+        Type = SampleAccounts.Person,
+        Name = "示例·一人两职",
+        City = city,
+        Department = department,
+        Roles = [role, "sharing_head"],
+    };
 
     private static object Draft(string name, string sharing, string department, string[]? fields) => new
     {
