@@ -119,46 +119,6 @@ public sealed class CatalogueCsvTests
         Assert.Equal((20, 6, "more-faults"), (faults.Total, faults.Listed.All.Count, faults.Listed.All[^1].Rule));
     }
 
-    [Theory]
-    [InlineData("changsha")]
-    [InlineData("zhuzhou")]
-    [InlineData("xiangtan")]
-    public async Task The_samples_are_faultless_and_varied(string id)
-    {
-        var city = City.Read(Samples.CityFile(id));
-        await using var file = File.OpenRead(Samples.Catalogue(id));
-        var faults = new CsvFaults();
-        var entries = await CatalogueCsv.ReadAsync(file, faults, CancellationToken.None);
-        Assert.Empty(faults.Listed.All);
-        Assert.True(entries.Count >= 12);
-        Assert.True(entries.Select(e => e.Draft.DepartmentCode).Distinct().Count() >= 6);
-        Assert.Equal(3, entries.Select(e => e.Draft.SharingType).Distinct().Count());
-        Assert.True(entries.Select(e => e.Draft.Theme).Distinct().Count() >= 6);
-        Assert.All(entries, e => Assert.Equal(e.ProviderName, city.Departments.Single(d => d.Code == e.Draft.DepartmentCode).Name));
-
-        var loaded = 0;
-        foreach (var entry in entries.Where(e => File.Exists(Samples.Rows(id, e.Draft.Code!))))
-        {
-            Assert.Equal("table", entry.Draft.Format);
-            await using var rows = File.OpenRead(Samples.Rows(id, entry.Draft.Code!));
-            var count = 0;
-            await foreach (var row in RowsCsv.ReadAsync(rows, [.. entry.Draft.Fields!.Select(f => f.ToField(entry.Draft.SharingType!))], faults, CancellationToken.None))
-            {
-                count++;
-                if (entry.Draft.PersonalInformation == true)
-                {
-                    Assert.Contains(row, cell => cell is string text && text.Contains("示例", StringComparison.Ordinal));
-                }
-            }
-
-            Assert.True(count > 0);
-            loaded++;
-        }
-
-        Assert.Empty(faults.Listed.All);
-        Assert.True(loaded >= 3);
-    }
-
     private static async Task<(IReadOnlyList<ImportedEntry> Entries, IReadOnlyList<Fault> Faults)> Read(string text)
     {
         var faults = new CsvFaults();
