@@ -9,7 +9,7 @@ namespace Exchange.Benchmarks;
 internal static class Throughput
 {
     private const int Clients = 32;
-    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan Measured = TimeSpan.FromSeconds(5);
 
     public static async Task RunAsync(Work work)
