@@ -99,6 +99,8 @@ public static class ExchangeHost
         services.AddSingleton<Feeds>();
         services.AddSingleton<SetAside>();
         services.AddHostedService(provider => provider.GetRequiredService<SetAside>());
+        services.AddSingleton<AuditWatch>();
+        services.AddHostedService(provider => provider.GetRequiredService<AuditWatch>());
         services.AddHostedService<Relay>();
         services.AddHostedService(provider => provider.GetRequiredService<RefusalLog>());
         services.AddHostedService<Housekeeping>();
