@@ -31,7 +31,7 @@ internal sealed partial class CopyCatalogue(Transaction transaction, Feeds feeds
         // One statement, so that the copy is the feed at one moment; the digest is computed from what was read.
         var changes = await feeds.ChangesAsync(Topology.DatasetFeed, after: 0, int.MaxValue, cancel);
         var (count, hash) = FeedHash.Of(changes.Select(change => (change.Key, change.Version, change.Tombstone)));
-        var pages = Pages(changes);
+        var pages = PagesOf(changes);
         var copy = Guid.CreateVersion7();
         for (var i = 0; i < pages.Count; i++)
         {
@@ -59,7 +59,7 @@ internal sealed partial class CopyCatalogue(Transaction transaction, Feeds feeds
         """, new { asker, pause = settings.CatalogueEvery / 2 }, cancellationToken: cancel)) == 1;
 
     /// <summary>At least one, also of nothing: an owner that has no entries any more must be able to say so.</summary>
-    private static List<List<FeedChange>> Pages(IReadOnlyList<FeedChange> changes)
+    internal static List<List<FeedChange>> PagesOf(IReadOnlyList<FeedChange> changes)
     {
         List<List<FeedChange>> pages = [[]];
         var size = 0;
