@@ -21,7 +21,7 @@ internal static class ReportGaps
     /// <param name="settle">Deliveries whose first report is younger than so many seconds are not judged yet.</param>
     /// <param name="limit">Deliveries per page.</param>
     /// <param name="cancel">Ends the query with the request.</param>
-    private static async Task<Results<Ok<GapReport>, Refused>> HandleAsync(Caller caller, Database database, TimeProvider clock, string? cursor, int? settle, int? limit, CancellationToken cancel)
+    internal static async Task<Results<Ok<GapReport>, Refused>> HandleAsync(Caller caller, Database database, TimeProvider clock, string? cursor, int? settle, int? limit, CancellationToken cancel)
     {
         var faults = new Faults();
         var size = Pages.Limit(limit, faults);
