@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -16,7 +17,7 @@ public sealed class RunningExchange : ICollectionFixture<ExchangeFixture>
 
 public class ExchangeFixture : IAsyncLifetime
 {
-    private readonly Dictionary<string, Participant> participants = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Participant> participants = new(StringComparer.Ordinal);
 
     internal Stack Stack { get; private set; } = null!;
 
@@ -59,16 +60,10 @@ public class ExchangeFixture : IAsyncLifetime
         a.City == city && a.Roles.Contains(role)
         && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal) || (department == "labour" && a.DepartmentName?.EndsWith("人力资源和社会保障局", StringComparison.Ordinal) == true))).ClientId);
 
-    internal Participant Who(string clientId)
-    {
-        if (!participants.TryGetValue(clientId, out var participant))
-        {
-            participant = new Participant(Gateway, Stack.Account(clientId));
-            participants.Add(clientId, participant);
-        }
+    internal Participant Who(string clientId) => participants.GetOrAdd(clientId, id => new Participant(Gateway, Stack.Account(id)));
 
-        return participant;
-    }
+    /// <summary>Everyone signs in anew: tokens of before belong to another time.</summary>
+    internal void SignOut() => participants.Clear();
 
     /// <summary>A published entry of the city's labour department, with three rows when it is a table.</summary>
     internal async Task<JsonElement> PublishAsync(string city, string sharing, string? name = null, bool standing = false, string[]? fields = null)
