@@ -90,7 +90,7 @@ internal sealed class CsvFile : IAsyncDisposable
         var rows = new RowCount();
         var head = new byte[8];
         long bytes = 0;
-        var zero = false;
+        long zeros = 0;
         var piece = new byte[Piece];
         int read;
         while ((read = await aside.ReadAtLeastAsync(piece, piece.Length, throwOnEndOfStream: false, cancel)) > 0)
@@ -103,12 +103,12 @@ internal sealed class CsvFile : IAsyncDisposable
             sha.AppendData(piece, 0, read);
             utf8.Add(piece.AsSpan(0, read), rows);
             rows.Add(piece.AsSpan(0, read));
-            zero |= piece.AsSpan(0, read).Contains((byte)0);
+            zeros += piece.AsSpan(0, read).Count((byte)0);
             bytes += read;
         }
 
         utf8.End(rows);
-        return new Seen(bytes, Convert.ToHexStringLower(sha.GetHashAndReset()), rows.Total, head, zero, utf8.BrokenIn);
+        return new Seen(bytes, Convert.ToHexStringLower(sha.GetHashAndReset()), rows.Total, head, zeros * 10 > bytes, utf8.BrokenIn);
     }
 
     private static async Task<Encoding?> EncodingOfAsync(FileBufferingReadStream aside, Seen seen, string? charset, CsvFaults faults, CancellationToken cancel)
@@ -125,9 +125,9 @@ internal sealed class CsvFile : IAsyncDisposable
             return null;
         }
 
-        if (seen.HasZero)
+        if (seen.FullOfZeros)
         {
-            faults.Add(1, "not-text", Charsets, new("文件含有零字节：不是文本文件，或是没有标记的 UTF-16。", "The file holds zero bytes: it is no text file, or UTF-16 without a mark."), SaveAsUtf8);
+            faults.Add(1, "not-text", Charsets, new("文件含有大量零字节：不是文本文件，或是没有标记的 UTF-16。", "The file is full of zero bytes: it is no text file, or UTF-16 without a mark."), SaveAsUtf8);
             return null;
         }
 
@@ -213,7 +213,7 @@ internal sealed class CsvFile : IAsyncDisposable
         return (mark, semicolons > commas && semicolons >= tabs ? ';' : tabs > commas ? '\t' : ',');
     }
 
-    private sealed record Seen(long Bytes, string Sha256, int Rows, byte[] Head, bool HasZero, int? NotUtf8)
+    private sealed record Seen(long Bytes, string Sha256, int Rows, byte[] Head, bool FullOfZeros, int? NotUtf8)
     {
         public int Mark => Head is [0xEF, 0xBB, 0xBF, ..] ? 3 : 0;
     }

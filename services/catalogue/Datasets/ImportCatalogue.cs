@@ -88,7 +88,7 @@ internal static class ImportCatalogue
         NpgsqlConnection connection, CatalogueTable table, ListDepartments.DepartmentRow department, Caller caller, CsvFaults faults, ImportProgress? progress, DateTimeOffset now, CancellationToken cancel)
     {
         // One import per department at a time; what other departments do meanwhile the unique index on codes decides.
-        await connection.ExecuteAsync(new CommandDefinition("select 1 from departments where code = @Code for update", new { department.Code }, cancellationToken: cancel));
+        await connection.ExecuteAsync(new CommandDefinition("select 1 from departments where code = @Code for no key update", new { department.Code }, cancellationToken: cancel));
         List<ImportedLine> lines = [];
         try
         {

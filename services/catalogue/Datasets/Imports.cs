@@ -155,7 +155,8 @@ internal static class Imports
     {
         await using var kept = new FileBufferingReadStream(body, 1 << 20);
         var sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(kept, cancel));
-        await connection.ExecuteAsync(new CommandDefinition("select 1 from departments where code = @department for update", new { department }, cancellationToken: cancel));
+        // Two senders of one department see each other; the lock that an import at work holds is another one.
+        await connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(hashtextextended('imports of ' || @department, 0))", new { department }, cancellationToken: cancel));
         var waiting = (await connection.QueryAsync<(Guid Id, string Sha256, string? Charset)>(new CommandDefinition("""
             select import_id, sha256, charset from imports where department_code = @department and state in ('waiting', 'reading', 'writing') order by position desc
             """, new { department }, cancellationToken: cancel))).ToList();

@@ -44,7 +44,7 @@ internal sealed partial class RunImports(Database database, ImportSignal signal,
                 LogLater(log, fault);
                 await Task.Delay(Look, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            catch (OperationCanceledException)
+            catch (Exception) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
@@ -145,6 +145,10 @@ internal sealed partial class RunImports(Database database, ImportSignal signal,
                 {
                     await transaction.CommitAsync(CancellationToken.None);
                     LogDone(log, job.ImportId, result.Created, result.Revised, result.Unchanged);
+                }
+                else
+                {
+                    LogLost(log, job.ImportId);
                 }
 
                 return;
