@@ -163,7 +163,7 @@ internal static partial class CatalogueColumns
             return null;
         }
 
-        var (known, distance) = ByHeader.Keys.Select(k => (Key: k, Distance: Distance(folded, k))).OrderBy(p => p.Distance).ThenBy(p => Math.Abs(p.Key.Length - folded.Length)).ThenBy(p => p.Key, StringComparer.Ordinal).First();
+        var (known, distance) = ByHeader.Keys.Select(k => (Key: k, Distance: Distance(folded, k))).OrderBy(p => p.Distance).ThenByDescending(p => p.Key.Length).ThenBy(p => p.Key, StringComparer.Ordinal).First();
         return distance <= Math.Max(1, Math.Max(folded.Length, known.Length) / 2) ? (known, ByHeader[known]) : null;
     }
 

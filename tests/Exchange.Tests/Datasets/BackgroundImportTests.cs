@@ -121,6 +121,22 @@ public sealed class BackgroundImportTests(PublishingCity city)
     }
 
     [Fact]
+    [Trait("length", "long")]
+    public async Task A_process_killed_while_it_writes_leaves_nothing_and_the_next_one_has_the_one_effect()
+    {
+        await using var own = new PublishingCity();
+        var tests = new BackgroundImportTests(own);
+        var who = await tests.OfficerAsync(8);
+        var (path, _) = await tests.SendAsync(who, Table(who, 5_000, 4));
+        await Eventually.GetAsync(() => own.SendAsync(HttpMethod.Get, path, who), a => Int(a, "entries_written") > 0, TimeSpan.FromSeconds(60), a => a.Text);
+        await own.KillAndStartAsync();
+        Assert.Equal(0, await tests.CountAsync(who));
+        var done = await tests.EndAsync(who, path);
+        Assert.Equal(("done", 2, 5_000), (State(done), Int(done, "attempt"), done.Body.GetProperty("result").GetProperty("created").GetInt32()));
+        Assert.Equal(5_000, await tests.CountAsync(who));
+    }
+
+    [Fact]
     public async Task A_worker_whose_connection_is_cut_in_the_middle_of_writing_begins_again_and_has_one_effect()
     {
         var who = await OfficerAsync(5);

@@ -38,7 +38,7 @@ public sealed class CatalogueColumnsTests
     [Theory]
     [InlineData("信息资源名", "信息资源名称")]
     [InlineData("更新周其", "更新周期")]
-    [InlineData("数据项长", "数据长度")]
+    [InlineData("数据项长", "数据项长度")]
     public async Task An_unknown_column_is_told_with_the_nearest_known_one(string header, string nearest)
     {
         var (_, faults) = await Samples.CatalogueAsync(Csv([.. Headers, header], [.. Cells, "x"]));
