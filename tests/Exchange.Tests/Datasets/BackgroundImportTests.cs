@@ -127,13 +127,21 @@ public sealed class BackgroundImportTests(PublishingCity city)
         await using var own = new PublishingCity();
         var tests = new BackgroundImportTests(own);
         var who = await tests.OfficerAsync(8);
-        var (path, _) = await tests.SendAsync(who, Table(who, 5_000, 4));
-        await Eventually.GetAsync(() => own.SendAsync(HttpMethod.Get, path, who), a => Int(a, "entries_written") > 0, TimeSpan.FromSeconds(60), a => a.Text);
-        await own.KillAndStartAsync();
-        Assert.Equal(0, await tests.CountAsync(who));
+        var table = Table(who, 2_000, 1);
+        var last = table.TrimEnd('\n').Split('\n')[^1];
+        (await own.SendAsync(HttpMethod.Post, "/datasets/import", who, Csv(Header + last))).Expect(HttpStatusCode.OK);
+        await using var blocker = await own.OpenAsync();
+        await using var locked = await blocker.BeginTransactionAsync();
+        await blocker.ExecuteAsync("select 1 from datasets where code = @code for update", new { code = last.Split(',')[0] });
+        var (path, _) = await tests.SendAsync(who, table);
+        await Eventually.GetAsync(() => own.SendAsync(HttpMethod.Get, path, who), a => Int(a, "entries_written") == 1_500, TimeSpan.FromSeconds(60), a => a.Text);
+        await own.KillAsync();
+        Assert.Equal(1, await tests.CountAsync(who));
+        await locked.CommitAsync();
+        await own.StartAgainAsync();
         var done = await tests.EndAsync(who, path);
-        Assert.Equal(("done", 2, 5_000), (State(done), Int(done, "attempt"), done.Body.GetProperty("result").GetProperty("created").GetInt32()));
-        Assert.Equal(5_000, await tests.CountAsync(who));
+        Assert.Equal(("done", 2, 1_999), (State(done), Int(done, "attempt"), done.Body.GetProperty("result").GetProperty("created").GetInt32()));
+        Assert.Equal(2_000, await tests.CountAsync(who));
     }
 
     [Fact]

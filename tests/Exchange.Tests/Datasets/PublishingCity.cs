@@ -50,13 +50,10 @@ public sealed class PublishingCity : IAsyncLifetime
         }
     }
 
-    /// <summary>The service's process is gone in the middle of whatever it did (SIGKILL), and then there again.</summary>
-    internal async Task KillAndStartAsync()
-    {
-        var (stack, _, _) = await started.Value;
-        await stack.KillAsync("changsha");
-        await stack.StartAsync("changsha");
-    }
+    /// <summary>The service's process is gone in the middle of whatever it did (SIGKILL). Only for a city that no other test shares.</summary>
+    internal async Task KillAsync() => await (await started.Value).Stack.KillAsync("changsha");
+
+    internal async Task StartAgainAsync() => await (await started.Value).Stack.StartAsync("changsha");
 
     /// <summary>A connection as the service's own role.</summary>
     internal async Task<NpgsqlConnection> OpenAsync(string role = "app")
