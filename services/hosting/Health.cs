@@ -12,9 +12,11 @@ namespace Exchange.Hosting;
 internal static class Health
 {
     public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
+        .AddCheck<DrainCheck>("drain")
         .AddCheck<DatabaseCheck>("database")
         .AddCheck<OutboxCheck>("outbox")
-        .AddCheck<SetAsideCheck>("set_aside");
+        .AddCheck<SetAsideCheck>("set_aside")
+        .AddCheck<AuditCheck>("audit");
 
     public static void MapHealth(this WebApplication app)
     {
@@ -30,6 +32,12 @@ internal static class Health
     private sealed record Readiness(string Status, Dictionary<string, Part> Parts);
 
     private sealed record Part(string Status, string? Note);
+
+    private sealed class DrainCheck(Drain drain) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(drain.Draining ? HealthCheckResult.Unhealthy("this process is stopping; send to another one") : HealthCheckResult.Healthy());
+    }
 
     private sealed class DatabaseCheck(Database database) : IHealthCheck
     {
@@ -55,6 +63,13 @@ internal static class Health
             var held = string.Join(", ", aside.Held.Select(q => $"{q.Key}: {q.Value}"));
             return Task.FromResult(held.Length == 0 ? HealthCheckResult.Healthy() : HealthCheckResult.Degraded(held));
         }
+    }
+
+    private sealed class AuditCheck(AuditWatch watch) : IHealthCheck
+    {
+        // Past the limit it is no less ready: reads, refusals and withdrawals go on.
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(watch.Late ? HealthCheckResult.Degraded(watch.Note) : HealthCheckResult.Healthy(watch.Note));
     }
 
     private sealed class OutboxCheck(Database database, RelayState relay) : IHealthCheck

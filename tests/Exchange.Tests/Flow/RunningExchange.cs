@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -14,9 +15,9 @@ public sealed class RunningExchange : ICollectionFixture<ExchangeFixture>
     public const string Name = "running exchange";
 }
 
-public sealed class ExchangeFixture : IAsyncLifetime
+public class ExchangeFixture : IAsyncLifetime
 {
-    private readonly Dictionary<string, Participant> participants = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Participant> participants = new(StringComparer.Ordinal);
 
     internal Stack Stack { get; private set; } = null!;
 
@@ -24,45 +25,45 @@ public sealed class ExchangeFixture : IAsyncLifetime
 
     internal HttpClient Gateway { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync()
+    public virtual async ValueTask InitializeAsync()
     {
         Collector = await Collector.StartAsync();
-        Stack = await Stack.StartAsync(StackOptions.ForTests() with
-        {
-            // One person may hold several roles; the samples have none who does.
-            MoreAccounts = [TwoRoles("changsha", "11430100EXAMPL020U", "reviewer"), TwoRoles("zhuzhou", "11430200EXAMPL0201", "officer")],
-            Settings = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Collector.Address,
-                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
-                ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
-                ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000",
-            },
-        });
-        Gateway = new HttpClient { BaseAddress = Stack.PublicAddress, Timeout = TimeSpan.FromSeconds(60) };
+        Stack = await Stack.StartAsync(Options());
+        Gateway = Connect();
     }
 
-    public async ValueTask DisposeAsync()
+    private protected virtual StackOptions Options() => StackOptions.ForTests() with
+    {
+        // One person may hold several roles; the samples have none who does.
+        MoreAccounts = [TwoRoles("changsha", "11430100EXAMPL020U", "reviewer"), TwoRoles("zhuzhou", "11430200EXAMPL0201", "officer")],
+        Settings = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Collector.Address,
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+            ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+            ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000",
+        },
+    };
+
+    private protected virtual HttpClient Connect() => new() { BaseAddress = Stack.PublicAddress, Timeout = TimeSpan.FromSeconds(60) };
+
+    public virtual async ValueTask DisposeAsync()
     {
         Gateway.Dispose();
         await Stack.DisposeAsync();
         await Collector.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>The person or program of the city's labour department with this role; <c>authority</c> and <c>operator</c> are the city's.</summary>
     internal Participant Who(string city, string role, string department = "labour") => Who(Stack.Accounts.First(a =>
-        a.City == city && a.Roles.Contains(role) && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal))).ClientId);
+        a.City == city && a.Roles.Contains(role)
+        && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal) || (department == "labour" && a.DepartmentName?.EndsWith("人力资源和社会保障局", StringComparison.Ordinal) == true))).ClientId);
 
-    internal Participant Who(string clientId)
-    {
-        if (!participants.TryGetValue(clientId, out var participant))
-        {
-            participant = new Participant(Gateway, Stack.Account(clientId));
-            participants.Add(clientId, participant);
-        }
+    internal Participant Who(string clientId) => participants.GetOrAdd(clientId, id => new Participant(Gateway, Stack.Account(id)));
 
-        return participant;
-    }
+    /// <summary>Everyone signs in anew: tokens of before belong to another time.</summary>
+    internal void SignOut() => participants.Clear();
 
     /// <summary>A published entry of the city's labour department, with three rows when it is a table.</summary>
     internal async Task<JsonElement> PublishAsync(string city, string sharing, string? name = null, bool standing = false, string[]? fields = null)
