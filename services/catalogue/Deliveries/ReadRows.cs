@@ -15,11 +15,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// Rows under a grant, as CSV (RFC 4180) or JSON. No record, no exchange: the opening is committed before the first byte leaves, the end with rows, bytes and SHA-256 after the last.
 /// Only granted fields are read; rows stream from the database in constant memory; the grant is looked at again every second while they do.
 /// </summary>
-<<<<<<< HEAD
-internal sealed partial class ReadRows(Database database, RowTables tables, DeliveryLog deliveries, TimeProvider clock, ILogger<ReadRows> log)
-=======
-internal sealed partial class ReadRows(Database database, RowTables tables, AuditWatch audit, TimeProvider clock, IServiceScopeFactory scopes, ILogger<ReadRows> log)
->>>>>>> main
+internal sealed partial class ReadRows(Database database, RowTables tables, AuditWatch audit, DeliveryLog deliveries, TimeProvider clock, ILogger<ReadRows> log)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
