@@ -15,7 +15,11 @@ namespace Exchange.Catalogue.Deliveries;
 /// Rows under a grant, as CSV (RFC 4180) or JSON. No record, no exchange: the opening is committed before the first byte leaves, the end with rows, bytes and SHA-256 after the last.
 /// Only granted fields are read; rows stream from the database in constant memory; the grant is looked at again every second while they do.
 /// </summary>
+<<<<<<< HEAD
+internal sealed partial class ReadRows(Database database, RowTables tables, DeliveryLog deliveries, TimeProvider clock, ILogger<ReadRows> log)
+=======
 internal sealed partial class ReadRows(Database database, RowTables tables, AuditWatch audit, TimeProvider clock, IServiceScopeFactory scopes, ILogger<ReadRows> log)
+>>>>>>> main
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
@@ -68,7 +72,7 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Audi
         }
 
         var delivery = Guid.CreateVersion7(clock.GetUtcNow());
-        if (!await OpenAsync(delivery, grant, caller, form, cancel))
+        if (!await deliveries.OpenAsync(delivery, grant, caller.Subject, form))
         {
             return new Refused(NotActive);
         }
@@ -95,6 +99,8 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Audi
         try
         {
             sent = form == "csv" ? await WriteCsvAsync(delivery, body, rows, grant, http.RequestAborted) : await WriteJsonAsync(delivery, body, rows, grant, http.RequestAborted);
+            // The end waits for a commit; the reader's connection need not.
+            await rows.DisposeAsync();
             await body.FlushAsync(http.RequestAborted);
             outcome = "complete";
         }
@@ -115,7 +121,7 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Audi
         }
         finally
         {
-            await CloseOrLeaveAsync(delivery, grant, outcome, outcome == "complete" ? sent : rows.Read, body);
+            await CloseOrLeaveAsync(delivery, grant, form, outcome, outcome == "complete" ? sent : rows.Read, body);
         }
     }
 
@@ -193,76 +199,19 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Audi
 
     private bool Usable(Grant grant) => grant.State == "active" && clock.GetUtcNow() < LegalDay.EndOf(grant.ValidUntil);
 
-    /// <summary>False when the grant ended since it was looked up: the row is written under an active grant or not at all.</summary>
-    private async Task<bool> OpenAsync(Guid delivery, Grant grant, Caller caller, string form, CancellationToken cancel)
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
-        await transaction.BeginAsync(cancel);
-        var opened = await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-            insert into deliveries (delivery_id, exchange_id, subject, form, opened_at)
-            select @delivery, exchange_id, @Subject, @form, @now from grants where exchange_id = @ExchangeId and state = 'active' for share
-            """, new { delivery, grant.ExchangeId, caller.Subject, form, now = clock.Now() }, cancellationToken: cancel));
-        if (opened == 0)
-        {
-            return false;
-        }
-
-        await transaction.RecordAsync(Record("delivery.opened", grant) with
-        {
-            Details = Details(delivery, form),
-            Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = caller.Subject },
-        }, cancel);
-        await transaction.CommitAsync(cancel);
-        return true;
-    }
-
     /// <summary>What cannot be written now is ended by the sweep: an opening without an end does not stay.</summary>
-    private async Task CloseOrLeaveAsync(Guid delivery, Grant grant, string outcome, long rows, MeasuredStream body)
+    private async Task CloseOrLeaveAsync(Guid delivery, Grant grant, string form, string outcome, long rows, MeasuredStream body)
     {
         try
         {
-            await CloseAsync(delivery, grant, outcome, rows, body);
+            // The caller may be gone; what was sent is recorded all the same.
+            await deliveries.CloseAsync(delivery, grant, form, outcome, rows, body.Count, body.Sha256);
         }
         catch (Exception fault) when (TransientFault.Is(fault))
         {
             LogUnended(log, fault, delivery);
         }
     }
-
-    private async Task CloseAsync(Guid delivery, Grant grant, string outcome, long rows, MeasuredStream body)
-    {
-        // The caller may be gone; what was sent is recorded all the same.
-        await using var scope = scopes.CreateAsyncScope();
-        var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
-        await transaction.BeginAsync(CancellationToken.None);
-        var form = await transaction.Connection.QuerySingleOrDefaultAsync<string>("""
-            update deliveries set ended_at = @now, outcome = @outcome, rows = @rows, bytes = @Count, sha256 = @Sha256
-            where delivery_id = @delivery and ended_at is null
-            returning form
-            """, new { delivery, now = clock.Now(), outcome, rows, body.Count, body.Sha256 });
-        if (form is null)
-        {
-            return;
-        }
-
-        var details = Details(delivery, form);
-        details["sha256"] = body.Sha256;
-        await transaction.RecordAsync(Record("delivery.ended", grant) with { Result = outcome, Records = rows, Bytes = body.Count, Details = details });
-        await transaction.CommitAsync(CancellationToken.None);
-    }
-
-    private static AuditRecord Record(string type, Grant grant) => new()
-    {
-        Type = type,
-        ExchangeId = grant.ExchangeId,
-        Requesting = grant.AskingDepartment,
-        Providing = grant.OwningDepartment,
-        Service = grant.DatasetId,
-        ServiceVersion = grant.DatasetVersion,
-    };
-
-    private static Dictionary<string, string> Details(Guid delivery, string form) => new(StringComparer.Ordinal) { ["delivery_id"] = delivery.ToString(), ["form"] = form };
 
     private sealed class Watch
     {
