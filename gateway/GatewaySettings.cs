@@ -6,11 +6,11 @@ namespace Exchange.Gateway;
 /// <summary>What the gateway fronts and how it judges a city's silence (section <c>Gateway</c>).</summary>
 internal sealed record GatewaySettings
 {
-    /// <summary>City → base address. A fourth city is one more line here.</summary>
+    /// <summary>City → base address; several processes of one city are separated by commas. A fourth city is one more line here.</summary>
     [MinLength(1)]
     public IDictionary<string, string> Cities { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Base address of the audit service.</summary>
+    /// <summary>Base address of the audit service; several processes are separated by commas.</summary>
     [Required]
     public string Audit { get; init; } = "";
 
@@ -32,15 +32,20 @@ internal sealed record GatewaySettings
     /// <summary>The names that stand in a token's audience: every service checks for its own.</summary>
     public IReadOnlyList<string> Services => [.. Cities.Keys, "audit", "gateway"];
 
+    /// <summary>Where the processes of a city, or of <c>audit</c>, listen.</summary>
+    public IReadOnlyList<string> AddressesOf(string service) => Split(service == "audit" ? Audit : Cities[service]);
+
+    private static string[] Split(string addresses) => [.. addresses.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(a => a.TrimEnd('/'))];
+
     public static GatewaySettings Read(WebApplicationBuilder builder)
     {
         var reader = new SettingsReader(builder.Configuration);
         var settings = reader.Section<GatewaySettings>("Gateway");
-        foreach (var (name, address) in settings.Cities.Append(new("audit", settings.Audit)))
+        foreach (var (name, addresses) in settings.Cities.Append(new("audit", settings.Audit)))
         {
-            if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
+            if (Split(addresses) is not { Length: > 0 } each || !each.All(a => Uri.TryCreate(a, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
             {
-                reader.Fault(name == "audit" ? "Gateway:Audit" : $"Gateway:Cities:{name}", "must be an absolute http or https address");
+                reader.Fault(name == "audit" ? "Gateway:Audit" : $"Gateway:Cities:{name}", "must be an absolute http or https address, or several separated by commas");
             }
         }
 

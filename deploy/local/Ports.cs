@@ -33,6 +33,9 @@ internal sealed class Ports : IDisposable
     public int Distribution => First + 12;
     public int Epmd => First + 13;
 
+    /// <summary>For second processes of a service.</summary>
+    public int More(int index) => index < InARow - 14 ? First + 14 + index : throw new LocalFault($"No more than {InARow - 14} further processes fit into the row of ports.");
+
     /// <summary>A row below the range the kernel gives to outgoing connections, claimed by a lock file so that two test runs do not meet.</summary>
     public static Ports Free()
     {

@@ -43,14 +43,24 @@ internal readonly partial record struct ProcessId(int Pid, long Started)
         }
     }
 
-    private static (char State, long Started)? Read(int pid)
+    /// <summary>Processes that this one started and that still run.</summary>
+    public IReadOnlyList<ProcessId> Children()
+    {
+        var parent = Pid;
+        return [.. Directory.EnumerateDirectories("/proc")
+            .Select(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var pid) ? pid : 0)
+            .Where(pid => pid > 0 && Read(pid) is { } read && read.Parent == parent)
+            .Select(Of).OfType<ProcessId>()];
+    }
+
+    private static (char State, int Parent, long Started)? Read(int pid)
     {
         try
         {
             var stat = File.ReadAllText($"/proc/{pid}/stat");
             // The command stands in parentheses and may hold anything, spaces and parentheses too: fields count from the last one.
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            return (fields[0][0], long.Parse(fields[19], CultureInfo.InvariantCulture));
+            return (fields[0][0], int.Parse(fields[1], CultureInfo.InvariantCulture), long.Parse(fields[19], CultureInfo.InvariantCulture));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -22,6 +22,7 @@ internal sealed class Stack : IAsyncDisposable
     private readonly RunFile runs;
     private readonly Secrets secrets;
     private readonly Dictionary<string, ServiceProcess> services = new(StringComparer.Ordinal);
+    private readonly IReadOnlyList<string> processNames;
 
     private Stack(StackOptions options, string data, ThrowAway? throwAway)
     {
@@ -34,9 +35,10 @@ internal sealed class Stack : IAsyncDisposable
         Cities = City.ReadAll(Path.Combine(options.Root, "deploy", "cities"));
         Accounts = [.. SampleAccounts.Read(Path.Combine(options.Root, "deploy", "samples", "accounts.json"), Cities, options.KnownSecrets), .. options.MoreAccounts];
         Postgres = options.Postgres is null ? new PrivatePostgres(Path.Combine(data, "postgres"), ports.Postgres, secrets["postgres"], options.Fsync) : null;
-        Rabbit = options.RabbitMq is null ? new PrivateRabbit(Path.Combine(data, "rabbitmq"), ports, secrets["rabbitmq"], secrets["erlang"]) : null;
+        Rabbit = options.RabbitMq is null ? new PrivateRabbit(Path.Combine(data, "rabbitmq"), ports, secrets["rabbitmq"], secrets["erlang"], options.BrokerDiskLimit) : null;
         Databases = new Databases(options.Postgres ?? Postgres!.AdminConnectionString, secrets);
         PublicAddress = new Uri(options.PublicAddress ?? $"http://127.0.0.1:{ports.Gateway}");
+        processNames = [.. ServiceNames, .. ServiceNames.SelectMany(s => Enumerable.Range(2, Math.Max(0, options.Replicas.GetValueOrDefault(s, 1) - 1)).Select(n => $"{s}-{n}"))];
     }
 
     public string Data { get; }
@@ -72,7 +74,10 @@ internal sealed class Stack : IAsyncDisposable
         }
     }
 
-    public Uri Address(string service) => new($"http://127.0.0.1:{PortOf(service)}");
+    public Uri Address(string process) => new($"http://127.0.0.1:{PortOf(process)}");
+
+    /// <summary>Every process of a service: itself and what runs beside it.</summary>
+    public IReadOnlyList<string> ProcessesOf(string service) => [.. processNames.Where(p => ServiceOf(p) == service)];
 
     public string BrokerUri(string service) =>
         options.RabbitMq is { } uri
@@ -81,25 +86,28 @@ internal sealed class Stack : IAsyncDisposable
 
     public Account Account(string clientId) => Accounts.First(a => a.ClientId == clientId);
 
-    public string LogOf(string service) => Path.Combine(Data, "logs", service + ".log");
+    public string LogOf(string process) => Path.Combine(Data, "logs", process + ".log");
 
-    public bool IsRunning(string service) => services.TryGetValue(service, out var known) && known.Pid is not null;
+    public bool IsRunning(string process) => services.TryGetValue(process, out var known) && known.Pid is not null;
 
-    public async Task StartAsync(string service, CancellationToken ct = default)
+    public int? PidOf(string process) => services.TryGetValue(process, out var known) ? known.Pid : null;
+
+    /// <summary>Starts a process that was stopped or killed, on the port it had.</summary>
+    /// <param name="settings">Settings for this start, over those of the stack.</param>
+    public async Task StartAsync(string process, IReadOnlyDictionary<string, string>? settings = null, CancellationToken ct = default)
     {
-        var process = services[service];
-        process.Start();
-        await process.ReadyAsync(ReadyWithin, ct);
+        services[process].Start(EnvironmentOf(process, settings));
+        await services[process].ReadyAsync(ReadyWithin, ct);
     }
 
-    public Task StopAsync(string service) => services[service].StopAsync();
+    public Task StopAsync(string process) => services[process].StopAsync();
 
-    public Task KillAsync(string service) => services[service].KillAsync();
+    public Task KillAsync(string process) => services[process].KillAsync();
 
-    /// <summary>Freezes a service as it is: its connections stay open and nothing answers.</summary>
-    public void Pause(string service) => services[service].Pause();
+    /// <summary>Freezes a process as it is: its connections stay open and nothing answers.</summary>
+    public void Pause(string process) => services[process].Pause();
 
-    public void Resume(string service) => services[service].Resume();
+    public void Resume(string process) => services[process].Resume();
 
     public async Task StartBrokerAsync(CancellationToken ct = default)
     {
@@ -118,8 +126,16 @@ internal sealed class Stack : IAsyncDisposable
 
     public Task StopPostgresAsync() => Postgres!.StopAsync();
 
-    /// <summary>Moves the services' business time; real time goes on from there. Only in environment Test.</summary>
-    public void MoveClock(TimeSpan offset) => Files.WriteText(ClockFile, offset.ToString("c", CultureInfo.InvariantCulture));
+    public Task KillPostgresAsync() => Postgres!.KillAsync();
+
+    public Task KillBrokerAsync() => Rabbit!.KillAsync();
+
+    /// <summary>Moves the business time of all, or of one process; real time goes on from there. Only in environment Test.</summary>
+    public void MoveClock(TimeSpan offset, string? process = null)
+    {
+        foreach (var name in process is null ? processNames : [process])
+            Files.WriteText(ClockFile(name), offset.ToString("c", CultureInfo.InvariantCulture));
+    }
 
     public void MarkReady() => runs.Ready();
 
@@ -134,9 +150,11 @@ internal sealed class Stack : IAsyncDisposable
 
     private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(90);
 
-    private string ClockFile => Path.Combine(Data, "clock");
+    private string ClockFile(string process) => Path.Combine(Files.Folder(Path.Combine(Data, "clocks")), process);
 
     private bool IsCity(string service) => Cities.Any(c => c.Name == service);
+
+    private static string ServiceOf(string process) => process.Split('-')[0];
 
     private async Task StartAllAsync(CancellationToken ct)
     {
@@ -148,7 +166,7 @@ internal sealed class Stack : IAsyncDisposable
             MoveClock(TimeSpan.Zero);
         var accounts = Task.Run(() => GatewayAccounts.Write(AccountsFile, Accounts), ct);
         await Task.WhenAll(PrepareDatabasesAsync(ct), PrepareBrokerAsync(ct), accounts);
-        await StartServicesAsync(options.Services ?? ServiceNames, ct);
+        await StartServicesAsync(options.Services ?? processNames, ct);
     }
 
     private IEnumerable<(string Name, int Port)> PortsInUse()
@@ -161,7 +179,7 @@ internal sealed class Stack : IAsyncDisposable
             yield return ("RabbitMQ's node", ports.Distribution);
             yield return ("Erlang's epmd", ports.Epmd);
         }
-        foreach (var service in options.Services ?? ServiceNames)
+        foreach (var service in options.Services ?? processNames)
             yield return (service, PortOf(service));
     }
 
@@ -203,17 +221,16 @@ internal sealed class Stack : IAsyncDisposable
     private async Task StartServicesAsync(IReadOnlyList<string> wanted, CancellationToken ct)
     {
         var clock = Stopwatch.StartNew();
-        foreach (var name in ServiceNames)
+        foreach (var name in processNames)
         {
-            var service = new ServiceProcess(name, AssemblyOf(name), Address(name), EnvironmentOf(name), LogOf(name), runs);
+            var service = new ServiceProcess(name, AssemblyOf(ServiceOf(name)), Address(name), LogOf(name), runs);
             service.Died += s => Died?.Invoke(s);
             services.Add(name, service);
         }
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var starting = wanted.Select(async name =>
         {
-            services[name].Start();
-            await services[name].ReadyAsync(ReadyWithin, giveUp.Token);
+            await StartAsync(name, settings: null, giveUp.Token);
             Say($"{name} ready on {Address(name)}", clock);
         }).ToList();
         try
@@ -233,11 +250,12 @@ internal sealed class Stack : IAsyncDisposable
 
     private string AccountsFile => Path.Combine(Data, "accounts.json");
 
-    private int PortOf(string service) => service switch
+    private int PortOf(string process) => process switch
     {
+        _ when process.Contains('-', StringComparison.Ordinal) => ports.More(processNames.Where(p => p.Contains('-', StringComparison.Ordinal)).ToList().IndexOf(process)),
         Gateway => ports.Gateway,
         Audit => ports.Audit,
-        _ => ports.City(Cities.Index().First(c => c.Item.Name == service).Index),
+        _ => ports.City(Cities.Index().First(c => c.Item.Name == process).Index),
     };
 
     private string AssemblyOf(string service)
@@ -251,42 +269,64 @@ internal sealed class Stack : IAsyncDisposable
         return Path.Combine(options.Root, folder, "bin", options.Configuration, "net10.0", name + ".dll");
     }
 
-    private Dictionary<string, string> EnvironmentOf(string service)
+    private Dictionary<string, string> EnvironmentOf(string process, IReadOnlyDictionary<string, string>? settings)
     {
+        var service = ServiceOf(process);
         var environment = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["ASPNETCORE_URLS"] = Text(Address(service)),
+            ["ASPNETCORE_URLS"] = Text(Address(process)),
             ["ASPNETCORE_ENVIRONMENT"] = options.Environment,
             ["Service__Name"] = service,
             ["Service__KeyFolder"] = Files.Folder(Path.Combine(Data, "keys", service)),
             ["Service__PublicAddress"] = Text(PublicAddress),
-            ["Broker__Uri"] = BrokerUri(service),
+            ["Service__Drain"] = ProcessesOf(service).Count > 1 ? "00:00:03" : "00:00:00",
+            ["Broker__Uri"] = ToBroker(process),
             ["Issuers__0__Name"] = "sandbox",
             ["Issuers__0__Authority"] = Text(PublicAddress),
-            ["Issuers__0__Metadata"] = Text(Address(Gateway)) + "/.well-known/openid-configuration",
+            ["Issuers__0__Metadata"] = Reach(process, Gateway).Split(',')[0] + "/.well-known/openid-configuration",
             ["Issuers__0__Cities__0"] = "*",
         };
         foreach (var kind in Databases.Kinds(IsCity(service)))
-            environment[$"ConnectionStrings__{char.ToUpperInvariant(kind[0])}{kind[1..]}"] = Databases.ConnectionString(service, kind);
+            environment[$"ConnectionStrings__{char.ToUpperInvariant(kind[0])}{kind[1..]}"] = ToDatabase(process, kind);
         if (Cities.FirstOrDefault(c => c.Name == service) is { } city)
             environment["City__File"] = city.File;
         if (service == Gateway)
         {
             foreach (var other in Cities)
-                environment[$"Gateway__Cities__{other.Name}"] = Text(Address(other.Name));
-            environment["Gateway__Audit"] = Text(Address(Audit));
+                environment[$"Gateway__Cities__{other.Name}"] = Reach(process, other.Name);
+            environment["Gateway__Audit"] = Reach(process, Audit);
             environment["Gateway__AccountsFile"] = AccountsFile;
         }
         if (options.Environment == "Test")
         {
-            environment["EXCHANGE_TEST_CLOCK"] = ClockFile;
+            environment["EXCHANGE_TEST_CLOCK"] = ClockFile(process);
             // Short-lived processes: what profiling would gain comes after their end.
             environment["DOTNET_TieredPGO"] = "0";
         }
-        foreach (var (name, value) in options.Settings)
+        foreach (var (name, value) in options.Settings.Concat(settings ?? new Dictionary<string, string>()))
             environment[name] = value;
         return environment;
     }
+
+    /// <summary>The addresses of all processes of a service, as another process is told them.</summary>
+    private string Reach(string process, string service) =>
+        string.Join(',', ProcessesOf(service).Select(p => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Port(process, p, PortOf(p))}")));
+
+    private string ToDatabase(string process, string kind)
+    {
+        var direct = new Npgsql.NpgsqlConnectionStringBuilder(Databases.ConnectionString(ServiceOf(process), kind));
+        direct.Port = Port(process, RunFile.Postgres, direct.Port);
+        return direct.ConnectionString;
+    }
+
+    private string ToBroker(string process)
+    {
+        var direct = new UriBuilder(BrokerUri(ServiceOf(process)));
+        direct.Port = Port(process, RunFile.Broker, direct.Port);
+        return direct.Uri.AbsoluteUri;
+    }
+
+    private int Port(string process, string target, int port) => options.Detour?.Invoke(process, target, port) ?? port;
 
     private static string Text(Uri address) => address.GetLeftPart(UriPartial.Authority);
 }

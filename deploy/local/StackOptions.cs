@@ -28,6 +28,15 @@ internal sealed record StackOptions
     /// <summary>Secrets of sample accounts from before.</summary>
     public IReadOnlyDictionary<string, string> KnownSecrets { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>How many processes of a service run side by side; one where it says nothing. The second of <c>changsha</c> is called <c>changsha-2</c>.</summary>
+    public IReadOnlyDictionary<string, int> Replicas { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>Which port a process is told for something it talks to, where that is not the real one: the way a test puts itself into a line.</summary>
+    public Detour? Detour { get; init; }
+
+    /// <summary>Free space below which the private broker blocks its publishers.</summary>
+    public string BrokerDiskLimit { get; init; } = "500MB";
+
     /// <summary>Accounts beside the samples.</summary>
     public IReadOnlyList<Accounts.Account> MoreAccounts { get; init; } = [];
 
@@ -44,3 +53,6 @@ internal sealed record StackOptions
 
     public static StackOptions ForTests() => new() { Fsync = false };
 }
+
+/// <summary>From a process (<c>changsha-2</c>) to what it talks to: <c>postgresql</c>, <c>rabbitmq</c> or another process.</summary>
+internal delegate int Detour(string process, string target, int port);

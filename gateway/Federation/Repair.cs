@@ -202,11 +202,22 @@ internal sealed partial class Repair(
     private async Task<T> GetAsync<T>(string city, string path, CancellationToken cancel)
     {
         using var client = clients.CreateClient(HttpClientName);
-        using var request = new HttpRequestMessage(HttpMethod.Get, settings.Cities[city].TrimEnd('/') + path);
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tokens.Issue(Self, [city]));
-        using var response = await client.SendAsync(request, cancel);
-        response.EnsureSuccessStatusCode();
-        return await response.Content.ReadFromJsonAsync<T>(Json.Options, cancel) ?? throw new InvalidDataException($"{city} answered nothing.");
+        var addresses = settings.AddressesOf(city);
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, addresses[i] + path);
+                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tokens.Issue(Self, [city]));
+                using var response = await client.SendAsync(request, cancel);
+                response.EnsureSuccessStatusCode();
+                return await response.Content.ReadFromJsonAsync<T>(Json.Options, cancel) ?? throw new InvalidDataException($"{city} answered nothing.");
+            }
+            catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException && !cancel.IsCancellationRequested && i + 1 < addresses.Count)
+            {
+                // The city's next process may answer.
+            }
+        }
     }
 
     private static async Task<bool> TickAsync(PeriodicTimer timer, CancellationToken cancel)

@@ -67,7 +67,7 @@ internal sealed partial class ApiDescription(
             }
         }
 
-        foreach (var (name, addresses) in new[] { (Catalogue, settings.Cities.Values), (Audit, [settings.Audit]) })
+        foreach (var (name, addresses) in new[] { (Catalogue, settings.Cities.Keys.SelectMany(settings.AddressesOf)), (Audit, settings.AddressesOf("audit")) })
         {
             foreach (var address in addresses)
             {
@@ -90,7 +90,7 @@ internal sealed partial class ApiDescription(
         try
         {
             using var client = clients.CreateClient(Repair.HttpClientName);
-            await using var answer = await client.GetStreamAsync(address.TrimEnd('/') + "/openapi/v1.json", cancel);
+            await using var answer = await client.GetStreamAsync(address + "/openapi/v1.json", cancel);
             return await JsonNode.ParseAsync(answer, cancellationToken: cancel) is JsonObject { Count: > 0 } document && document["paths"] is JsonObject ? document : null;
         }
         catch (Exception fault) when (fault is HttpRequestException or JsonException or TaskCanceledException && !cancel.IsCancellationRequested)

@@ -3,6 +3,7 @@ using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
@@ -65,6 +66,8 @@ internal static class Proxy
             pipeline.Use(RefuseLargeAsync);
             pipeline.Use(ExplainAsync);
             pipeline.Use(DeliveryReport.FollowAsync);
+            pipeline.UseLoadBalancing();
+            pipeline.Use(TryAnotherAsync);
         });
         foreach (var path in (string[])["/api/cities/{city}/{**rest}", "/api/operations/{city}/{**rest}"])
         {
@@ -114,14 +117,47 @@ internal static class Proxy
 
     private static List<ClusterConfig> Clusters(GatewaySettings settings) =>
     [
-        .. settings.Cities.Append(new("audit", settings.Audit)).Select(service => new ClusterConfig
+        .. settings.Cities.Keys.Append("audit").Select(service => new ClusterConfig
         {
-            ClusterId = service.Key,
-            Destinations = new Dictionary<string, DestinationConfig> { [service.Key] = new() { Address = service.Value } },
+            ClusterId = service,
+            Destinations = settings.AddressesOf(service).ToDictionary(address => address, address => new DestinationConfig { Address = address }, StringComparer.Ordinal),
+            HealthCheck = settings.AddressesOf(service).Count > 1 ? AskEach : null,
             // Between two bytes, not for the whole: a long delivery that moves is never cut.
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(30), AllowResponseBuffering = false },
         }),
     ];
+
+    /// <summary>A process that drains, hangs or is gone gets no more requests; when all seem so they are asked all the same, and say themselves what is wrong.</summary>
+    private static readonly HealthCheckConfig AskEach = new()
+    {
+        Active = new ActiveHealthCheckConfig { Enabled = true, Path = "/health/ready", Interval = TimeSpan.FromSeconds(1), Timeout = TimeSpan.FromSeconds(1), Policy = HealthCheckConstants.ActivePolicy.ConsecutiveFailures },
+        AvailableDestinationsPolicy = HealthCheckConstants.AvailableDestinations.HealthyOrPanic,
+    };
+
+    /// <summary>A process that cannot be connected to has seen nothing of the request, so another one of the same service may have it, whatever the method.</summary>
+    private static async Task TryAnotherAsync(HttpContext http, RequestDelegate next)
+    {
+        var proxy = http.GetReverseProxyFeature();
+        HashSet<string> tried = [];
+        while (true)
+        {
+            await next(http);
+            if (http.GetForwarderErrorFeature() is not { Exception: HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } } || http.Response.HasStarted || http.RequestAborted.IsCancellationRequested)
+            {
+                return;
+            }
+
+            tried.Add(proxy.ProxiedDestination!.DestinationId);
+            if (proxy.AllDestinations.FirstOrDefault(d => !tried.Contains(d.DestinationId)) is not { } other)
+            {
+                return;
+            }
+
+            http.Features.Set<IForwarderErrorFeature>(null);
+            http.Response.Clear();
+            proxy.AvailableDestinations = [other];
+        }
+    }
 
     private static void Transform(TransformBuilderContext context)
     {

@@ -83,7 +83,7 @@ public static class ExchangeHost
         });
 
         var services = builder.Services;
-        services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(20));
+        services.Configure<HostOptions>(options => options.ShutdownTimeout = service.Drain + TimeSpan.FromSeconds(20));
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
         services.AddSingleton(service);
@@ -98,6 +98,8 @@ public static class ExchangeHost
         services.AddSingleton<RefusalLog>();
         services.AddSingleton<Feeds>();
         services.AddSingleton<SetAside>();
+        services.AddSingleton<Drain>();
+        services.AddHostedService(provider => provider.GetRequiredService<Drain>());
         services.AddHostedService(provider => provider.GetRequiredService<SetAside>());
         services.AddHostedService<Relay>();
         services.AddHostedService(provider => provider.GetRequiredService<RefusalLog>());

@@ -12,6 +12,7 @@ namespace Exchange.Hosting;
 internal static class Health
 {
     public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
+        .AddCheck<DrainCheck>("drain")
         .AddCheck<DatabaseCheck>("database")
         .AddCheck<OutboxCheck>("outbox")
         .AddCheck<SetAsideCheck>("set_aside");
@@ -30,6 +31,12 @@ internal static class Health
     private sealed record Readiness(string Status, Dictionary<string, Part> Parts);
 
     private sealed record Part(string Status, string? Note);
+
+    private sealed class DrainCheck(Drain drain) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(drain.Draining ? HealthCheckResult.Unhealthy("this process is stopping; send to another one") : HealthCheckResult.Healthy());
+    }
 
     private sealed class DatabaseCheck(Database database) : IHealthCheck
     {

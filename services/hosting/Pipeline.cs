@@ -59,6 +59,7 @@ public static partial class Pipeline
 
     internal static void UsePipeline(this WebApplication app)
     {
+        app.Use(app.Services.GetRequiredService<Drain>().CloseConnectionAsync);
         app.Use(CatchAsync);
         app.UseStatusCodePages(context => ExplainAsync(context.HttpContext));
         app.Use(RefuseUnreadableAsync);

@@ -17,6 +17,10 @@ public sealed record ServiceSettings
     /// <summary>The gateway's public address without a slash at the end. IRIs and the log's origin come from it, never from a Host header.</summary>
     [Required, RegularExpression("^https?://[^/]+$")]
     public string PublicAddress { get; init; } = "";
+
+    /// <summary>How long a process that is told to stop goes on answering, so that those who send to it learn of it first. Zero where nobody shares its work.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
+    public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(5);
 }
 
 /// <summary>One party whose tokens are believed.</summary>

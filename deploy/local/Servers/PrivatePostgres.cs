@@ -61,14 +61,16 @@ internal sealed class PrivatePostgres(string folder, int port, string password, 
         }
     }
 
-    /// <summary>As a crash would: no checkpoint, no goodbye.</summary>
+    /// <summary>SIGKILL for the server and everything it started: no checkpoint, no goodbye.</summary>
     public async Task KillAsync()
     {
-        if (Process is { } process)
-        {
-            process.Send(Signal.Quit);
-            await process.GoneAsync(StopWithin);
-        }
+        if (Process is not { } process)
+            return;
+        var all = process.Children().Prepend(process).ToList();
+        all.ForEach(p => p.Send(Signal.Kill));
+        foreach (var one in all)
+            await one.GoneAsync(StopWithin);
+        // A crashed server leaves its pid file; the next start finds the number free and goes on.
     }
 
     private async Task InitialiseAsync(string programs, CancellationToken ct)

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Exchange.Local.Servers;
 
 /// <summary>A RabbitMQ of our own in a folder: node, distribution and epmd on 127.0.0.1, nothing read from /etc/rabbitmq.</summary>
-internal sealed class PrivateRabbit(string folder, Ports ports, string password, string cookie)
+internal sealed class PrivateRabbit(string folder, Ports ports, string password, string cookie, string diskLimit)
 {
     public const string VirtualHost = "exchange";
     public const string Admin = "exchange-admin";
@@ -14,7 +14,7 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
 
     public int Port => ports.Amqp;
 
-    public string Uri(string user, string secret) => $"amqp://{user}:{secret}@127.0.0.1:{Port}/{VirtualHost}";
+    public string Uri(string user, string secret, int? port = null) => $"amqp://{user}:{secret}@127.0.0.1:{port ?? Port}/{VirtualHost}";
 
     public ProcessId? Process =>
         File.Exists(PidFile) && int.TryParse(File.ReadAllText(PidFile), CultureInfo.InvariantCulture, out var pid)
@@ -49,7 +49,7 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
             default_pass = {password}
             log.console = false
             vm_memory_high_watermark.absolute = 2GB
-            disk_free_limit.absolute = 500MB
+            disk_free_limit.absolute = {diskLimit}
             consumer_timeout = 86400000
             """ + "\n");
         await SystemUser.GiveAsync(folder, ct);

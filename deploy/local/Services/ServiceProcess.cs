@@ -5,7 +5,7 @@ using Exchange.Local.Servers;
 namespace Exchange.Local.Services;
 
 /// <summary>One service as a child process. It can be stopped, killed, paused and started again on the same port.</summary>
-internal sealed class ServiceProcess(string name, string assembly, Uri address, IReadOnlyDictionary<string, string> environment, string log, RunFile runs)
+internal sealed class ServiceProcess(string name, string assembly, Uri address, string log, RunFile runs)
 {
     private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(30);
 
@@ -20,7 +20,7 @@ internal sealed class ServiceProcess(string name, string assembly, Uri address, 
     /// <summary>Raised when the process ends although nobody here asked it to.</summary>
     public event Action<ServiceProcess>? Died;
 
-    public void Start()
+    public void Start(IReadOnlyDictionary<string, string> environment)
     {
         if (Pid is not null)
             throw new InvalidOperationException($"{name} runs already.");

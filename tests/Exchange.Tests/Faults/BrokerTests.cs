@@ -18,10 +18,10 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
         var id = draft["id"].GetString()!;
         var signed = (await exchange.Who("zhuzhou", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag)).Succeeded("sign off");
-        await DrainedAsync("zhuzhou");
+        await exchange.DrainedAsync("zhuzhou");
 
         // Every row that is sealed from now on is held by us: the relay can publish it, but its mark waits for our lock.
-        await using var holder = await AdminAsync("zhuzhou", "holder");
+        await using var holder = await exchange.AdminAsync("zhuzhou", "holder");
         await using var holding = await holder.BeginTransactionAsync();
         await holder.ExecuteAsync("""
             create or replace function service.hold_marks() returns trigger language plpgsql as $$
@@ -49,12 +49,12 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         Assert.True(await holder.ExecuteScalarAsync<long>("select count(*) from service.outbox where sent_at is null and sealed is not null") > 0);
 
         await exchange.Stack.StartAsync("zhuzhou");
-        await DrainedAsync("zhuzhou");
+        await exchange.DrainedAsync("zhuzhou");
         await exchange.GrantAsync(id);
         await exchange.MirrorAsync(id, "active");
         var timeline = await exchange.TimelineAsync(id, "request.submitted", "request.received", "grant.activated");
         Assert.All(timeline["events"].EnumerateArray().GroupBy(e => e.GetProperty("type").GetString()), g => Assert.Single(g));
-        await NothingInErrorQueuesAsync();
+        await exchange.NothingSetAsideAsync();
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
             Assert.All(timeline["events"].EnumerateArray().GroupBy(e => e.GetProperty("type").GetString()), g => Assert.Single(g));
         }
 
-        await NothingInErrorQueuesAsync();
+        await exchange.NothingSetAsideAsync();
     }
 
     [Fact]
@@ -97,25 +97,25 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         var mirror = await exchange.MirrorAsync(id, "active");
 
         // The owning city's news once more, newest first, each under a message id the inbox has not seen.
-        await using var city = await AdminAsync("changsha");
+        await using var city = await exchange.AdminAsync("changsha");
         await city.ExecuteAsync("""
             insert into service.outbox (id, kind, exchange, routing_key, type, content, correlation_id)
             select gen_random_uuid(), kind, exchange, routing_key, type, content, correlation_id
             from service.outbox where correlation_id = @id and type like '%RequestProgressed' order by position desc
             """, new { id = Guid.Parse(id) });
-        await DrainedAsync("changsha");
-        await Eventually.TrueAsync(async () => await QueueDepthAsync("zhuzhou.addressed") == 0);
+        await exchange.DrainedAsync("changsha");
+        await Eventually.TrueAsync(async () => await exchange.QueueDepthAsync("zhuzhou.addressed") == 0);
 
         var after = await exchange.MirrorAsync(id, "active");
         Assert.Equal(mirror["version"].GetInt32(), after["version"].GetInt32());
-        await NothingInErrorQueuesAsync();
+        await exchange.NothingSetAsideAsync();
     }
 
     [Fact]
     public async Task A_message_whose_content_is_wrong_is_set_aside_alarms_and_can_be_put_back()
     {
         var aside = "changsha.addressed_error";
-        await using var city = await AdminAsync("zhuzhou");
+        await using var city = await exchange.AdminAsync("zhuzhou");
         await city.ExecuteAsync("""
             insert into service.outbox (id, kind, exchange, routing_key, type, content, correlation_id)
             values (gen_random_uuid(), 'message', 'exchange.addressed', 'zhuzhou.changsha', 'Exchange.Contracts.RequestSubmitted', @content, @id)
@@ -139,7 +139,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         });
         try
         {
-            await Eventually.TrueAsync(async () => await QueueDepthAsync(aside) == 1);
+            await Eventually.TrueAsync(async () => await exchange.QueueDepthAsync(aside) == 1);
             var keeper = exchange.Who("changsha", "operator");
             var seen = await Eventually.GetAsync(() => keeper.GetAsync("/api/operations/changsha/set-aside"), a => a.Status == 200 && a.Text.Contains($"\"{aside}\",\"messages\":1", StringComparison.Ordinal), show: a => a.Text);
             Assert.Equal(403, (await exchange.Who("changsha", "officer").GetAsync("/api/operations/changsha/set-aside")).Status);
@@ -149,7 +149,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
             Assert.Equal(1, back["messages"].GetInt32());
 
             // Its content is as wrong as before: it ends in the error queue again, and its neighbours were not held up.
-            await Eventually.TrueAsync(async () => await QueueDepthAsync(aside) == 1 && await QueueDepthAsync("changsha.addressed") == 0);
+            await Eventually.TrueAsync(async () => await exchange.QueueDepthAsync(aside) == 1 && await exchange.QueueDepthAsync("changsha.addressed") == 0);
             var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
             await exchange.ReceivedAsync(await exchange.SubmitAsync(dataset));
             Assert.NotNull(seen);
@@ -163,7 +163,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
     [Fact]
     public async Task A_row_that_cannot_be_sent_goes_into_quarantine_un_numbered_and_its_neighbours_leave()
     {
-        await using var city = await AdminAsync("xiangtan");
+        await using var city = await exchange.AdminAsync("xiangtan");
         var id = Guid.NewGuid();
         await city.ExecuteAsync("""
             insert into service.outbox (id, kind, exchange, routing_key, type, content)
@@ -175,7 +175,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         Assert.Equal(403, (await exchange.Who("changsha", "operator").GetAsync("/api/operations/xiangtan/quarantine")).Status);
 
         await exchange.PublishAsync("xiangtan", "unconditional");
-        await DrainedAsync("xiangtan");
+        await exchange.DrainedAsync("xiangtan");
         var (numbered, highest) = await city.QuerySingleAsync<(long, long)>("select count(source_seq), max(source_seq) from service.outbox");
         Assert.Equal(highest, numbered);
 
@@ -217,29 +217,5 @@ public sealed class BrokerTests(ExchangeFixture exchange)
             await exchange.Stack.Rabbit.ImportAsync(definitions.ToJsonString(), default);
             await exchange.Stack.StartAsync("xiangtan");
         }
-    }
-
-    private async Task DrainedAsync(string service)
-    {
-        await using var connection = await AdminAsync(service);
-        await Eventually.TrueAsync(async () => await connection.ExecuteScalarAsync<long>("select count(*) from service.outbox where sent_at is null and quarantined_at is null") == 0);
-    }
-
-    private async Task<NpgsqlConnection> AdminAsync(string service, string name = "test")
-    {
-        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(exchange.Stack.Databases.ConnectionString(service, "owner")) { ApplicationName = name }.ConnectionString);
-        await connection.OpenAsync();
-        return connection;
-    }
-
-    private async Task<long> QueueDepthAsync(string queue) => (await QueuesAsync()).TryGetValue(queue, out var depth) ? depth : -1;
-
-    private async Task NothingInErrorQueuesAsync() =>
-        Assert.DoesNotContain(await QueuesAsync(), q => (q.Key.EndsWith("_error", StringComparison.Ordinal) || q.Key.EndsWith("_skipped", StringComparison.Ordinal) || q.Key.EndsWith(".dead", StringComparison.Ordinal)) && q.Value > 0);
-
-    private async Task<Dictionary<string, long>> QueuesAsync()
-    {
-        var listed = await exchange.Stack.Rabbit!.ControlAsync(["-q", "list_queues", "-p", "exchange", "name", "messages", "--no-table-headers"], default);
-        return listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t')).ToDictionary(c => c[0], c => long.Parse(c[1], System.Globalization.CultureInfo.InvariantCulture), StringComparer.Ordinal);
     }
 }

@@ -14,7 +14,7 @@ public sealed class RunningExchange : ICollectionFixture<ExchangeFixture>
     public const string Name = "running exchange";
 }
 
-public sealed class ExchangeFixture : IAsyncLifetime
+public class ExchangeFixture : IAsyncLifetime
 {
     private readonly Dictionary<string, Participant> participants = new(StringComparer.Ordinal);
 
@@ -24,29 +24,34 @@ public sealed class ExchangeFixture : IAsyncLifetime
 
     internal HttpClient Gateway { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync()
+    public virtual async ValueTask InitializeAsync()
     {
         Collector = await Collector.StartAsync();
-        Stack = await Stack.StartAsync(StackOptions.ForTests() with
-        {
-            // One person may hold several roles; the samples have none who does.
-            MoreAccounts = [TwoRoles("changsha", "11430100EXAMPL020U", "reviewer"), TwoRoles("zhuzhou", "11430200EXAMPL0201", "officer")],
-            Settings = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Collector.Address,
-                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
-                ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
-                ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000",
-            },
-        });
-        Gateway = new HttpClient { BaseAddress = Stack.PublicAddress, Timeout = TimeSpan.FromSeconds(60) };
+        Stack = await Stack.StartAsync(Options());
+        Gateway = Connect();
     }
 
-    public async ValueTask DisposeAsync()
+    private protected virtual StackOptions Options() => StackOptions.ForTests() with
+    {
+        // One person may hold several roles; the samples have none who does.
+        MoreAccounts = [TwoRoles("changsha", "11430100EXAMPL020U", "reviewer"), TwoRoles("zhuzhou", "11430200EXAMPL0201", "officer")],
+        Settings = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Collector.Address,
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+            ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+            ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000",
+        },
+    };
+
+    private protected virtual HttpClient Connect() => new() { BaseAddress = Stack.PublicAddress, Timeout = TimeSpan.FromSeconds(60) };
+
+    public virtual async ValueTask DisposeAsync()
     {
         Gateway.Dispose();
         await Stack.DisposeAsync();
         await Collector.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>The person or program of the city's labour department with this role; <c>authority</c> and <c>operator</c> are the city's.</summary>

@@ -1,0 +1,134 @@
+using System.Net.Sockets;
+using Dapper;
+using Exchange.Local;
+using Exchange.Tests.Flow;
+using Npgsql;
+
+namespace Exchange.Tests.Faults;
+
+/// <summary>An exchange whose parts die: its own stack, shared by the fault tests, which leave it whole and at rest.</summary>
+[CollectionDefinition(Name)]
+public sealed class FaultyExchange : ICollectionFixture<FaultFixture>
+{
+    public const string Name = "faulty exchange";
+}
+
+/// <summary>
+/// Of each service a second process can be started beside the first (<c>changsha-2</c>); some lines run over a <see cref="Wire"/>.
+/// The client goes to whichever gateway it can connect to, as behind a load balancer.
+/// </summary>
+public sealed class FaultFixture : ExchangeFixture
+{
+    private static readonly (string Process, string Target)[] Lines =
+    [
+        ("zhuzhou", Postgresql), ("zhuzhou", Rabbitmq), ("changsha", Postgresql), ("changsha", Rabbitmq), ("xiangtan", Rabbitmq), ("gateway", "xiangtan"),
+    ];
+
+    private readonly Dictionary<(string Process, string Target), Wire> wires = [];
+
+    internal const string Postgresql = "postgresql";
+    internal const string Rabbitmq = "rabbitmq";
+
+    /// <summary>The line from a process to a server or to another process.</summary>
+    internal Wire Line(string process, string target) => wires[(process, target)];
+
+    private protected override StackOptions Options()
+    {
+        var options = base.Options();
+        return options with
+        {
+            Replicas = new Dictionary<string, int>(StringComparer.Ordinal) { [Stack.Gateway] = 2, [Stack.Audit] = 2, ["changsha"] = 2, ["zhuzhou"] = 2 },
+            Services = [Stack.Gateway, Stack.Audit, "changsha", "zhuzhou", "xiangtan"],
+            Settings = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                // Those who test the way out ask for it.
+                ["Service__Drain"] = "00:00:00",
+            },
+            Detour = (process, target, port) =>
+            {
+                if (!Lines.Contains((process, target)))
+                {
+                    return port;
+                }
+
+                lock (wires)
+                {
+                    if (!wires.TryGetValue((process, target), out var wire))
+                    {
+                        wires[(process, target)] = wire = new Wire(port);
+                    }
+
+                    return wire.Port;
+                }
+            },
+        };
+    }
+
+    private protected override HttpClient Connect() => new(new SocketsHttpHandler
+    {
+        // Shorter than a drain, so that no kept connection outlives its server unseen.
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(1),
+        ConnectCallback = async (_, cancel) =>
+        {
+            foreach (var (gateway, last) in new[] { (Stack.Gateway, false), (Stack.Gateway + "-2", true) })
+            {
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                try
+                {
+                    await socket.ConnectAsync("127.0.0.1", Stack.Address(gateway).Port, cancel);
+                    return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch (SocketException) when (!last)
+                {
+                    socket.Dispose();
+                }
+            }
+
+            throw new InvalidOperationException("The loop returns or throws.");
+        },
+    })
+    {
+        BaseAddress = Stack.PublicAddress,
+        Timeout = TimeSpan.FromSeconds(60),
+    };
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        foreach (var wire in wires.Values)
+        {
+            await wire.DisposeAsync();
+        }
+    }
+}
+
+/// <summary>What fault tests look at behind the services' backs.</summary>
+internal static class BehindTheScenes
+{
+    /// <summary>A connection as the service's owner, past any wire.</summary>
+    public static async Task<NpgsqlConnection> AdminAsync(this ExchangeFixture exchange, string service, string name = "test")
+    {
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(exchange.Stack.Databases.ConnectionString(service, "owner")) { ApplicationName = name, Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        return connection;
+    }
+
+    /// <summary>Waits until everything committed so far has left the service.</summary>
+    public static async Task DrainedAsync(this ExchangeFixture exchange, string service, TimeSpan? within = null)
+    {
+        await using var connection = await exchange.AdminAsync(service);
+        await Eventually.GetAsync(
+            () => connection.ExecuteScalarAsync<long>("select count(*) from service.outbox where sent_at is null and quarantined_at is null"), n => n == 0, within, n => $"{service} has {n} rows unsent");
+    }
+
+    public static async Task<Dictionary<string, long>> QueuesAsync(this ExchangeFixture exchange)
+    {
+        var listed = await exchange.Stack.Rabbit!.ControlAsync(["-q", "list_queues", "-p", "exchange", "name", "messages", "--no-table-headers"], default);
+        return listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t')).ToDictionary(c => c[0], c => long.Parse(c[1], System.Globalization.CultureInfo.InvariantCulture), StringComparer.Ordinal);
+    }
+
+    public static async Task<long> QueueDepthAsync(this ExchangeFixture exchange, string queue) => (await exchange.QueuesAsync()).TryGetValue(queue, out var depth) ? depth : -1;
+
+    public static async Task NothingSetAsideAsync(this ExchangeFixture exchange) =>
+        Assert.DoesNotContain(await exchange.QueuesAsync(), q => (q.Key.EndsWith("_error", StringComparison.Ordinal) || q.Key.EndsWith("_skipped", StringComparison.Ordinal) || q.Key.EndsWith(".dead", StringComparison.Ordinal)) && q.Value > 0);
+}
