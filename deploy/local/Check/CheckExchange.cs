@@ -43,7 +43,7 @@ internal static class CheckExchange
         using var ports = new Ports(services[Stack.Gateway].Port);
         var foreign = Variable("EXCHANGE_RABBITMQ");
         var databases = new Databases(Variable("EXCHANGE_POSTGRES") ?? new PrivatePostgres(Path.Combine(file.Data, "postgres"), ports.Postgres, secrets["postgres"]).AdminConnectionString, secrets);
-        var rabbit = foreign is null ? new PrivateRabbit(Path.Combine(file.Data, "rabbitmq"), ports, secrets["rabbitmq"], secrets["erlang"]) : null;
+        var rabbit = foreign is null ? new PrivateRabbit(Path.Combine(file.Data, "rabbitmq"), ports, secrets["rabbitmq"], secrets["erlang"], new StackOptions().BrokerDiskLimit) : null;
         return new Surroundings
         {
             Cities = [.. services.Keys.Where(s => s is not (Stack.Gateway or Stack.Audit))],
@@ -51,7 +51,7 @@ internal static class CheckExchange
             Queues = rabbit is not null
                 ? ct => Surroundings.OfPrivateAsync(rabbit.ControlAsync, ct)
                 : ct => Surroundings.OfForeignAsync(services.Keys, service => new UriBuilder(foreign!) { UserName = service, Password = secrets[$"rabbitmq/{service}"] }.Uri.AbsoluteUri, ct),
-            Address = service => services[service],
+            Addresses = service => [services[service]],
             PublicAddress = new Uri(file.Address),
             Reader = file.Accounts.FirstOrDefault(a => a.Roles.Contains("officer")),
             TrustFile = place.TrustFile,

@@ -113,12 +113,11 @@ internal static class Effects
             """).WithCancellation(ct))
         {
             var body = JsonDocument.Parse(answer.Body).RootElement;
-            if (!body.TryGetProperty("id", out var named) || !named.TryGetGuid(out var id))
+            if (!body.TryGetProperty("id", out var named) || !named.TryGetGuid(out var id) || !body.TryGetProperty("version", out var counted) || !body.TryGetProperty("state", out var told))
                 continue;
             tally.Compared(1, "个带幂等键的答复", "answers under a key");
             var side = answer.Operation.StartsWith("POST /approvals", StringComparison.Ordinal) ? "owning" : "asking";
-            var version = body.GetProperty("version").GetInt32();
-            var state = body.GetProperty("state").GetString();
+            var (version, state) = (counted.GetInt32(), told.GetString());
             var where = $"{answer.Subject} {answer.Key}";
             if (!sharing.History[(id, side)].Any(h => h.Version == version && h.State == state))
             {

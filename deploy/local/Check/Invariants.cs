@@ -27,7 +27,7 @@ internal sealed class Invariants(Surroundings exchange)
             var rest = new Tally(Invariant.Rest);
             await settling.RunAsync(rest, ct);
             var before = await settling.StampAsync(ct);
-            var report = await CompareAsync(rest, within, ct);
+            var report = await CompareAsync(rest, settling.Queues, within, ct);
             // Somebody acted while it was compared: what differs may only have been on its way.
             if (report.Clean || attempt == Attempts || before == await settling.StampAsync(ct))
                 return report;
@@ -35,9 +35,9 @@ internal sealed class Invariants(Surroundings exchange)
         }
     }
 
-    private async Task<Report> CompareAsync(Tally rest, TimeSpan settle, CancellationToken ct)
+    private async Task<Report> CompareAsync(Tally rest, IReadOnlyList<QueueState>? queues, TimeSpan settle, CancellationToken ct)
     {
-        await using var view = await View.OpenAsync(exchange, settle, ct);
+        await using var view = await View.OpenAsync(exchange, queues, settle, ct);
         return new Report(DateTimeOffset.UtcNow,
         [
             rest.Verdict(),
@@ -50,7 +50,7 @@ internal sealed class Invariants(Surroundings exchange)
         ]);
     }
 
-    /// <summary>A server that goes away in the middle is a finding, not a crash.</summary>
+    /// <summary>A server that goes away in the middle, or a row that cannot even be read, is a finding and no crash.</summary>
     private static async Task<Verdict> RunAsync(Invariant invariant, Func<Tally, Task> check)
     {
         var tally = new Tally(invariant);
@@ -58,9 +58,10 @@ internal sealed class Invariants(Surroundings exchange)
         {
             await check(tally);
         }
-        catch (Exception fault) when (TransientFault.Is(fault) && fault is not OperationCanceledException)
+        catch (Exception fault) when (fault is not OperationCanceledException)
         {
-            tally.Find("postgresql", "database", invariant.ToString().ToLowerInvariant(), new("比对完成", "the comparison is finished"), new($"中断：{fault.Message}", $"it broke off: {fault.Message}"), Settling.DatabaseBack);
+            tally.Find("check", "comparison", invariant.ToString().ToLowerInvariant(), new("比对完成", "the comparison is finished"), new($"中断：{fault.Message}", $"it broke off: {fault.Message}"),
+                TransientFault.Is(fault) ? Settling.DatabaseBack : new("有内容无法读取：查明该行何时被何人改动，从备份恢复。", "Something cannot be read: find out who changed that row and when, and restore it from the backup."));
         }
         return tally.Verdict();
     }

@@ -26,7 +26,7 @@ internal static class LogTree
         if (view[Stack.Audit] is not { } log)
             return;
         var logs = await log.ListAsync<LogRow>("select year, size, edge from logs order by year", ct: ct);
-        var trust = await TrustAsync(view.Exchange, logs.Select(l => l.Year), tally, ct);
+        var trust = await TrustAsync(view.Exchange, [.. logs.Select(l => l.Year)], tally, ct);
         foreach (var row in logs)
             await CheckAsync(log, row, trust, tally, ct);
     }
@@ -143,23 +143,26 @@ internal static class LogTree
         }
     }
 
-    private static async Task<Verifier.Trust?> TrustAsync(Surroundings exchange, IEnumerable<int> years, Tally tally, CancellationToken ct)
+    private static async Task<Verifier.Trust?> TrustAsync(Surroundings exchange, IReadOnlyList<int> years, Tally tally, CancellationToken ct)
     {
-        string reason;
-        try
+        var reason = "";
+        foreach (var address in exchange.TrustFile is null ? exchange.Addresses(Stack.Audit) : [exchange.PublicAddress])
         {
-            var json = exchange.TrustFile is { } path
-                ? await File.ReadAllBytesAsync(path, ct)
-                : JsonSerializer.SerializeToUtf8Bytes(await Trust.OfAsync(exchange.Address(Stack.Audit), exchange.PublicAddress, years, ct), Files.Json);
-            return Verifier.Trust.Parse(json);
-        }
-        catch (Unusable fault)
-        {
-            reason = fault.Reason.En;
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or HttpRequestException || (fault is TaskCanceledException && !ct.IsCancellationRequested))
-        {
-            reason = fault.Message;
+            try
+            {
+                var json = exchange.TrustFile is { } path
+                    ? await File.ReadAllBytesAsync(path, ct)
+                    : JsonSerializer.SerializeToUtf8Bytes(await Trust.OfAsync(address, exchange.PublicAddress, years, ct), Files.Json);
+                return Verifier.Trust.Parse(json);
+            }
+            catch (Unusable fault)
+            {
+                reason = fault.Reason.En;
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or HttpRequestException || (fault is TaskCanceledException && !ct.IsCancellationRequested))
+            {
+                reason = fault.Message;
+            }
         }
         tally.Find(Stack.Audit, "checkpoints", exchange.TrustFile ?? "vkeys", new("可核对签名的公钥", "the keys to verify signatures with"), new(reason, reason),
             new("deploy/up 每次启动都会写出 .local/trust.json；无审计服务时无法取得公钥。", "deploy/up writes .local/trust.json at each start; without it the audit service must answer."));

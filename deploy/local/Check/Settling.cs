@@ -16,6 +16,9 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan SayEvery = TimeSpan.FromSeconds(5);
 
+    /// <summary>The queues as last seen; null while the broker is away. Asked once per round: rabbitmqctl costs a second of a processor.</summary>
+    public IReadOnlyList<QueueState>? Queues { get; private set; }
+
     public async Task RunAsync(Tally tally, CancellationToken ct)
     {
         await AskServicesAsync(tally, ct);
@@ -26,6 +29,8 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
             var moving = await MovingAsync(ct);
             if (moving.Count == 0 || clock.Elapsed > within)
             {
+                if (moving.Count > 0)
+                    await LookAtBrokerAsync([], ct);
                 tally.Compared(exchange.Services.Count, "个服务", "services");
                 foreach (var part in moving)
                     tally.Find(part.Service, part.Table, part.Id, part.Expected, part.Found, part.WayOut);
@@ -67,22 +72,36 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
         foreach (var service in exchange.Services)
         {
-            var said = "";
-            try
+            var said = new List<string>();
+            foreach (var address in exchange.Addresses(service))
             {
-                using var answer = await http.GetAsync(new Uri(exchange.Address(service), "/health/live"), ct);
-                if (answer.StatusCode == HttpStatusCode.OK)
-                    continue;
-                said = $"{(int)answer.StatusCode}";
+                if (await AskAsync(http, address, ct) is not { } fault)
+                {
+                    said.Clear();
+                    break;
+                }
+                said.Add(fault);
             }
-            catch (Exception fault) when (fault is HttpRequestException || (fault is TaskCanceledException && !ct.IsCancellationRequested))
+            if (said.Count > 0)
             {
-                said = fault.Message;
+                tally.Find(service, "process", string.Join(", ", exchange.Addresses(service).Select(a => a.Authority)),
+                    new("服务有应答", "the service answers"),
+                    new($"无应答：{said[0]}", $"no answer: {said[0]}"),
+                    new("查看数据目录 logs 下该服务的日志；用 deploy/down 与 deploy/up 重新启动。", "See its log in the data folder's logs; start it again with deploy/down and deploy/up."));
             }
-            tally.Find(service, "process", exchange.Address(service).Authority,
-                new("服务有应答", "the service answers"),
-                new($"无应答：{said}", $"no answer: {said}"),
-                new("查看数据目录 logs 下该服务的日志；用 deploy/down 与 deploy/up 重新启动。", "See its log in the data folder's logs; start it again with deploy/down and deploy/up."));
+        }
+    }
+
+    private static async Task<string?> AskAsync(HttpClient http, Uri address, CancellationToken ct)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(new Uri(address, "/health/live"), ct);
+            return answer.StatusCode == HttpStatusCode.OK ? null : string.Create(CultureInfo.InvariantCulture, $"{(int)answer.StatusCode}");
+        }
+        catch (Exception fault) when (fault is HttpRequestException || (fault is TaskCanceledException && !ct.IsCancellationRequested))
+        {
+            return fault.Message;
         }
     }
 
@@ -103,7 +122,6 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
                 moving.Add(new Finding(service, "database", service, new("数据库有应答", "the database answers"), new($"无应答：{fault.Message}", $"no answer: {fault.Message}"), DatabaseBack));
             }
         }
-        // rabbitmqctl costs a second of a processor: it is asked last.
         if (moving.Count == 0)
             await LookAtBrokerAsync(moving, ct);
         return moving;
@@ -164,8 +182,8 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
     {
         try
         {
-            var queues = await exchange.Queues(ct);
-            foreach (var queue in queues.Where(q => q.Messages > 0 && exchange.Services.Any(s => Topology.Queues(s).Contains(q.Name))))
+            Queues = await exchange.Queues(ct);
+            foreach (var queue in Queues.Where(q => q.Messages > 0 && exchange.Services.Any(s => Topology.Queues(s).Contains(q.Name))))
             {
                 moving.Add(new Finding(queue.Name.Split('.')[0], "queue", queue.Name, new("队列为空", "the queue is empty"), new($"{queue.Messages} 条消息，{queue.Consumers} 个消费者", $"{queue.Messages} message(s), {queue.Consumers} consumer(s)"),
                     new("没有消费者时启动该服务；有消费者时查看其日志等待什么。", "Without a consumer start that service; with one, its log says what it waits for.")));
@@ -173,6 +191,7 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
         }
         catch (LocalFault fault)
         {
+            Queues = null;
             moving.Add(new Finding("rabbitmq", "broker", "rabbitmq", new("消息中间件有应答", "the broker answers"), new($"无应答：{fault.Message}", $"no answer: {fault.Message}"),
                 new("恢复消息中间件；其间的消息留在各服务的发件表中，不会丢失。", "Bring the broker back; meanwhile messages stay in each service's outbox and are not lost.")));
         }

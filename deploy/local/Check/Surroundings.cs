@@ -20,7 +20,8 @@ internal sealed record Surroundings
     /// <summary>All queues; throws a <see cref="LocalFault"/> while the broker is away.</summary>
     public required Func<CancellationToken, Task<IReadOnlyList<QueueState>>> Queues { get; init; }
 
-    public required Func<string, Uri> Address { get; init; }
+    /// <summary>Where a service's processes listen; one that answers is enough.</summary>
+    public required Func<string, IReadOnlyList<Uri>> Addresses { get; init; }
 
     public required Uri PublicAddress { get; init; }
 
@@ -37,7 +38,7 @@ internal sealed record Surroundings
         Cities = [.. stack.Cities.Select(c => c.Name)],
         Database = service => stack.Databases.ConnectionString(service, "app"),
         Queues = stack.Rabbit is { } rabbit ? ct => OfPrivateAsync(rabbit.ControlAsync, ct) : ct => OfForeignAsync(stack.ServiceNames, stack.BrokerUri, ct),
-        Address = stack.Address,
+        Addresses = service => [.. stack.ProcessesOf(service).Select(stack.Address)],
         PublicAddress = stack.PublicAddress,
         Reader = stack.Accounts.FirstOrDefault(a => a.Roles.Contains("officer")),
     };

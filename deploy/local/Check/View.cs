@@ -4,7 +4,7 @@ using Exchange.Hosting.Messaging;
 namespace Exchange.Local.Check;
 
 /// <summary>What the checks look at: each database as of one moment, the queues, and the sharing rows that several of them need.</summary>
-internal sealed class View(Surroundings exchange, TimeSpan settle) : IAsyncDisposable
+internal sealed class View(Surroundings exchange, IReadOnlyList<QueueState>? queues, TimeSpan settle) : IAsyncDisposable
 {
     private readonly Dictionary<string, Snapshot> open = new(StringComparer.Ordinal);
     private readonly Dictionary<string, CitySharing> sharing = new(StringComparer.Ordinal);
@@ -15,7 +15,7 @@ internal sealed class View(Surroundings exchange, TimeSpan settle) : IAsyncDispo
     public TimeSpan Settle => settle;
 
     /// <summary>Null while the broker is away.</summary>
-    public IReadOnlyDictionary<string, QueueState>? Queues { get; private set; }
+    public IReadOnlyDictionary<string, QueueState>? Queues { get; } = queues?.ToDictionary(q => q.Name, StringComparer.Ordinal);
 
     public IEnumerable<Snapshot> Cities => exchange.Cities.Where(open.ContainsKey).Select(c => open[c]);
 
@@ -26,9 +26,9 @@ internal sealed class View(Surroundings exchange, TimeSpan settle) : IAsyncDispo
     public CitySharing? Sharing(string city) => sharing.GetValueOrDefault(city);
 
     /// <summary>The audit service comes last: what a source shows as sent has had its time to be logged.</summary>
-    public static async Task<View> OpenAsync(Surroundings exchange, TimeSpan settle, CancellationToken ct)
+    public static async Task<View> OpenAsync(Surroundings exchange, IReadOnlyList<QueueState>? queues, TimeSpan settle, CancellationToken ct)
     {
-        var view = new View(exchange, settle);
+        var view = new View(exchange, queues, settle);
         foreach (var service in exchange.Services)
         {
             try
@@ -42,14 +42,6 @@ internal sealed class View(Surroundings exchange, TimeSpan settle) : IAsyncDispo
             {
                 // Settling has told that it is away; each check tells what it could not compare.
             }
-        }
-        try
-        {
-            view.Queues = (await exchange.Queues(ct)).ToDictionary(q => q.Name, StringComparer.Ordinal);
-        }
-        catch (LocalFault)
-        {
-            // Likewise.
         }
         return view;
     }
