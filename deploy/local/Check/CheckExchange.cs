@@ -48,9 +48,9 @@ internal static class CheckExchange
         {
             Cities = [.. services.Keys.Where(s => s is not (Stack.Gateway or Stack.Audit))],
             Database = service => databases.ConnectionString(service, "app"),
-            Queues = rabbit is not null
-                ? ct => Surroundings.OfPrivateAsync(rabbit.ControlAsync, ct)
-                : ct => Surroundings.OfForeignAsync(services.Keys, service => new UriBuilder(foreign!) { UserName = service, Password = secrets[$"rabbitmq/{service}"] }.Uri.AbsoluteUri, ct),
+            Broker = service => rabbit?.Uri(service, secrets[$"rabbitmq/{service}"])
+                ?? new UriBuilder(foreign!) { UserName = service, Password = secrets[$"rabbitmq/{service}"] }.Uri.AbsoluteUri,
+            Control = rabbit is null ? null : rabbit.ControlAsync,
             Addresses = service => [services[service]],
             PublicAddress = new Uri(file.Address),
             Reader = file.Accounts.FirstOrDefault(a => a.Roles.Contains("officer")),

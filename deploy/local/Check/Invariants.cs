@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Diagnostics;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 
@@ -11,7 +11,6 @@ namespace Exchange.Local.Check;
 internal sealed class Invariants(Surroundings exchange)
 {
     public static readonly TimeSpan DefaultSettle = TimeSpan.FromSeconds(60);
-    private const int Attempts = 3;
 
     public static Invariants Of(Stack stack) => new(Surroundings.Of(stack));
 
@@ -22,22 +21,36 @@ internal sealed class Invariants(Surroundings exchange)
     {
         var within = settle ?? DefaultSettle;
         var settling = new Settling(exchange, within, say ?? (_ => { }));
-        for (var attempt = 1; ; attempt++)
+        var clock = Stopwatch.StartNew();
+        IReadOnlyDictionary<string, long> unacknowledged = new Dictionary<string, long>();
+        while (true)
         {
             var rest = new Tally(Invariant.Rest);
             await settling.RunAsync(rest, ct);
+            foreach (var (queue, messages) in unacknowledged.Where(q => q.Value > 0))
+            {
+                rest.Find(queue.Split('.')[0], "queue", queue, new("全部已确认", "everything is acknowledged"), new($"{messages} 条在消费者手中", $"{messages} message(s) in a consumer's hands"),
+                    new("查看该服务的日志：它在等待什么（数据库、锁）。", "See that service's log for what it waits for (its database, a lock)."));
+            }
             var before = await settling.StampAsync(ct);
-            var report = await CompareAsync(rest, settling.Queues, within, ct);
-            // Somebody acted while it was compared: what differs may only have been on its way.
-            if (report.Clean || attempt == Attempts || before == await settling.StampAsync(ct))
+            var report = await CompareAsync(rest, settling.Queues, unacknowledged, within, ct);
+            if (report.Clean)
                 return report;
-            say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"the exchange was in use meanwhile; comparing again ({attempt + 1} of {Attempts})"));
+            // Somebody acted while it was compared, or a consumer holds what was just handed to it: what differs may only have been on its way.
+            var after = await settling.StampAsync(ct);
+            var held = unacknowledged;
+            unacknowledged = await exchange.UnacknowledgedAsync(ct);
+            var same = before.Position == after.Position && !after.Lately && unacknowledged.All(q => q.Value == 0 && held.GetValueOrDefault(q.Key) == 0);
+            if (same || clock.Elapsed > within)
+                return report;
+            say?.Invoke("not everything had arrived when it was compared; comparing again");
+            await Task.Delay(TimeSpan.FromSeconds(1), ct);
         }
     }
 
-    private async Task<Report> CompareAsync(Tally rest, IReadOnlyList<QueueState>? queues, TimeSpan settle, CancellationToken ct)
+    private async Task<Report> CompareAsync(Tally rest, IReadOnlyList<QueueState>? queues, IReadOnlyDictionary<string, long> unacknowledged, TimeSpan settle, CancellationToken ct)
     {
-        await using var view = await View.OpenAsync(exchange, queues, settle, ct);
+        await using var view = await View.OpenAsync(exchange, queues, unacknowledged, settle, ct);
         return new Report(DateTimeOffset.UtcNow,
         [
             rest.Verdict(),

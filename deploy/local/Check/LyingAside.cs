@@ -34,7 +34,7 @@ internal static class LyingAside
         foreach (var service in view.Exchange.Services)
         {
             var own = Topology.Queues(service);
-            foreach (var queue in own.SelectMany(q => (string[])[q, q + "_error", q + "_skipped"]).Append(Topology.DeadLetter(service)))
+            foreach (var queue in Surroundings.QueuesOf(service))
             {
                 tally.Compared(1, "个队列", "queues");
                 if (!queues.TryGetValue(queue, out var state))

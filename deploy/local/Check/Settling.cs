@@ -16,7 +16,7 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan SayEvery = TimeSpan.FromSeconds(5);
 
-    /// <summary>The queues as last seen; null while the broker is away. Asked once per round: rabbitmqctl costs a second of a processor.</summary>
+    /// <summary>The queues as last seen; null while the broker is away.</summary>
     public IReadOnlyList<QueueState>? Queues { get; private set; }
 
     public async Task RunAsync(Tally tally, CancellationToken ct)
@@ -45,26 +45,29 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
         }
     }
 
-    /// <summary>Stands still while nobody acts: tells whether the databases moved while they were compared.</summary>
-    public async Task<string> StampAsync(CancellationToken ct)
+    /// <summary>Equal while nobody acts: tells whether the databases moved while they were compared, and whether something was sent so lately that it may still be in a consumer's hands.</summary>
+    public async Task<(string Position, bool Lately)> StampAsync(CancellationToken ct)
     {
-        var stamps = new List<string>();
+        var (positions, lately) = (new List<string>(), false);
         foreach (var service in exchange.Services)
         {
             try
             {
                 await using var source = Snapshot.Source(exchange.Database(service));
                 await using var connection = await source.OpenConnectionAsync(ct);
-                stamps.Add(await connection.ExecuteScalarAsync<string>(new CommandDefinition("""
-                    select concat_ws('/', (select sealed from outbox_counters), (select count(*) from outbox where sealed is null), (select count(*) from outbox where sent_at is null))
-                    """, cancellationToken: ct)) ?? "");
+                var stamp = await connection.QuerySingleAsync<Stamp>(new CommandDefinition("""
+                    select concat_ws('/', (select sealed from outbox_counters), (select count(*) from outbox where sealed is null), (select count(*) from outbox where sent_at is null)) as position,
+                           exists (select 1 from outbox where sent_at > clock_timestamp() - interval '10 seconds') as lately
+                    """, cancellationToken: ct));
+                positions.Add(stamp.Position);
+                lately |= stamp.Lately;
             }
-            catch (Exception fault) when (TransientFault.Is(fault))
+            catch (Exception fault) when (TransientFault.Is(fault) || fault is PostgresException)
             {
-                stamps.Add("away");
+                positions.Add("away");
             }
         }
-        return string.Join(' ', stamps);
+        return (string.Join(' ', positions), lately);
     }
 
     private async Task AskServicesAsync(Tally tally, CancellationToken ct)
@@ -182,7 +185,7 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
     {
         try
         {
-            Queues = await exchange.Queues(ct);
+            Queues = await exchange.QueuesAsync(ct);
             foreach (var queue in Queues.Where(q => q.Messages > 0 && exchange.Services.Any(s => Topology.Queues(s).Contains(q.Name))))
             {
                 moving.Add(new Finding(queue.Name.Split('.')[0], "queue", queue.Name, new("队列为空", "the queue is empty"), new($"{queue.Messages} 条消息，{queue.Consumers} 个消费者", $"{queue.Messages} message(s), {queue.Consumers} consumer(s)"),
@@ -195,6 +198,12 @@ internal sealed class Settling(Surroundings exchange, TimeSpan within, Action<st
             moving.Add(new Finding("rabbitmq", "broker", "rabbitmq", new("消息中间件有应答", "the broker answers"), new($"无应答：{fault.Message}", $"no answer: {fault.Message}"),
                 new("恢复消息中间件；其间的消息留在各服务的发件表中，不会丢失。", "Bring the broker back; meanwhile messages stay in each service's outbox and are not lost.")));
         }
+    }
+
+    private sealed record Stamp
+    {
+        public required string Position { get; init; }
+        public required bool Lately { get; init; }
     }
 
     private sealed record Outbox

@@ -1,12 +1,13 @@
 using System.Globalization;
 using Exchange.Hosting.Messaging;
 using Exchange.Local.Accounts;
+using Exchange.Local.Servers;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
 
 namespace Exchange.Local.Check;
 
-/// <summary>Messages in a queue, those handed out and not yet acknowledged included where the broker tells, and how many consumers it has.</summary>
+/// <summary>Messages that wait in a queue, and how many consumers it has.</summary>
 internal sealed record QueueState(string Name, long Messages, long Consumers);
 
 /// <summary>Where the exchange that is checked has its parts. Nothing here writes.</summary>
@@ -17,8 +18,11 @@ internal sealed record Surroundings
     /// <summary>Connection string of a service's running role.</summary>
     public required Func<string, string> Database { get; init; }
 
-    /// <summary>All queues; throws a <see cref="LocalFault"/> while the broker is away.</summary>
-    public required Func<CancellationToken, Task<IReadOnlyList<QueueState>>> Queues { get; init; }
+    /// <summary>A service's own address of the broker.</summary>
+    public required Func<string, string> Broker { get; init; }
+
+    /// <summary>rabbitmqctl of a broker of our own; null where others run it.</summary>
+    public Func<IEnumerable<string>, CancellationToken, Task<Command.Outcome>>? Control { get; init; }
 
     /// <summary>Where a service's processes listen; one that answers is enough.</summary>
     public required Func<string, IReadOnlyList<Uri>> Addresses { get; init; }
@@ -37,33 +41,24 @@ internal sealed record Surroundings
     {
         Cities = [.. stack.Cities.Select(c => c.Name)],
         Database = service => stack.Databases.ConnectionString(service, "app"),
-        Queues = stack.Rabbit is { } rabbit ? ct => OfPrivateAsync(rabbit.ControlAsync, ct) : ct => OfForeignAsync(stack.ServiceNames, stack.BrokerUri, ct),
+        Broker = stack.BrokerUri,
+        Control = stack.Rabbit is { } rabbit ? rabbit.ControlAsync : null,
         Addresses = service => [.. stack.ProcessesOf(service).Select(stack.Address)],
         PublicAddress = stack.PublicAddress,
         Reader = stack.Accounts.FirstOrDefault(a => a.Roles.Contains("officer")),
     };
 
-    public static async Task<IReadOnlyList<QueueState>> OfPrivateAsync(Func<IEnumerable<string>, CancellationToken, Task<Servers.Command.Outcome>> control, CancellationToken ct)
-    {
-        var listed = await control(["-q", "-t", "20", "list_queues", "-p", Servers.PrivateRabbit.VirtualHost, "--no-table-headers", "name", "messages", "consumers"], ct);
-        if (listed.Code != 0)
-            throw new LocalFault(listed.Text.Split('\n')[0]);
-        return [.. listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t')).Where(c => c.Length == 3).Select(c => new QueueState(c[0], Number(c[1]), Number(c[2])))];
-
-        // A queue whose leader is just being chosen has no numbers yet.
-        static long Number(string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
-    }
-
-    /// <summary>A broker that others run: each service looks at its own queues. What is handed out to a consumer is not counted there.</summary>
-    public static async Task<IReadOnlyList<QueueState>> OfForeignAsync(IEnumerable<string> services, Func<string, string> uriOf, CancellationToken ct)
+    /// <summary>Every queue there is, as its leader counts it now. Throws a <see cref="LocalFault"/> while the broker is away.</summary>
+    public async Task<IReadOnlyList<QueueState>> QueuesAsync(CancellationToken ct)
     {
         var states = new List<QueueState>();
-        foreach (var service in services)
+        try
         {
-            try
+            foreach (var service in Services)
             {
-                await using var connection = await new ConnectionFactory { Uri = new Uri(uriOf(service)), AutomaticRecoveryEnabled = false, ClientProvidedName = "check" }.CreateConnectionAsync(ct);
-                foreach (var queue in Topology.Queues(service).SelectMany(q => (string[])[q, q + "_error", q + "_skipped"]).Append(Topology.DeadLetter(service)))
+                var factory = new ConnectionFactory { Uri = new Uri(Broker(service)), AutomaticRecoveryEnabled = false, ClientProvidedName = "check", RequestedConnectionTimeout = TimeSpan.FromSeconds(5) };
+                await using var connection = await factory.CreateConnectionAsync(ct);
+                foreach (var queue in QueuesOf(service))
                 {
                     await using var channel = await connection.CreateChannelAsync(cancellationToken: ct);
                     try
@@ -71,17 +66,29 @@ internal sealed record Surroundings
                         var declared = await channel.QueueDeclarePassiveAsync(queue, ct);
                         states.Add(new QueueState(queue, declared.MessageCount, declared.ConsumerCount));
                     }
-                    catch (OperationInterruptedException)
+                    catch (OperationInterruptedException missing) when (missing.ShutdownReason?.ReplyCode == Constants.NotFound)
                     {
-                        // It is missing, which the check tells.
+                        // The check tells that it is not there.
                     }
                 }
             }
-            catch (BrokerUnreachableException fault)
-            {
-                throw new LocalFault(fault.InnerException?.Message ?? fault.Message);
-            }
+            return states;
         }
-        return states;
+        catch (Exception fault) when (fault is BrokerUnreachableException or OperationInterruptedException or AlreadyClosedException or IOException or TimeoutException)
+        {
+            throw new LocalFault(fault.InnerException?.Message ?? fault.Message);
+        }
     }
+
+    /// <summary>Messages that were handed to a consumer which has not acknowledged them, by queue. These numbers are up to five seconds old, and asking costs a second of a processor.</summary>
+    public async Task<IReadOnlyDictionary<string, long>> UnacknowledgedAsync(CancellationToken ct)
+    {
+        if (Control is null || await Control(["-q", "-t", "20", "list_queues", "-p", PrivateRabbit.VirtualHost, "--no-table-headers", "name", "messages_unacknowledged"], ct) is not { Code: 0 } listed)
+            return new Dictionary<string, long>();
+        return listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t')).Where(c => c.Length == 2)
+            .ToDictionary(c => c[0], c => long.TryParse(c[1], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0, StringComparer.Ordinal);
+    }
+
+    public static IEnumerable<string> QueuesOf(string service) =>
+        Topology.Queues(service).SelectMany(q => (string[])[q, q + "_error", q + "_skipped"]).Append(Topology.DeadLetter(service));
 }

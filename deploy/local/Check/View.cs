@@ -4,7 +4,7 @@ using Exchange.Hosting.Messaging;
 namespace Exchange.Local.Check;
 
 /// <summary>What the checks look at: each database as of one moment, the queues, and the sharing rows that several of them need.</summary>
-internal sealed class View(Surroundings exchange, IReadOnlyList<QueueState>? queues, TimeSpan settle) : IAsyncDisposable
+internal sealed class View(Surroundings exchange, IReadOnlyList<QueueState>? queues, IReadOnlyDictionary<string, long> unacknowledged, TimeSpan settle) : IAsyncDisposable
 {
     private readonly Dictionary<string, Snapshot> open = new(StringComparer.Ordinal);
     private readonly Dictionary<string, CitySharing> sharing = new(StringComparer.Ordinal);
@@ -26,9 +26,9 @@ internal sealed class View(Surroundings exchange, IReadOnlyList<QueueState>? que
     public CitySharing? Sharing(string city) => sharing.GetValueOrDefault(city);
 
     /// <summary>The audit service comes last: what a source shows as sent has had its time to be logged.</summary>
-    public static async Task<View> OpenAsync(Surroundings exchange, IReadOnlyList<QueueState>? queues, TimeSpan settle, CancellationToken ct)
+    public static async Task<View> OpenAsync(Surroundings exchange, IReadOnlyList<QueueState>? queues, IReadOnlyDictionary<string, long> unacknowledged, TimeSpan settle, CancellationToken ct)
     {
-        var view = new View(exchange, queues, settle);
+        var view = new View(exchange, queues, unacknowledged, settle);
         foreach (var service in exchange.Services)
         {
             try
@@ -53,13 +53,13 @@ internal sealed class View(Surroundings exchange, IReadOnlyList<QueueState>? que
             tally.Find(service, "database", service, new("可以比对", "it can be compared"), new("数据库无应答，未比对", "its database does not answer: not compared"), Settling.DatabaseBack);
     }
 
-    /// <summary>How many messages meant for this queue lie aside or still wait; these are not lost. Null while the broker is away.</summary>
+    /// <summary>How many messages meant for this queue lie aside, wait or are in a consumer's hands; these are not lost. Null while the broker is away.</summary>
     public long? Waiting(string queue)
     {
         if (Queues is null)
             return null;
         string[] places = [queue, queue + "_error", queue + "_skipped", Topology.DeadLetter(queue.Split('.')[0])];
-        return places.Sum(p => Queues.TryGetValue(p, out var state) ? state.Messages : 0);
+        return places.Sum(p => Queues.TryGetValue(p, out var state) ? state.Messages : 0) + unacknowledged.GetValueOrDefault(queue);
     }
 
     public async ValueTask DisposeAsync()
