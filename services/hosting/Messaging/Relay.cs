@@ -100,6 +100,7 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
     {
         await using var db = await database.OpenAsync(cancel);
         await using var transaction = await db.BeginTransactionAsync(cancel);
+        await db.ExecuteAsync(Transaction.MayNotFreeze);
         if (!await leases.FenceAsync(db, Lease, token, cancel))
         {
             return -1;
