@@ -14,13 +14,15 @@ public sealed record BrokerSettings
 /// <summary>Connections to the broker that the relay and the start-up check use; consumers have MassTransit's own.</summary>
 public sealed class Broker(BrokerSettings settings, ServiceSettings service)
 {
+    public static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
+
     public Task<IConnection> ConnectAsync(string purpose, CancellationToken cancel) => new ConnectionFactory
     {
         Uri = new Uri(settings.Uri),
         ClientProvidedName = $"{service.Name} {purpose}",
         AutomaticRecoveryEnabled = false,
         RequestedConnectionTimeout = TimeSpan.FromSeconds(5),
-        RequestedHeartbeat = TimeSpan.FromSeconds(15),
+        RequestedHeartbeat = Heartbeat,
     }.CreateConnectionAsync(cancel);
 
     /// <summary>Throws <see cref="UnusableQueueException"/> when a queue of this service is not there or is declared otherwise; does nothing while the broker is away.</summary>

@@ -63,7 +63,12 @@ internal static class Bus
 
             bus.UsingRabbitMq((context, rabbit) =>
             {
-                rabbit.Host(new Uri(settings.Uri), host => host.PublisherConfirmation = true);
+                rabbit.Host(new Uri(settings.Uri), host =>
+                {
+                    host.PublisherConfirmation = true;
+                    // What a frozen process has in hand goes to another one after two of these.
+                    host.Heartbeat(Broker.Heartbeat);
+                });
                 rabbit.ConfigureJsonSerializerOptions(options =>
                 {
                     options.Encoder = MessageJson.Options.Encoder;
