@@ -29,7 +29,12 @@ public static class ExchangeHost
             app.MapOpenApi().AllowAnyone();
             map(app);
             app.RequirePolicies();
-            await Migrations.RunAsync(app.Services.GetRequiredService<Database>().Owner, app.Configuration, Assembly.GetEntryAssembly()!, CancellationToken.None);
+            var owner = app.Services.GetRequiredService<Database>().Owner;
+            if (!await WaitingRoom.PassAsync(args, app.Services, cancel => Migrations.RunAsync(owner, app.Configuration, Assembly.GetEntryAssembly()!, cancel)))
+            {
+                return 0;
+            }
+
             await app.Services.GetRequiredService<Broker>().CheckQueuesAsync(CancellationToken.None);
             await app.RunAsync();
             return 0;
@@ -101,6 +106,8 @@ public static class ExchangeHost
         services.AddSingleton<Drain>();
         services.AddHostedService(provider => provider.GetRequiredService<Drain>());
         services.AddHostedService(provider => provider.GetRequiredService<SetAside>());
+        services.AddSingleton<AuditWatch>();
+        services.AddHostedService(provider => provider.GetRequiredService<AuditWatch>());
         services.AddHostedService<Relay>();
         services.AddHostedService(provider => provider.GetRequiredService<RefusalLog>());
         services.AddHostedService<Housekeeping>();

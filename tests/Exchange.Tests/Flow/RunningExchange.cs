@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text;
@@ -17,7 +18,7 @@ public sealed class RunningExchange : ICollectionFixture<ExchangeFixture>
 
 public class ExchangeFixture : IAsyncLifetime
 {
-    private readonly Dictionary<string, Participant> participants = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Participant> participants = new(StringComparer.Ordinal);
 
     internal Stack Stack { get; private set; } = null!;
 
@@ -57,18 +58,13 @@ public class ExchangeFixture : IAsyncLifetime
 
     /// <summary>The person or program of the city's labour department with this role; <c>authority</c> and <c>operator</c> are the city's.</summary>
     internal Participant Who(string city, string role, string department = "labour") => Who(Stack.Accounts.First(a =>
-        a.City == city && a.Roles.Contains(role) && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal))).ClientId);
+        a.City == city && a.Roles.Contains(role)
+        && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal) || (department == "labour" && a.DepartmentName?.EndsWith("人力资源和社会保障局", StringComparison.Ordinal) == true))).ClientId);
 
-    internal Participant Who(string clientId)
-    {
-        if (!participants.TryGetValue(clientId, out var participant))
-        {
-            participant = new Participant(Gateway, Stack.Account(clientId));
-            participants.Add(clientId, participant);
-        }
+    internal Participant Who(string clientId) => participants.GetOrAdd(clientId, id => new Participant(Gateway, Stack.Account(id)));
 
-        return participant;
-    }
+    /// <summary>Everyone signs in anew: tokens of before belong to another time.</summary>
+    internal void SignOut() => participants.Clear();
 
     /// <summary>A published entry of the city's labour department, with three rows when it is a table.</summary>
     internal async Task<JsonElement> PublishAsync(string city, string sharing, string? name = null, bool standing = false, string[]? fields = null)
