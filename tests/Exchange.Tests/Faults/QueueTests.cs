@@ -159,7 +159,7 @@ public sealed class QueueTests(FaultFixture exchange)
         await exchange.HeardAsync("zhuzhou");
         await OutboxRows.ForgetAsync(addressee);
         await OutboxRows.ForgetAsync(neighbour);
-        await exchange.NothingSetAsideAsync();
+        await exchange.AtRestAsync();
     }
 
     private async Task PoisonAsync(Func<IChannel, Guid, Guid[], Task<Guid[]>> poison)
@@ -196,7 +196,7 @@ public sealed class QueueTests(FaultFixture exchange)
         Assert.Contains($$"""{"queue":"changsha.dead","messages":{{aside.Length}}}""", listed.Text, StringComparison.Ordinal);
         Assert.Equal(aside.Length, (await keeper.PostAsync("/api/operations/changsha/set-aside/changsha.dead/requeue")).Succeeded("requeue")["messages"].GetInt32());
         await Eventually.GetAsync(() => OutboxRows.ArrivedAsync(addressee, all), n => n == all.Length);
-        await exchange.NothingSetAsideAsync();
+        await exchange.AtRestAsync();
         await OutboxRows.ForgetAsync(addressee);
     }
 
@@ -263,7 +263,7 @@ public sealed class QueueTests(FaultFixture exchange)
         await OutboxRows.WithdrawAllAsync(outbox, city, datasets.ToDictionary(d => d, _ => versions));
         await exchange.HeardAsync(city, within);
         await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync("/api/catalogue/datasets?q=变更次序"), a => a.Status == 200 && a["total"].GetInt32() == 0, show: a => a.Text);
-        await exchange.NothingSetAsideAsync();
+        await exchange.AtRestAsync();
     }
 
     /// <summary>The most memory the process ever had, in kB.</summary>

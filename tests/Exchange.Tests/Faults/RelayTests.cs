@@ -56,7 +56,7 @@ public sealed class RelayTests(FaultFixture exchange)
             await race.HoldsAsync();
         });
         await race.ClearAsync();
-        await exchange.NothingSetAsideAsync();
+        await exchange.AtRestAsync();
     });
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed class RelayTests(FaultFixture exchange)
             await race.HoldsAsync();
         });
         await race.ClearAsync();
-        await exchange.NothingSetAsideAsync();
+        await exchange.AtRestAsync();
     });
 
     private Task RaceAsync(int transactions) => Schedule.RunAsync(async schedule =>
@@ -104,7 +104,7 @@ public sealed class RelayTests(FaultFixture exchange)
         await race.RunAsync(transactions);
         await race.HoldsAsync();
         await race.ClearAsync();
-        await exchange.NothingSetAsideAsync();
+        await exchange.AtRestAsync();
     });
 
     private Task KillsAsync(int kills, int transactions) => Schedule.RunAsync(async schedule =>
@@ -128,6 +128,6 @@ public sealed class RelayTests(FaultFixture exchange)
             }
         });
         await race.ClearAsync();
-        await exchange.NothingSetAsideAsync();
+        await exchange.AtRestAsync();
     });
 }
