@@ -72,7 +72,7 @@ public sealed class FaultFixture : ExchangeFixture
         ConnectCallback = async (asked, cancel) =>
         {
             var port = asked.DnsEndPoint.Port;
-            int[] ports = port == Stack.PublicAddress.Port ? [port, Stack.Address(Local.Stack.Gateway + "-2").Port] : [port];
+            int[] ports = port == Stack.PublicAddress.Port ? [port, Stack.Address(Stack.Gateway + "-2").Port] : [port];
             foreach (var next in ports)
             {
                 var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
