@@ -18,10 +18,19 @@ public sealed class Database : IAsyncDisposable
         SqlMapper.AddTypeHandler(new DateHandler());
     }
 
+    /// <summary>Shorter than the gateway waits for an answer: of a database that hangs the caller is told by this service, with a time to come again.</summary>
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(20);
+
     public Database(IConfiguration configuration, ServiceSettings service, ILoggerFactory logs)
     {
         Owner = configuration.GetConnectionString("Owner")!;
-        App = Source(configuration.GetConnectionString("App")!, service, logs);
+        var app = new NpgsqlConnectionStringBuilder(configuration.GetConnectionString("App"));
+        if (!app.ShouldSerialize("Command Timeout"))
+        {
+            app.CommandTimeout = (int)AnswerWithin.TotalSeconds;
+        }
+
+        App = Source(app.ConnectionString, service, logs);
     }
 
     /// <summary>Connection string of the role that migrates.</summary>
@@ -44,6 +53,11 @@ public sealed class Database : IAsyncDisposable
             // Statements here are short; compiling one costs more than running it.
             Options = $"{new NpgsqlConnectionStringBuilder(connectionString).Options} -c jit=off",
         };
+        if (!settings.ShouldSerialize("Timeout"))
+        {
+            settings.Timeout = 5;
+        }
+
         if (settings.SearchPath is null)
         {
             settings.SearchPath = "service";

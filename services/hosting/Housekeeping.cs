@@ -9,6 +9,8 @@ namespace Exchange.Hosting;
 /// <summary>Deletes what has had its time, by the database's clock: sent rows after 7 days, keys after 7, inbox ids after 40 (longer than any backup or manual replay).</summary>
 internal sealed partial class Housekeeping(Database database, Leases leases, ILogger<Housekeeping> log) : BackgroundService
 {
+    private const int Patience = 600;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMinutes(10));
@@ -22,9 +24,9 @@ internal sealed partial class Housekeeping(Database database, Leases leases, ILo
                 }
 
                 await using var connection = await database.OpenAsync(stoppingToken);
-                await connection.ExecuteAsync("delete from outbox where sent_at < clock_timestamp() - interval '7 days'");
-                await connection.ExecuteAsync("delete from idempotency_keys where created_at < clock_timestamp() - interval '7 days'");
-                await connection.ExecuteAsync("delete from inbox where received_at < clock_timestamp() - interval '40 days'");
+                await connection.ExecuteAsync("delete from outbox where sent_at < clock_timestamp() - interval '7 days'", commandTimeout: Patience);
+                await connection.ExecuteAsync("delete from idempotency_keys where created_at < clock_timestamp() - interval '7 days'", commandTimeout: Patience);
+                await connection.ExecuteAsync("delete from inbox where received_at < clock_timestamp() - interval '40 days'", commandTimeout: Patience);
             }
             catch (Exception fault) when (fault is NpgsqlException or TimeoutException)
             {
