@@ -22,6 +22,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
+        builder.Services.AddSingleton<Seat>();
         builder.Services.AddSingleton<ReadRows>();
         builder.Services.AddHostedService<SweepGrants>();
         builder.Services.AddHostedService<SweepDeliveries>();

@@ -15,7 +15,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// Rows under a grant, as CSV (RFC 4180) or JSON. No record, no exchange: the opening is committed before the first byte leaves, the end with rows, bytes and SHA-256 after the last.
 /// Only granted fields are read; rows stream from the database in constant memory; the grant is looked at again every second while they do.
 /// </summary>
-internal sealed partial class ReadRows(Database database, RowTables tables, TimeProvider clock, IServiceScopeFactory scopes, ILogger<ReadRows> log)
+internal sealed partial class ReadRows(Database database, RowTables tables, TimeProvider clock, Seat seat, IHostApplicationLifetime life, IServiceScopeFactory scopes, ILogger<ReadRows> log)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
@@ -110,7 +110,7 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
         }
         finally
         {
-            await CloseOrLeaveAsync(delivery, grant, outcome, outcome == "complete" ? sent : rows.Read, body);
+            await CloseAlwaysAsync(delivery, grant, outcome, outcome == "complete" ? sent : rows.Read, body, http);
         }
     }
 
@@ -195,9 +195,9 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
         var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
         await transaction.BeginAsync(cancel);
         var opened = await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-            insert into deliveries (delivery_id, exchange_id, subject, form, opened_at)
-            select @delivery, exchange_id, @Subject, @form, @now from grants where exchange_id = @ExchangeId and state = 'active' for share
-            """, new { delivery, grant.ExchangeId, caller.Subject, form, now = clock.Now() }, cancellationToken: cancel));
+            insert into deliveries (delivery_id, exchange_id, subject, form, opened_at, seat, process)
+            select @delivery, exchange_id, @Subject, @form, @now, @Name, @Process from grants where exchange_id = @ExchangeId and state = 'active' for share
+            """, new { delivery, grant.ExchangeId, caller.Subject, form, now = clock.Now(), seat.Name, seat.Process }, cancellationToken: cancel));
         if (opened == 0)
         {
             return false;
@@ -212,16 +212,32 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
         return true;
     }
 
-    /// <summary>What cannot be written now is ended by the sweep: an opening without an end does not stay.</summary>
-    private async Task CloseOrLeaveAsync(Guid delivery, Grant grant, string outcome, long rows, MeasuredStream body)
+    /// <summary>
+    /// The receiver is not shown the end of its data before that is recorded: while it cannot be, the transfer counts as broken off, and what was sent is recorded
+    /// once the database is back. When this process stops before that, the next one in its seat ends the delivery.
+    /// </summary>
+    private async Task CloseAlwaysAsync(Guid delivery, Grant grant, string outcome, long rows, MeasuredStream body, HttpContext http)
     {
-        try
+        while (true)
         {
-            await CloseAsync(delivery, grant, outcome, rows, body);
-        }
-        catch (Exception fault) when (TransientFault.Is(fault))
-        {
-            LogUnended(log, fault, delivery);
+            try
+            {
+                await CloseAsync(delivery, grant, outcome, rows, body);
+                return;
+            }
+            catch (Exception fault) when (TransientFault.Is(fault))
+            {
+                LogUnended(log, fault, delivery);
+                outcome = outcome == "complete" ? "aborted" : outcome;
+                http.Abort();
+            }
+
+            if (life.ApplicationStopping.IsCancellationRequested)
+            {
+                return;
+            }
+
+            await Task.Delay(LookAgain, life.ApplicationStopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -266,7 +282,7 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
 
     private sealed class GrantEndedException : Exception;
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The end of delivery {Delivery} could not be written; the sweep ends it as failed")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "The end of delivery {Delivery} could not be written; its receiver is cut off and it is tried again")]
     private static partial void LogUnended(ILogger log, Exception fault, Guid delivery);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Delivery {Delivery} broke off: its source failed")]
