@@ -94,11 +94,16 @@ internal sealed class Stack : IAsyncDisposable
 
     /// <summary>Starts a process that was stopped or killed, on the port it had.</summary>
     /// <param name="settings">Settings for this start, over those of the stack.</param>
-    public async Task StartAsync(string process, IReadOnlyDictionary<string, string>? settings = null, CancellationToken ct = default)
+    public Task StartAsync(string process, IReadOnlyDictionary<string, string>? settings = null, CancellationToken ct = default)
     {
-        services[process].Start(EnvironmentOf(process, settings));
-        await services[process].ReadyAsync(ReadyWithin, ct);
+        Launch(process, settings);
+        return ReadyAsync(process, ct);
     }
+
+    /// <summary>As <see cref="StartAsync(string, IReadOnlyDictionary{string, string}?, CancellationToken)"/>, without waiting until it is ready.</summary>
+    public void Launch(string process, IReadOnlyDictionary<string, string>? settings = null) => services[process].Start(EnvironmentOf(process, settings));
+
+    public Task ReadyAsync(string process, CancellationToken ct = default) => services[process].ReadyAsync(ReadyWithin, ct);
 
     public Task StopAsync(string process) => services[process].StopAsync();
 
@@ -283,7 +288,7 @@ internal sealed class Stack : IAsyncDisposable
             ["Broker__Uri"] = ToBroker(process),
             ["Issuers__0__Name"] = "sandbox",
             ["Issuers__0__Authority"] = Text(PublicAddress),
-            ["Issuers__0__Metadata"] = Reach(process, Gateway).Split(',')[0] + "/.well-known/openid-configuration",
+            ["Issuers__0__Metadata"] = (service == Gateway ? Text(Address(process)) : Reach(process, Gateway).Split(',')[0]) + "/.well-known/openid-configuration",
             ["Issuers__0__Cities__0"] = "*",
         };
         foreach (var kind in Databases.Kinds(IsCity(service)))

@@ -29,7 +29,12 @@ public static class ExchangeHost
             app.MapOpenApi().AllowAnyone();
             map(app);
             app.RequirePolicies();
-            await Migrations.RunAsync(app.Services.GetRequiredService<Database>().Owner, app.Configuration, Assembly.GetEntryAssembly()!, CancellationToken.None);
+            var owner = app.Services.GetRequiredService<Database>().Owner;
+            if (!await WaitingRoom.PassAsync(args, app.Services, cancel => Migrations.RunAsync(owner, app.Configuration, Assembly.GetEntryAssembly()!, cancel)))
+            {
+                return 0;
+            }
+
             await app.Services.GetRequiredService<Broker>().CheckQueuesAsync(CancellationToken.None);
             await app.RunAsync();
             return 0;

@@ -67,14 +67,13 @@ internal static class Tokens
 
                         return Task.CompletedTask;
                     },
-                    OnAuthenticationFailed = context =>
+                    OnAuthenticationFailed = async context =>
                     {
-                        if (context.Exception is InvalidOperationException)
+                        // Without the issuer's keys the handler calls the signature's key unknown: nothing was found wrong with the token.
+                        if (context.Exception is InvalidOperationException || (context.Exception is SecurityTokenSignatureKeyNotFoundException && !await HasKeysAsync(context)))
                         {
                             context.HttpContext.Items[KeysAway] = true;
                         }
-
-                        return Task.CompletedTask;
                     },
                     OnChallenge = async context =>
                     {
@@ -95,6 +94,18 @@ internal static class Tokens
         services.AddSingleton<IAuthorizationHandler, RoutePolicyHandler>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalWriter>();
         services.AddAuthorization(options => options.FallbackPolicy = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
+    }
+
+    private static async Task<bool> HasKeysAsync(AuthenticationFailedContext context)
+    {
+        try
+        {
+            return (await context.Options.ConfigurationManager!.GetConfigurationAsync(context.HttpContext.RequestAborted)).SigningKeys.Count > 0;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     private static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(5);

@@ -14,6 +14,9 @@ internal sealed class LogKeyring(Database database, ServiceSettings service, Log
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        // Two processes that start for the first time at once must come to one pair of keys.
+        await connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(@LockKey)", new { LogWriter.LockKey }, cancellationToken: cancellationToken));
         var known = (await connection.QueryAsync<KeyRow>(new CommandDefinition("select name, public_key from log_keys", cancellationToken: cancellationToken)))
             .ToDictionary(row => row.Name, row => row.PublicKey, StringComparer.Ordinal);
         keys = LogKeys.Open(service.KeyFolder, known);
@@ -23,6 +26,7 @@ internal sealed class LogKeyring(Database database, ServiceSettings service, Log
                 insert into log_keys (name, public_key) select * from unnest(@Name, @PublicKey)
                 """, new { Name = keys.PublicKeys.Keys.ToArray(), PublicKey = keys.PublicKeys.Values.ToArray() }, cancellationToken: cancellationToken));
         }
+        await transaction.CommitAsync(cancellationToken);
         await log.EnsureLogAsync(cancellationToken);
     }
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Dapper;
 using Exchange.Local;
+using Exchange.Local.Accounts;
 using Exchange.Tests.Flow;
 using Npgsql;
 
@@ -110,6 +111,43 @@ public sealed class FaultFixture : ExchangeFixture
     }
 }
 
+/// <summary>A participant who goes on where a part died: the same act under the same key until it is answered.</summary>
+internal static class Patiently
+{
+    public static async Task<Answer> ActPatientlyAsync(this Participant participant, string path, object? body = null, string? etag = null)
+    {
+        var key = Guid.NewGuid().ToString();
+        return await Eventually.GetAsync(
+            async () =>
+            {
+                try
+                {
+                    return await participant.PostAsync(path, body, etag, key);
+                }
+                catch (HttpRequestException cut)
+                {
+                    return new Answer(502, null, "", System.Text.Encoding.UTF8.GetBytes(cut.ToString()), new Dictionary<string, string>());
+                }
+            },
+            a => a.Status < 500 && !a.Text.Contains("key-in-flight", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(60),
+            a => a.Text);
+    }
+
+    /// <summary>A request of Zhuzhou's labour department, drafted, signed and submitted whatever dies meanwhile; answers the id.</summary>
+    public static async Task<string> SubmitPatientlyAsync(this FaultFixture exchange, Guid dataset)
+    {
+        var officer = exchange.Who("zhuzhou", "officer");
+        var draft = await Eventually.GetAsync(
+            () => officer.ActPatientlyAsync("/api/cities/zhuzhou/requests", ExchangeFixture.RequestBody(dataset)),
+            a => !a.Text.Contains("unknown-dataset", StringComparison.Ordinal), show: a => a.Text);
+        var id = draft.Succeeded("draft")["id"].GetString()!;
+        var signed = (await exchange.Who("zhuzhou", "sharing_head").ActPatientlyAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag)).Succeeded("sign off");
+        (await officer.ActPatientlyAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: signed.ETag)).Succeeded("submit");
+        return id;
+    }
+}
+
 /// <summary>What fault tests look at behind the services' backs.</summary>
 internal static class BehindTheScenes
 {
@@ -136,6 +174,17 @@ internal static class BehindTheScenes
     }
 
     public static async Task<long> QueueDepthAsync(this ExchangeFixture exchange, string queue) => (await exchange.QueuesAsync()).TryGetValue(queue, out var depth) ? depth : -1;
+
+    /// <summary>Everything has left, arrived and been taken in, and every invariant holds.</summary>
+    public static async Task AtRestAsync(this FaultFixture exchange)
+    {
+        foreach (var service in exchange.Stack.ServiceNames)
+        {
+            await exchange.DrainedAsync(service, TimeSpan.FromSeconds(60));
+        }
+
+        await Eventually.GetAsync(exchange.QueuesAsync, q => q.Values.All(depth => depth == 0), TimeSpan.FromSeconds(60), q => string.Join(", ", q.Where(x => x.Value > 0)));
+    }
 
     public static async Task NothingSetAsideAsync(this ExchangeFixture exchange) =>
         Assert.DoesNotContain(await exchange.QueuesAsync(), q => (q.Key.EndsWith("_error", StringComparison.Ordinal) || q.Key.EndsWith("_skipped", StringComparison.Ordinal) || q.Key.EndsWith(".dead", StringComparison.Ordinal)) && q.Value > 0);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -16,7 +17,7 @@ public sealed class RunningExchange : ICollectionFixture<ExchangeFixture>
 
 public class ExchangeFixture : IAsyncLifetime
 {
-    private readonly Dictionary<string, Participant> participants = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Participant> participants = new(StringComparer.Ordinal);
 
     internal Stack Stack { get; private set; } = null!;
 
@@ -58,16 +59,10 @@ public class ExchangeFixture : IAsyncLifetime
     internal Participant Who(string city, string role, string department = "labour") => Who(Stack.Accounts.First(a =>
         a.City == city && a.Roles.Contains(role) && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal))).ClientId);
 
-    internal Participant Who(string clientId)
-    {
-        if (!participants.TryGetValue(clientId, out var participant))
-        {
-            participant = new Participant(Gateway, Stack.Account(clientId));
-            participants.Add(clientId, participant);
-        }
+    internal Participant Who(string clientId) => participants.GetOrAdd(clientId, id => new Participant(Gateway, Stack.Account(id)));
 
-        return participant;
-    }
+    /// <summary>Everyone signs in anew: tokens of before belong to another time.</summary>
+    internal void SignOut() => participants.Clear();
 
     /// <summary>Everyone signs in anew at the next act: after the clock was moved the old tokens hold no more.</summary>
     internal void SignOut() => participants.Clear();
