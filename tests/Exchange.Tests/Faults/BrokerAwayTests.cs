@@ -71,7 +71,7 @@ public sealed class BrokerAwayTests(FaultFixture exchange)
             await exchange.Stack.StartBrokerAsync();
         }
 
-        await exchange.WholeAsync();
+        await exchange.AtRestAsync();
         await using var owner = await exchange.AdminAsync("changsha");
         await using var log = await exchange.AdminAsync(Stack.Audit);
         var ids = submitted.Select(Guid.Parse).ToArray();
@@ -79,7 +79,7 @@ public sealed class BrokerAwayTests(FaultFixture exchange)
         await Eventually.GetAsync(
             () => owner.ExecuteScalarAsync<long>("select count(*) from service.sharing_requests where side = 'owning' and state = 'under_review' and exchange_id = any(@ids)", new { ids }),
             n => n == ids.Length, TimeSpan.FromSeconds(60), n => $"{n} of {ids.Length} requests arrived");
-        await exchange.WholeAsync();
+        await exchange.AtRestAsync();
         Assert.Equal(
             [("request.received", ids.Length, ids.Length), ("request.submitted", ids.Length, ids.Length)],
             await log.QueryAsync<(string, long, long)>("select type, count(*), count(distinct exchange_id) from service.records where exchange_id = any(@ids) and type in ('request.submitted', 'request.received') group by type order by type", new { ids }));

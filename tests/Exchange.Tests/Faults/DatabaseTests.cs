@@ -75,7 +75,7 @@ public sealed class DatabaseTests(FaultFixture exchange)
             Assert.All(told, ComeAgain);
             line.Mend();
             Assert.Equal(200, (await Deaths.InsistAsync(() => exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv"))).Status);
-            await exchange.WholeAsync();
+            await exchange.AtRestAsync();
         }
         finally
         {
@@ -130,7 +130,7 @@ public sealed class DatabaseTests(FaultFixture exchange)
         Assert.Equal(3, await city.ExecuteScalarAsync<long>(CountOf, new { dataset }));
         (await Deaths.InsistAsync(() => reviewer.PostAsync($"/api/cities/changsha/approvals/{under}/decide", new { Decision = "approve" }, received.ETag, decision))).Succeeded("decide");
         Assert.Equal(200, (await Deaths.InsistAsync(() => program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv"))).Status);
-        await exchange.WholeAsync();
+        await exchange.AtRestAsync();
     }
 
     private const string CountOf = "select count(*) from service.sharing_requests where side = 'asking' and dataset_id = @dataset";

@@ -34,6 +34,11 @@ internal static class Deaths
                 await exchange.NoSessionsAsync(service);
                 await exchange.ReviveAsync(service);
             }
+
+            foreach (var service in exchange.Stack.ServiceNames)
+            {
+                await InsistAsync(() => exchange.Who("auditor").GetAsync(new Uri(exchange.Stack.Address(service), "/health/ready").AbsoluteUri));
+            }
         }
     }
 

@@ -117,21 +117,7 @@ internal static class Patiently
     public static async Task<Answer> ActPatientlyAsync(this Participant participant, string path, object? body = null, string? etag = null)
     {
         var key = Guid.NewGuid().ToString();
-        return await Eventually.GetAsync(
-            async () =>
-            {
-                try
-                {
-                    return await participant.PostAsync(path, body, etag, key);
-                }
-                catch (HttpRequestException cut)
-                {
-                    return new Answer(502, null, "", System.Text.Encoding.UTF8.GetBytes(cut.ToString()), new Dictionary<string, string>());
-                }
-            },
-            a => a.Status < 500 && !a.Text.Contains("key-in-flight", StringComparison.Ordinal),
-            TimeSpan.FromSeconds(60),
-            a => a.Text);
+        return await Deaths.InsistAsync(() => participant.PostAsync(path, body, etag, key));
     }
 
     /// <summary>A request of Zhuzhou's labour department, drafted, signed and submitted whatever dies meanwhile; answers the id.</summary>
@@ -175,25 +161,14 @@ internal static class BehindTheScenes
 
     public static async Task<long> QueueDepthAsync(this ExchangeFixture exchange, string queue) => (await exchange.QueuesAsync()).TryGetValue(queue, out var depth) ? depth : -1;
 
-    /// <summary>Everything has left, arrived and been taken in, and every invariant holds.</summary>
-    public static async Task AtRestAsync(this FaultFixture exchange)
-    {
-        foreach (var service in exchange.Stack.ServiceNames)
-        {
-            await exchange.DrainedAsync(service, TimeSpan.FromSeconds(60));
-        }
-
-        await Eventually.GetAsync(exchange.QueuesAsync, q => q.Values.All(depth => depth == 0), TimeSpan.FromSeconds(60), q => string.Join(", ", q.Where(x => x.Value > 0)));
-    }
-
     public static async Task NothingSetAsideAsync(this ExchangeFixture exchange) =>
         Assert.DoesNotContain(await exchange.QueuesAsync(), q => (q.Key.EndsWith("_error", StringComparison.Ordinal) || q.Key.EndsWith("_skipped", StringComparison.Ordinal) || q.Key.EndsWith(".dead", StringComparison.Ordinal)) && q.Value > 0);
 
     /// <summary>
     /// What must hold after any fault, once everything has arrived: each record of a source is in the log, once and in its own sequence; the mirror of each request is
-    /// what its owner has; no delivery stays open; nothing was set aside.
+    /// what its owner has; no delivery stays open; no queue holds anything, set aside or not.
     /// </summary>
-    public static async Task WholeAsync(this ExchangeFixture exchange)
+    public static async Task AtRestAsync(this FaultFixture exchange)
     {
         foreach (var service in exchange.Stack.ServiceNames)
         {
@@ -226,6 +201,6 @@ internal static class BehindTheScenes
             differing => differing.Count == 0, TimeSpan.FromSeconds(60), differing => $"mirror and owner differ: {string.Join("; ", differing)}");
         await Eventually.GetAsync(
             () => owning.ExecuteScalarAsync<long>("select count(*) from service.deliveries where ended_at is null"), open => open == 0, TimeSpan.FromSeconds(60), open => $"{open} deliveries are open");
-        await exchange.NothingSetAsideAsync();
+        await Eventually.GetAsync(exchange.QueuesAsync, q => q.Values.All(depth => depth == 0), TimeSpan.FromSeconds(60), q => string.Join(", ", q.Where(x => x.Value > 0)));
     }
 }

@@ -19,7 +19,7 @@ public sealed class KillTests(FaultFixture exchange)
     {
         await using var gates = await Gates.InstallAsync(exchange, "zhuzhou", "changsha", Stack.Audit);
         await WalkAsync(schedule, gates, Kill.OneOfEach(schedule));
-        await exchange.WholeAsync();
+        await exchange.AtRestAsync();
     });
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class KillTests(FaultFixture exchange)
         for (var walk = 0; walk < orders.Values.Max(o => o.Count); walk++)
         {
             await WalkAsync(schedule, gates, orders.ToDictionary(o => o.Key, o => o.Value[walk % o.Value.Count]));
-            await exchange.WholeAsync();
+            await exchange.AtRestAsync();
         }
     });
 
@@ -62,10 +62,10 @@ public sealed class KillTests(FaultFixture exchange)
         Assert.Contains("aborted", ended.GetRawText(), StringComparison.Ordinal);
         Assert.Contains(receipt["bytes"].GetInt64().ToString(CultureInfo.InvariantCulture), ended.GetRawText(), StringComparison.Ordinal);
         // The gateway's own report died with it, and the auditor is shown that.
-        var gaps = await exchange.Who("changsha", "auditor").GetAsync("/api/audit/gaps?settle=0");
+        var gaps = await exchange.Who("auditor").GetAsync("/api/audit/gaps?settle=0");
         var gap = gaps.Succeeded("gaps")["deliveries"].EnumerateArray().Single(d => d.GetProperty("delivery_id").GetString() == delivery);
         Assert.Equal("gateway", Assert.Single(gap.GetProperty("missing").EnumerateArray()).GetString());
-        await exchange.WholeAsync();
+        await exchange.AtRestAsync();
     });
 
     private const int ManyRows = 300_000;

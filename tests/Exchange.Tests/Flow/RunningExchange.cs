@@ -64,9 +64,6 @@ public class ExchangeFixture : IAsyncLifetime
     /// <summary>Everyone signs in anew: tokens of before belong to another time.</summary>
     internal void SignOut() => participants.Clear();
 
-    /// <summary>Everyone signs in anew at the next act: after the clock was moved the old tokens hold no more.</summary>
-    internal void SignOut() => participants.Clear();
-
     /// <summary>A published entry of the city's labour department, with three rows when it is a table.</summary>
     internal async Task<JsonElement> PublishAsync(string city, string sharing, string? name = null, bool standing = false, string[]? fields = null)
     {
