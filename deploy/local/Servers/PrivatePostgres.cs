@@ -72,7 +72,8 @@ internal sealed class PrivatePostgres(string folder, int port, string password, 
         all.ForEach(p => p.Send(Signal.Kill));
         foreach (var one in all)
             await one.GoneAsync(StopWithin);
-        // A crashed server leaves its pid file; the next start finds the number free and goes on.
+        // While nobody has reaped the dead server, the next start would take its pid file for that of a living one. Nothing of it is alive, so the file may go.
+        File.Delete(PidFile);
     }
 
     /// <summary>One database into a file, while it is in use.</summary>
