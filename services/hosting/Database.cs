@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Data;
 using System.Globalization;
 using Dapper;
@@ -11,6 +12,8 @@ namespace Exchange.Hosting;
 /// <summary>The service's own database through its two roles: the owner migrates, the app role runs and has no DDL.</summary>
 public sealed class Database : IAsyncDisposable
 {
+    private readonly ConcurrentBag<NpgsqlDataSource> pools = [];
+
     static Database()
     {
         DefaultTypeMap.MatchNamesWithUnderscores = true;
@@ -31,6 +34,7 @@ public sealed class Database : IAsyncDisposable
         }
 
         App = Source(app.ConnectionString, service, logs);
+        pools.Add(App);
     }
 
     /// <summary>Connection string of the role that migrates.</summary>
@@ -38,6 +42,18 @@ public sealed class Database : IAsyncDisposable
 
     /// <summary>Pool of the role that runs.</summary>
     public NpgsqlDataSource App { get; }
+
+    /// <summary>Further pools of this service on the same server.</summary>
+    public void Include(NpgsqlDataSource pool) => pools.Add(pool);
+
+    /// <summary>Drops idle connections: after one has failed the others are most likely dead too, and each would cost a caller a refusal.</summary>
+    public void Forget()
+    {
+        foreach (var pool in pools)
+        {
+            pool.Clear();
+        }
+    }
 
     public async Task<NpgsqlConnection> OpenAsync(CancellationToken cancel) => await App.OpenConnectionAsync(cancel);
 
