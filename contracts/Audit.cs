@@ -21,3 +21,17 @@ public sealed record RecordedEvent
     /// <summary>W3C trace context of the act that is recorded, so that one trace reaches the log.</summary>
     public string? TraceParent { get; init; }
 }
+
+/// <summary>How far the log has taken up a source's records, told to that source. A state: only the newest counts.</summary>
+public sealed record RecordsLogged
+{
+    public required string Source { get; init; }
+
+    /// <summary>This record and every one before it are in the log.</summary>
+    public required long UpToSeq { get; init; }
+
+    /// <summary>SHA-256 of that record's bytes: a source that was restored from an older copy sees that the number was not given by what it is now.</summary>
+    public required byte[] Digest { get; init; }
+
+    public required DateTimeOffset At { get; init; }
+}

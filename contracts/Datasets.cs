@@ -145,3 +145,61 @@ public sealed record DatasetWithdrawn
 
     public required DateTimeOffset WithdrawnAt { get; init; }
 }
+
+/// <summary>
+/// What a city has heard of everyone's catalogue. Each owner compares its own line with its feed and answers with a copy when they differ;
+/// an owner without a line is one the city has never heard of.
+/// </summary>
+public sealed record CatalogueKnown
+{
+    public required string City { get; init; }
+
+    /// <summary>Number of this asking, counted by the city that asks; the copy brings it back.</summary>
+    public required long Ask { get; init; }
+
+    public required IReadOnlyList<CatalogueDigest> Digests { get; init; }
+}
+
+/// <summary>What is known of one city's catalogue.</summary>
+public sealed record CatalogueDigest
+{
+    public required string City { get; init; }
+
+    /// <summary>Entries, withdrawn ones included.</summary>
+    public required long Count { get; init; }
+
+    /// <summary>16 hex digits: XOR of the first 8 bytes of SHA-256 over <c>id|version|withdrawn</c> of each entry.</summary>
+    public required string Hash { get; init; }
+}
+
+/// <summary>One page of a whole copy of the sender's catalogue, for the city that asked. It counts once all its pages are there and give the digest.</summary>
+public sealed record CatalogueCopied
+{
+    /// <summary>The owner, who alone knows what its catalogue is.</summary>
+    public required string City { get; init; }
+
+    /// <summary>The asking it answers: what the asker heard before it is replaced by the copy, what it heard since may be newer.</summary>
+    public required long Ask { get; init; }
+
+    /// <summary>The same on all pages of a copy.</summary>
+    public required Guid Copy { get; init; }
+
+    /// <summary>Counts from 1 to <see cref="Pages"/>.</summary>
+    public required int Page { get; init; }
+
+    public required int Pages { get; init; }
+
+    /// <summary>Digest of the whole copy, as in <see cref="CatalogueDigest"/>.</summary>
+    public required long Count { get; init; }
+
+    public required string Hash { get; init; }
+
+    public required IReadOnlyList<DatasetEntry> Entries { get; init; }
+
+    public required IReadOnlyList<WithdrawnEntry> Withdrawn { get; init; }
+}
+
+/// <summary>An entry that is no longer in the catalogue.</summary>
+/// <param name="DatasetId">The entry.</param>
+/// <param name="Version">The tombstone's version.</param>
+public sealed record WithdrawnEntry(Guid DatasetId, int Version);

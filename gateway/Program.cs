@@ -18,7 +18,9 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddSingleton<DeliveryReport>().AddHostedService(provider => provider.GetRequiredService<DeliveryReport>());
         builder.Services.AddSingleton<ApiDescription>().AddHostedService(provider => provider.GetRequiredService<ApiDescription>());
         Proxy.Add(builder, settings);
-        builder.AddMessages(bus => bus.Consume(Topology.DatasetsQueue(Topology.GatewayService), typeof(ApplyDatasets)));
+        builder.AddMessages(bus => bus
+            .Consume(Topology.DatasetsQueue(Topology.GatewayService), typeof(ApplyDatasets))
+            .Consume(Topology.AddressedQueue(Topology.GatewayService), typeof(TakeRecordsLogged)));
     },
     app =>
     {

@@ -32,7 +32,7 @@ internal sealed class Stack : IAsyncDisposable
         ports = options.PortBase is { } first ? new Ports(first) : Ports.Free();
         runs = new RunFile(data);
         secrets = new Secrets(Path.Combine(data, "secrets.json"));
-        Cities = City.ReadAll(Path.Combine(options.Root, "deploy", "cities"));
+        Cities = City.ReadAll(Path.Combine(options.Root, "deploy", "cities"), options.MoreCityFiles);
         Accounts = [.. SampleAccounts.Read(Path.Combine(options.Root, "deploy", "samples", "accounts.json"), Cities, options.KnownSecrets), .. options.MoreAccounts];
         Postgres = options.Postgres is null ? new PrivatePostgres(Path.Combine(data, "postgres"), ports.Postgres, secrets["postgres"], options.Fsync) : null;
         Rabbit = options.RabbitMq is null ? new PrivateRabbit(Path.Combine(data, "rabbitmq"), ports, secrets["rabbitmq"], secrets["erlang"], options.BrokerDiskLimit) : null;

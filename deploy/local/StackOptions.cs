@@ -12,6 +12,9 @@ internal sealed record StackOptions
     /// <summary>First of twenty ports; null for any that are free.</summary>
     public int? PortBase { get; init; }
 
+    /// <summary>Settings files of cities beside those in <c>deploy/cities</c>.</summary>
+    public IReadOnlyList<string> MoreCityFiles { get; init; } = [];
+
     public string Environment { get; init; } = "Test";
 
     /// <summary>Off only where a power cut may cost the data, as in tests.</summary>

@@ -19,8 +19,11 @@ internal static class Proxy
     private const string Anyone = "anonymous";
 
     /// <summary>As the cities take them; every other body keeps the host's limit.</summary>
-    private const long LargestImport = 20L << 20;
+    private const long LargestImport = 64L << 20;
     private const long LargestRows = 512L << 20;
+
+    /// <summary>Routes whose bodies are departments' tables, in whatever encoding their spreadsheets write.</summary>
+    private static readonly string[] TakesTables = ["/import", "/rows"];
 
     private static readonly string[] RequestHeaders =
     [
@@ -68,6 +71,12 @@ internal static class Proxy
             pipeline.Use(DeliveryReport.FollowAsync);
             pipeline.UseLoadBalancing();
             pipeline.Use(TryAnotherAsync);
+        }).ConfigureEndpoints((endpoint, route) =>
+        {
+            if (TakesTables.Any(name => route.RouteId.EndsWith(name, StringComparison.Ordinal)))
+            {
+                endpoint.WithMetadata(TakesCharsets.Chinese);
+            }
         });
         foreach (var path in (string[])["/api/cities/{city}/{**rest}", "/api/operations/{city}/{**rest}"])
         {

@@ -13,6 +13,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<LogReader>().AddSingleton<LogKeyring>();
         builder.Services.AddHostedService(services => services.GetRequiredService<LogKeyring>());
         builder.Services.AddHostedService<SignCheckpoints>();
+        builder.Services.AddHostedService<TellSources>();
         builder.AddMessages(bus => bus.ConsumeBatch<RecordEvents>(Topology.AuditQueue, RecordEvents.BatchLimit, RecordEvents.BatchWindow));
     },
     app =>

@@ -13,10 +13,14 @@ return await ExchangeHost.RunAsync(args,
     add: builder =>
     {
         var city = City.Read(builder.Configuration["City:File"] ?? "");
+        var reader = new SettingsReader(builder.Configuration);
+        var settings = reader.Section<CatchUpSettings>("City");
+        reader.ThrowOnFaults();
         builder.AddMessages(bus => bus
-            .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveWithdrawal), typeof(FollowRequest))
-            .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets)));
+            .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged))
+            .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets), typeof(CopyCatalogue)));
         builder.Services.AddSingleton(city);
+        builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         builder.Services.AddDatasets();
         builder.Services.AddScoped<SharingStore>();
@@ -26,6 +30,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton<ReadRows>();
         builder.Services.AddHostedService<SweepGrants>();
         builder.Services.AddHostedService<SweepDeliveries>();
+        builder.Services.AddHostedService<TellKnownCatalogue>();
     },
     map: app =>
     {

@@ -106,6 +106,8 @@ public static class ExchangeHost
         services.AddSingleton<Drain>();
         services.AddHostedService(provider => provider.GetRequiredService<Drain>());
         services.AddHostedService(provider => provider.GetRequiredService<SetAside>());
+        services.AddSingleton<AuditWatch>();
+        services.AddHostedService(provider => provider.GetRequiredService<AuditWatch>());
         services.AddHostedService<Relay>();
         services.AddHostedService(provider => provider.GetRequiredService<RefusalLog>());
         services.AddHostedService<Housekeeping>();

@@ -15,7 +15,8 @@ internal static class Health
         .AddCheck<DrainCheck>("drain")
         .AddCheck<DatabaseCheck>("database")
         .AddCheck<OutboxCheck>("outbox")
-        .AddCheck<SetAsideCheck>("set_aside");
+        .AddCheck<SetAsideCheck>("set_aside")
+        .AddCheck<AuditCheck>("audit");
 
     public static void MapHealth(this WebApplication app)
     {
@@ -62,6 +63,13 @@ internal static class Health
             var held = string.Join(", ", aside.Held.Select(q => $"{q.Key}: {q.Value}"));
             return Task.FromResult(held.Length == 0 ? HealthCheckResult.Healthy() : HealthCheckResult.Degraded(held));
         }
+    }
+
+    private sealed class AuditCheck(AuditWatch watch) : IHealthCheck
+    {
+        // Past the limit it is no less ready: reads, refusals and withdrawals go on.
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(watch.Late ? HealthCheckResult.Degraded(watch.Note) : HealthCheckResult.Healthy(watch.Note));
     }
 
     private sealed class OutboxCheck(Database database, RelayState relay) : IHealthCheck

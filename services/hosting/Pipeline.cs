@@ -64,6 +64,7 @@ public static partial class Pipeline
         app.UseStatusCodePages(context => ExplainAsync(context.HttpContext));
         app.Use(RefuseUnreadableAsync);
         app.UseRouting();
+        app.Use(RefuseCharsetAsync);
         app.Use(BufferForKeyAsync);
         app.UseAuthentication();
         app.Use(CountRefusalAsync);
@@ -164,11 +165,6 @@ public static partial class Pipeline
             return new Refused(Malformed, new("Content-Length 与 Transfer-Encoding 不得同时出现。", "Content-Length and Transfer-Encoding may not stand together.")).ExecuteAsync(context);
         }
 
-        if (request.GetTypedHeaders().ContentType is { Charset.HasValue: true } type && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !type.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase))
-        {
-            return new Refused(WrongMediaType, new($"编码 {type.Charset} 不受支持，请使用 UTF-8。", $"The encoding {type.Charset} is not taken; send UTF-8.")).ExecuteAsync(context);
-        }
-
         if (Unreadable(request.Path.Value) || request.Query.Any(q => Unreadable(q.Key) || q.Value.Any(Unreadable)))
         {
             return new Refused(Malformed, new("地址或参数中含有 U+0000 或无效的 UTF-8。", "The address or a parameter holds U+0000 or is not valid UTF-8.")).ExecuteAsync(context);
@@ -178,6 +174,16 @@ public static partial class Pipeline
 
         static bool Unreadable(string? text) => text is not null && (text.Contains('\0', StringComparison.Ordinal) || text.Contains('\uFFFD', StringComparison.Ordinal));
     }
+
+    /// <summary>UTF-8 everywhere, unless the route names what else it reads.</summary>
+    private static Task RefuseCharsetAsync(HttpContext context, RequestDelegate next) =>
+        context.Request.Charset() is { } charset && charset != "utf-8" && context.GetEndpoint()?.Metadata.GetMetadata<TakesCharsets>()?.Names.Contains(charset) != true
+            ? new Refused(WrongMediaType, new($"编码 {charset} 不受支持，请使用 UTF-8。", $"The encoding {charset} is not taken; send UTF-8.")).ExecuteAsync(context)
+            : next(context);
+
+    /// <summary>The charset that Content-Type names, in lower case; null when it names none.</summary>
+    public static string? Charset(this HttpRequest request) =>
+        request.GetTypedHeaders().ContentType is { Charset.HasValue: true } type ? type.Charset.ToString().Trim('"').ToLowerInvariant() : null;
 
     private static Task BufferForKeyAsync(HttpContext context, RequestDelegate next)
     {
@@ -216,4 +222,11 @@ public static partial class Pipeline
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
     private static partial void LogBroken(ILogger log, Exception fault, string method, string path);
+}
+
+/// <summary>Marks a route that reads other encodings than UTF-8, by their lower-case names in Content-Type.</summary>
+public sealed record TakesCharsets(params IReadOnlyList<string> Names)
+{
+    /// <summary>What departments' spreadsheets are saved in: GB 18030 and the older sets that it contains.</summary>
+    public static readonly TakesCharsets Chinese = new("gb18030", "gbk", "gb2312", "cp936");
 }

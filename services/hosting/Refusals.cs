@@ -25,7 +25,21 @@ public sealed record Text(string Zh, string En)
 public sealed record Rule(string Type, int Status, string? Article, Text Title, Text WayOut);
 
 /// <summary>One fault in what was sent.</summary>
-public sealed record Fault(string Field, string Rule, string? Article, Text Message);
+public sealed record Fault(string Field, string Rule, string? Article, Text Message)
+{
+    /// <summary>Where it stands, for what was sent as a table.</summary>
+    public TablePlace? At { get; init; }
+
+    /// <summary>What to write instead.</summary>
+    public Text? Advice { get; init; }
+}
+
+/// <summary>A place in a table as its writer sees it in the spreadsheet.</summary>
+/// <param name="Row">The spreadsheet's row number: a record counts once, however many line breaks it quotes.</param>
+/// <param name="Column">The column's header as it stands in the file; null when the whole row is meant.</param>
+/// <param name="Letter">The spreadsheet's letter of that column: A, B, …, AA.</param>
+/// <param name="Value">What stands there, shortened.</param>
+public sealed record TablePlace(int Row, string? Column = null, string? Letter = null, string? Value = null);
 
 /// <summary>Collects every fault of an input, so that all are told at once.</summary>
 public sealed class Faults
@@ -37,6 +51,8 @@ public sealed class Faults
     public bool Any => faults.Count > 0;
 
     public void Add(string field, string rule, string? article, Text message) => faults.Add(new(field, rule, article, message));
+
+    public void Add(Fault fault) => faults.Add(fault);
 
     /// <summary>A text that must be there, is at most <paramref name="longest"/> characters and holds no control characters besides line breaks and tabs.</summary>
     public void RequireText(string field, string? value, string? article, int longest = 2000)
@@ -86,8 +102,8 @@ public sealed class Refused : IResult, IStatusCodeHttpResult, IEndpointMetadataP
         Detail = detail;
     }
 
-    public Refused(Faults faults)
-        : this(InvalidInput, new($"共 {faults.All.Count} 处错误。", $"{faults.All.Count} fault(s)."))
+    public Refused(Faults faults, Text? detail = null)
+        : this(InvalidInput, detail ?? new($"共 {faults.All.Count} 处错误。", $"{faults.All.Count} fault(s)."))
     {
         Faults = faults.All;
     }
@@ -124,21 +140,22 @@ public sealed class Refused : IResult, IStatusCodeHttpResult, IEndpointMetadataP
         }
 
         httpContext.Items[typeof(Refused)] = this;
-        var problem = new Problem
-        {
-            Type = $"{settings.PublicAddress}/problems/{Rule.Type}",
-            Title = Rule.Title.In(language),
-            Status = Rule.Status,
-            Detail = Detail?.In(language),
-            Instance = httpContext.Request.Path,
-            Rule = Rule.Type,
-            Article = Rule.Article,
-            WayOut = Rule.WayOut.In(language),
-            TraceId = Activity.Current?.TraceId.ToString(),
-            Errors = Faults.Count == 0 ? null : [.. Faults.Select(f => new ProblemError(f.Field, f.Rule, f.Article, f.Message.In(language)))],
-        };
+        var problem = ToProblem(language, settings.PublicAddress) with { Instance = httpContext.Request.Path, TraceId = Activity.Current?.TraceId.ToString() };
         await response.WriteAsJsonAsync(problem, Json.Options, "application/problem+json", httpContext.RequestAborted);
     }
+
+    /// <summary>The same as a document, for what was refused earlier and is told again.</summary>
+    public Problem ToProblem(string language, string publicAddress) => new()
+    {
+        Type = $"{publicAddress}/problems/{Rule.Type}",
+        Title = Rule.Title.In(language),
+        Status = Rule.Status,
+        Detail = Detail?.In(language),
+        Rule = Rule.Type,
+        Article = Rule.Article,
+        WayOut = Rule.WayOut.In(language),
+        Errors = Faults.Count == 0 ? null : [.. Faults.Select(f => ProblemError.Of(f, language))],
+    };
 }
 
 /// <summary>RFC 9457 problem details with the members of the exchange.</summary>
@@ -172,4 +189,29 @@ public sealed record Problem
 }
 
 /// <summary>One fault: the field as sent, the rule it breaks, and what to do.</summary>
-public sealed record ProblemError(string Field, string Rule, string? Article, string Message);
+public sealed record ProblemError(string Field, string Rule, string? Article, string Message)
+{
+    /// <summary>In a table: the spreadsheet's row number.</summary>
+    public int? Row { get; init; }
+
+    /// <summary>In a table: the column's header as it stands in the file.</summary>
+    public string? Column { get; init; }
+
+    /// <summary>In a table: the spreadsheet's letter of the column.</summary>
+    public string? ColumnLetter { get; init; }
+
+    /// <summary>In a table: what stands there, shortened.</summary>
+    public string? Value { get; init; }
+
+    /// <summary>What to write instead.</summary>
+    public string? Advice { get; init; }
+
+    public static ProblemError Of(Fault fault, string language) => new(fault.Field, fault.Rule, fault.Article, fault.Message.In(language))
+    {
+        Row = fault.At?.Row,
+        Column = fault.At?.Column,
+        ColumnLetter = fault.At?.Letter,
+        Value = fault.At?.Value,
+        Advice = fault.Advice?.In(language),
+    };
+}

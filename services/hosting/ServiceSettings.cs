@@ -18,6 +18,10 @@ public sealed record ServiceSettings
     [Required, RegularExpression("^https?://[^/]+$")]
     public string PublicAddress { get; init; } = "";
 
+    /// <summary>How old a record may grow that the audit log has not taken up before this service begins no exchange and passes no data any more.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
+    public TimeSpan AuditLimit { get; init; } = TimeSpan.FromHours(4);
+
     /// <summary>How long a process that is told to stop goes on answering, so that those who send to it learn of it first. Zero where nobody shares its work.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(5);

@@ -53,6 +53,22 @@ public sealed class Transaction(Database database, RelaySignal relay, ServiceSet
         return Task.CompletedTask;
     }
 
+    /// <summary>
+    /// Publishes what only the newest of counts. While an earlier one waits for the broker nothing is added: an outage leaves one behind and not thousands. False then.
+    /// </summary>
+    public async Task<bool> PublishStateAsync<T>(T message, string exchange, string to, CancellationToken cancel = default)
+        where T : class
+    {
+        var row = Row(message, exchange, $"{service.Name}.{to}");
+        if (await Connection.ExecuteScalarAsync<bool>(new CommandDefinition(StateWaits, new { row.Type, row.RoutingKey }, cancellationToken: cancel)))
+        {
+            return false;
+        }
+
+        outbox.Add(row);
+        return true;
+    }
+
     /// <summary>Writes an audit record; returns its event id, under which a proof can be had.</summary>
     public Task<Guid> RecordAsync(AuditRecord record, CancellationToken cancel = default)
     {
@@ -166,6 +182,12 @@ public sealed class Transaction(Database database, RelaySignal relay, ServiceSet
     private const string InsertOutbox = """
         insert into outbox (id, kind, exchange, routing_key, type, content, correlation_id, traceparent, feed, feed_key, feed_version, feed_tombstone)
         select * from unnest(@Id, @Kind, @Exchange, @RoutingKey, @Type, @Content, @CorrelationId, @Traceparent, @Feed, @FeedKey, @FeedVersion, @FeedTombstone)
+        """;
+
+    // Two halves, each of which has its index.
+    private const string StateWaits = """
+        select exists (select from outbox where sealed is null and quarantined_at is null and type = @Type and routing_key = @RoutingKey)
+            or exists (select from outbox where sealed is not null and sent_at is null and type = @Type and routing_key = @RoutingKey)
         """;
 
     private const string InsertOpenings = """

@@ -38,10 +38,21 @@ internal static class SampleAccounts
             var city = cities.FirstOrDefault(c => c.Name == name) ?? throw new LocalFault($"{path}: no city file is named '{name}'.");
             accounts.AddRange(entries.Select(e => Make(e, city, city.Authority)));
         }
+        foreach (var city in cities.Where(c => accounts.TrueForAll(a => a.City != c.Name)))
+            accounts.AddRange(Usual(city));
         accounts.AddRange(file.Everywhere.Select(e => Make(e, null, null)));
         if (accounts.GroupBy(a => a.ClientId, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new LocalFault($"{path}: the account '{twice.Key}' stands there twice.");
         return [.. accounts.OrderBy(a => a.City is null ? cities.Count : cities.Index().First(c => c.Item.Name == a.City).Index)];
+
+        // A city that joins by its settings file alone: whoever is needed for an exchange, in each of its departments.
+        IEnumerable<Account> Usual(City city) =>
+        [
+            .. city.Departments.Index().SelectMany(d => UsualPeople.Select(p => Make(
+                new AccountOnDisk { Id = $"{city.Name}-{d.Index + 1:00}-{p.Id}", Name = $"示例·{d.Item.Name}{p.Title}", Type = p.Type, Roles = [p.Role] }, city, d.Item))),
+            Make(new AccountOnDisk { Id = $"{city.Name}-authority", Name = $"示例·{city.Title}数据主管部门", Roles = ["authority"] }, city, city.Authority),
+            Make(new AccountOnDisk { Id = $"{city.Name}-operator", Name = $"示例·{city.Title}运维人员", Roles = ["operator"] }, city, city.Authority),
+        ];
 
         Account Make(AccountOnDisk entry, City? city, Department? department) => new()
         {
@@ -55,6 +66,15 @@ internal static class SampleAccounts
             Roles = entry.Roles,
         };
     }
+
+    private static readonly (string Id, string Title, string Role, string Type)[] UsualPeople =
+    [
+        ("officer", "经办人", "officer", Person),
+        ("reviewer", "审核人", "reviewer", Person),
+        ("sharing-head", "共享机构负责人", "sharing_head", Person),
+        ("department-head", "部门负责人", "department_head", Person),
+        ("client", "业务系统", "integrator", Client),
+    ];
 
     private sealed record AccountsOnDisk
     {

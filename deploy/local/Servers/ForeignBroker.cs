@@ -12,11 +12,12 @@ internal static class ForeignBroker
         var virtualHost = System.Uri.UnescapeDataString(new Uri(uri).AbsolutePath.TrimStart('/'));
         if (virtualHost.Length == 0)
             throw new LocalFault("EXCHANGE_RABBITMQ needs a virtual host: amqp://host:port/exchange");
+        // Always: another version or another city may need more queues than were imported once, and the services then say which.
+        Files.WriteText(file, definitions(virtualHost));
         foreach (var service in services)
         {
             if (await RefusalAsync(uriOf(service), ct) is not { } refusal)
                 continue;
-            Files.WriteText(file, definitions(virtualHost));
             throw new LocalFault($"""
                 The RabbitMQ named in EXCHANGE_RABBITMQ does not let '{service}' in: {refusal}
                 Its users, queues and permissions are in {file}.

@@ -61,6 +61,7 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
             await connection.ExecuteAsync(new CommandDefinition(InsertHead, head, cancellationToken: cancel));
         }
         var placed = await WriteAsync(connection, head, [.. first.Select(record => new Addition(record, null)), .. additions], receivedAt, cancel);
+        await TakenUp.AdvanceAsync(connection, placed.Select(row => row.Record), cancel);
         // From here a caller that goes away must not leave the outcome open.
         await transaction.CommitAsync(CancellationToken.None);
         signing.Wake();

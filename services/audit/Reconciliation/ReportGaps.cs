@@ -21,7 +21,7 @@ internal static class ReportGaps
     /// <param name="settle">Deliveries whose first report is younger than so many seconds are not judged yet.</param>
     /// <param name="limit">Deliveries per page.</param>
     /// <param name="cancel">Ends the query with the request.</param>
-    private static async Task<Results<Ok<GapReport>, Refused>> HandleAsync(Caller caller, Database database, TimeProvider clock, string? cursor, int? settle, int? limit, CancellationToken cancel)
+    internal static async Task<Results<Ok<GapReport>, Refused>> HandleAsync(Caller caller, Database database, TimeProvider clock, string? cursor, int? settle, int? limit, CancellationToken cancel)
     {
         var faults = new Faults();
         var size = Pages.Limit(limit, faults);
@@ -48,12 +48,14 @@ internal static class ReportGaps
         var numbers = (await connection.QueryAsync<SourceRow>(new CommandDefinition(SelectSources, scope, cancellationToken: cancel))).AsList();
         var missing = (await connection.QueryAsync<RangeRow>(new CommandDefinition(SelectMissing, scope, cancellationToken: cancel))).ToLookup(row => row.Source, row => new SeqRange(row.From, row.To), StringComparer.Ordinal);
         var repeated = (await connection.QueryAsync<SeqRow>(new CommandDefinition(SelectRepeated, scope, cancellationToken: cancel))).ToLookup(row => row.Source, row => row.Seq, StringComparer.Ordinal);
+        var forks = (await connection.QueryAsync<ForkRow>(new CommandDefinition(SelectForks, scope, cancellationToken: cancel)))
+            .ToDictionary(row => row.Source, row => new Fork(row.Seq, [.. row.EventIds.Split(',').Select(Guid.Parse)]), StringComparer.Ordinal);
         var broken = (await connection.QueryAsync<SeqRow>(new CommandDefinition(SelectBroken, scope, cancellationToken: cancel))).ToLookup(row => row.Source, row => row.Seq, StringComparer.Ordinal);
         var deliveries = (await connection.QueryAsync<DeliveryRow>(new CommandDefinition(SelectDeliveries, scope, cancellationToken: cancel))).AsList();
         var items = deliveries.Take(size).Select(DeliveryGap.Of).ToList();
         return TypedResults.Ok(new GapReport(
             now,
-            [.. numbers.Select(row => new SourceGaps(row.Source, row.LastSeq, [.. missing[row.Source]], [.. repeated[row.Source]], [.. broken[row.Source]]))],
+            [.. numbers.Select(row => new SourceGaps(row.Source, row.LastSeq, [.. missing[row.Source]], [.. repeated[row.Source]], [.. broken[row.Source]], forks.GetValueOrDefault(row.Source)))],
             items,
             deliveries.Count > size ? Pages.Cursor(items[^1].DeliveryId) : null));
     }
@@ -77,6 +79,13 @@ internal static class ReportGaps
         public required long Seq { get; init; }
     }
 
+    private sealed record ForkRow
+    {
+        public required string Source { get; init; }
+        public required long Seq { get; init; }
+        public required string EventIds { get; init; }
+    }
+
     private const string SelectSources = """
         select source, max(seq) as last_seq from records where seq is not null and (@All or source = @OwnCity) group by source order by source
         """;
@@ -94,6 +103,16 @@ internal static class ReportGaps
     // One number used twice: the source's database was restored to an earlier state, or somebody writes in its name.
     private const string SelectRepeated = """
         select source, seq from records where seq is not null and (@All or source = @OwnCity) group by source, seq having count(*) > 1 order by source, seq limit 1000
+        """;
+
+    // Where the two histories part: the first number that was given twice, and what it stands for in each, in the order of their coming.
+    private const string SelectForks = """
+        select distinct on (source) source, seq, string_agg(event_id::text, ',' order by year, idx) as event_ids
+        from records
+        where seq is not null and (@All or source = @OwnCity)
+        group by source, seq
+        having count(*) > 1
+        order by source, seq
         """;
 
     private const string SelectBroken = """
@@ -149,7 +168,12 @@ internal sealed record GapReport(DateTimeOffset AsOf, IReadOnlyList<SourceGaps> 
 /// <param name="Missing">Numbers below it that never came.</param>
 /// <param name="Repeated">Numbers that came with two different events.</param>
 /// <param name="Broken">Numbers whose record names another predecessor than the one in the log.</param>
-internal sealed record SourceGaps(string Source, long LastSeq, IReadOnlyList<SeqRange> Missing, IReadOnlyList<long> Repeated, IReadOnlyList<long> Broken);
+/// <param name="Fork">Where the source began to count again, as one does that was restored from an older copy; null when it never did.</param>
+internal sealed record SourceGaps(string Source, long LastSeq, IReadOnlyList<SeqRange> Missing, IReadOnlyList<long> Repeated, IReadOnlyList<long> Broken, Fork? Fork);
+
+/// <param name="Seq">The first number that was given twice.</param>
+/// <param name="EventIds">The events that bear it, the one the log had first in front.</param>
+internal sealed record Fork(long Seq, IReadOnlyList<Guid> EventIds);
 
 internal sealed record SeqRange(long From, long To);
 

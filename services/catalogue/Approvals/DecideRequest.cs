@@ -78,10 +78,13 @@ internal static class DecideRequest
     }
 
     private static async Task<Results<Ok<RequestView>, Refused>> SignOffAsync(
-        Guid id, Caller caller, ActOnRequest act, ProbeSource probe, City city, WorkingDays days, TimeProvider clock, HttpContext http, CancellationToken cancel)
+        Guid id, Caller caller, ActOnRequest act, ProbeSource probe, AuditWatch audit, City city, WorkingDays days, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         var deliveryDue = days.Add(LegalDay.Of(clock.GetUtcNow()), city.Limits.Delivery);
-        var answer = await act.RunAsync(id, Side.Owning, caller, http, _ => new SharingEvent.SignOffReply(caller, deliveryDue), cancel);
+        // A refusal passes nothing and may be signed while the log is behind.
+        var answer = await act.RunAsync(
+            id, Side.Owning, caller, http, _ => new SharingEvent.SignOffReply(caller, deliveryDue), cancel,
+            stored => stored.Process.Proposal is { Decision: SharingDecision.Approve } ? audit.Refusal : null);
         if (answer.Result is not Ok<RequestView> { Value.State: "approved" })
         {
             return answer;

@@ -1,97 +1,80 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Exchange.Hosting;
+using static Exchange.Catalogue.Datasets.CatalogueColumns;
 
 namespace Exchange.Catalogue.Datasets;
 
-/// <summary>An entry of an imported table and the lines it came from.</summary>
+/// <summary>An entry of an imported table and the row it came from.</summary>
 /// <param name="Draft">Normalised and without faults of its own.</param>
 /// <param name="ProviderName">信息资源提供方 as written; the importer compares it with the department's name.</param>
-/// <param name="Line">The entry's first line.</param>
-internal sealed record ImportedEntry(EntryDraft Draft, string? ProviderName, int Line);
+/// <param name="Row">The entry's first row in the spreadsheet.</param>
+internal sealed record ImportedEntry(EntryDraft Draft, string? ProviderName, int Row);
+
+/// <summary>Where each column of the catalogue table stands in a file, and under which header.</summary>
+internal sealed class CatalogueHeader(IReadOnlyDictionary<CatalogueColumn, (int Index, string Header)> places)
+{
+    public bool Has(CatalogueColumn column) => places.ContainsKey(column);
+
+    public string? In(string[] cells, CatalogueColumn column) =>
+        places.TryGetValue(column, out var place) && !string.IsNullOrWhiteSpace(cells[place.Index]) ? cells[place.Index] : null;
+
+    public CsvCell Cell(CatalogueColumn column, string? value) => places.TryGetValue(column, out var place) ? new(place.Index, place.Header, value, column.Header) : new(null, column.Header, value);
+}
+
+/// <summary>What a table holds. Without a header that could be read there are no entries.</summary>
+internal sealed record CatalogueTable(CatalogueHeader Header, IReadOnlyList<ImportedEntry> Entries);
 
 /// <summary>
-/// The catalogue table with the 2017 guide's headers (deploy/samples/README.md lists them): one line per 信息项. The entry's columns stand in its first line;
-/// in the following lines they are repeated or left blank. Columns may come in any order; a column that the table does not know is a fault.
+/// The catalogue table with the 2017 guide's headers or what departments write for them (<see cref="CatalogueColumns"/>): one row per 信息项. The entry's columns
+/// stand in its first row; in the following rows they are repeated or left blank. Columns may come in any order; one that the table does not know is a fault.
 /// </summary>
 internal static partial class CatalogueCsv
 {
-    public const int MostEntries = 10_000;
+    public const int MostEntries = 50_000;
 
     private const string Guide = "《政务信息资源目录编制指南（试行）》";
 
-    /// <summary>What names an entry. 信息资源代码 is the key of the import; without one, department and name.</summary>
-    private static readonly string[] KeyHeaders = ["信息资源代码", "信息资源名称", "信息资源提供方代码"];
+    private static readonly CatalogueHeader NoHeader = new(new Dictionary<CatalogueColumn, (int, string)>());
 
-    private static readonly Column[] Columns =
-    [
-        new("信息资源代码", "code", OfItem: false, Required: false),
-        new("信息资源名称", "name", OfItem: false, Required: true),
-        new("信息资源提供方", "department_name", OfItem: false, Required: false),
-        new("信息资源提供方代码", "department_code", OfItem: false, Required: true),
-        new("信息资源摘要", "abstract", OfItem: false, Required: true),
-        new("主题分类", "theme", OfItem: false, Required: true),
-        new("信息资源格式", "format", OfItem: false, Required: true),
-        new("共享类型", "sharing_type", OfItem: false, Required: true),
-        new("共享条件", "sharing_conditions", OfItem: false, Required: true),
-        new("不予共享依据", "refusal_law", OfItem: false, Required: false),
-        new("共享方式", "sharing_method", OfItem: false, Required: true),
-        new("是否向社会开放", "open_to_society", OfItem: false, Required: true),
-        new("开放条件", "open_conditions", OfItem: false, Required: false),
-        new("更新周期", "update_frequency", OfItem: false, Required: true),
-        new("发布日期", "released_on", OfItem: false, Required: false),
-        new("关联资源代码", "related_codes", OfItem: false, Required: false),
-        new("数据分类", "classification", OfItem: false, Required: true),
-        new("数据分级", "grade", OfItem: false, Required: true),
-        new("信息项名称", "title", OfItem: true, Required: true),
-        new("信息项标识", "name", OfItem: true, Required: true),
-        new("数据类型", "type", OfItem: true, Required: true),
-        new("数据长度", "length", OfItem: true, Required: true),
-        new("信息项共享类型", "sharing_type", OfItem: true, Required: false),
-        new("是否个人信息", "personal", OfItem: true, Required: false),
-    ];
+    /// <summary>What names an entry. 信息资源代码 is the key of the import; without one, department and name.</summary>
+    private static readonly CatalogueColumn[] Keys = [Code, Name, DepartmentCode];
 
     /// <summary>All entries of the table; with any fault the caller must import none.</summary>
-    public static async Task<IReadOnlyList<ImportedEntry>> ReadAsync(Stream stream, CsvFaults faults, CancellationToken cancellation)
+    /// <param name="read">Told the number of each row as it was read.</param>
+    public static async Task<CatalogueTable> ReadAsync(CsvTable table, CsvFaults faults, Action<int>? read, CancellationToken cancellation)
     {
-        using var table = new CsvTable(stream, faults);
-        var places = await HeaderAsync(table, faults, cancellation);
-        if (places is null)
+        if (await HeaderAsync(table, faults, cancellation) is not { } header)
         {
-            return [];
+            return new(NoHeader, []);
         }
 
         List<ImportedEntry> entries = [];
         var keys = new Dictionary<string, int>(StringComparer.Ordinal);
-        List<Line> group = [];
-        while (await table.ReadAsync(cancellation) is { } read)
+        List<Row> group = [];
+        while (await table.ReadAsync(cancellation) is { } next)
         {
-            if (read.Cells.Length != places.Length)
-            {
-                faults.Add(read.Number, CsvFaults.WholeLine, "cell-count", "RFC 4180", new($"应有 {places.Length} 个单元格，实有 {read.Cells.Length} 个。", $"{places.Length} cells are expected, there are {read.Cells.Length}."));
-                continue;
-            }
-
-            var line = new Line(read.Number, places, read.Cells);
-            if (group.Count > 0 && !Continues(line, group[0]))
+            read?.Invoke(next.Number);
+            var row = new Row(next.Number, header, next.Cells);
+            if (group.Count > 0 && !Continues(row, group[0]))
             {
                 Finish();
             }
 
-            group.Add(line);
+            group.Add(row);
             if (group.Count > 1)
             {
-                CompareRepeated(group[0], line, faults);
+                CompareRepeated(group[0], row, faults);
             }
         }
 
         Finish();
         if (entries.Count == 0 && !faults.Any)
         {
-            faults.Add(1, CsvFaults.WholeLine, "empty", Guide, new("表中没有目录。", "The table holds no entry."));
+            faults.Add(1, "empty", Guide, new("表中没有目录。", "The table holds no entry."), new("请在表头之下填写目录，每行一个信息项。", "Fill in entries below the header, one data item per row."));
         }
 
-        return entries;
+        return new(header, entries);
 
         void Finish()
         {
@@ -106,198 +89,229 @@ internal static partial class CatalogueCsv
             }
             else if (entries.Count == MostEntries)
             {
-                faults.Add(group[0].Number, CsvFaults.WholeLine, "too-many", null, new($"一次最多导入 {MostEntries} 条目录。", $"At most {MostEntries} entries at once."));
+                faults.Add(group[0].Number, "too-many", null, new($"一次最多导入 {MostEntries} 条目录。", $"At most {MostEntries} entries at once."), new("请拆分为几个文件分别导入。", "Split the table and import its parts."));
             }
 
             group.Clear();
         }
     }
 
-    private static async Task<Column[]?> HeaderAsync(CsvTable table, CsvFaults faults, CancellationToken cancellation)
+    private static async Task<CatalogueHeader?> HeaderAsync(CsvTable table, CsvFaults faults, CancellationToken cancellation)
     {
-        if (await table.ReadAsync(cancellation) is not { } header)
+        if (await table.ReadAsync(cancellation) is not { } first)
         {
             if (!faults.Any)
             {
-                faults.Add(1, CsvFaults.WholeLine, "empty", Guide, new("文件为空，缺少表头。", "The file is empty; a header is needed."));
+                faults.Add(1, "empty", Guide, new("文件为空，缺少表头。", "The file is empty; a header is needed."));
             }
 
             return null;
         }
 
-        var places = new Column[header.Cells.Length];
+        if (first.Cells.Length < 3 && first.Cells.All(c => Find(c) is null && Either(c) is null))
+        {
+            faults.Add(first.Number, new(0, first.Cells[0], first.Cells[0]), "header-missing", Guide, new("第一行应是表头，这里却不是。", "The first row must be the header; this is none."),
+                new("请删去表头之上的标题、说明等行，使第一行就是各列的名称；分隔符应为逗号、分号或制表符。", "Take away titles and notes above the header, so that the first row names the columns; they are separated by commas, semicolons or tabs."));
+            return null;
+        }
+
+        var places = new Dictionary<CatalogueColumn, (int Index, string Header)>();
         var before = faults.Total;
-        for (var i = 0; i < places.Length; i++)
+        for (var i = 0; i < first.Cells.Length; i++)
         {
-            var name = header.Cells[i].Trim();
-            var shown = name.Length is 0 or > 60 ? $"#{i + 1}" : name;
-            if (Columns.FirstOrDefault(c => c.Header == name) is not { } column)
+            var written = first.Cells[i].Trim();
+            var cell = new CsvCell(i, written.Length == 0 ? $"#{i + 1}" : written, written);
+            if (Find(written) is { } column)
             {
-                faults.Add(header.Number, shown, "unknown-column", Guide, new("不是目录表的列。", "The catalogue table has no such column."));
-                continue;
+                if (!places.TryAdd(column, (i, written)))
+                {
+                    var (index, header) = places[column];
+                    faults.Add(first.Number, cell, "column-twice", Guide,
+                        new($"{CsvFaults.Letter(index)} 列“{CsvFaults.Shown(header, 60)}”和 {CsvFaults.Letter(i)} 列“{CsvFaults.Shown(written, 60)}”都是“{column.Header}”。", $"Column {CsvFaults.Letter(index)} ({CsvFaults.Shown(header, 60)}) and column {CsvFaults.Letter(i)} ({CsvFaults.Shown(written, 60)}) are both {column.Header}."),
+                        new("请只保留一列；如是另一内容，请改用该列的标准名称（如目录的“共享类型”与信息项的“信息项共享类型”）。", "Keep one of them; if it is something else, give it that column's own name (共享类型 is the entry's, 信息项共享类型 the item's)."));
+                }
             }
-
-            if (places.Contains(column))
+            else if (Either(written) is var (one, other))
             {
-                faults.Add(header.Number, shown, "column-twice", Guide, new("这一列重复。", "This column stands twice."));
+                faults.Add(first.Number, cell, "ambiguous-column", Guide, new($"可能是“{one.Header}”，也可能是“{other.Header}”。", $"This could be {one.Header} or {other.Header}."),
+                    new($"请改为“{one.Header}”或“{other.Header}”。", $"Rename it to {one.Header} or {other.Header}."));
             }
-
-            places[i] = column;
+            else
+            {
+                faults.Add(first.Number, cell, "unknown-column", Guide, new("不是目录表的列。", "The catalogue table has no such column."), Nearest(written) is var (known, nearest)
+                    ? new($"是否为“{nearest.Header}”{(known == Fold(nearest.Header) ? "" : $"（{known}）")}？是则改名，否则请删去这一列。", $"Is it {nearest.Header}{(known == Fold(nearest.Header) ? "" : $" ({known})")}? Then rename it; else take the column out.")
+                    : new("请删去这一列，或改用目录表的列名。", "Take the column out, or give it the name of one that the table has."));
+            }
         }
 
-        foreach (var column in Columns.Where(c => c.Required && !places.Contains(c)))
+        foreach (var column in All.Where(c => c.Required && !places.ContainsKey(c)))
         {
-            faults.Add(header.Number, column.Header, "column-missing", Guide, new("缺少这一列。", "This column is missing."));
+            faults.Add(first.Number, new(null, column.Header), "column-missing", Guide, new("缺少这一列。", "This column is missing."), column.Advice);
         }
 
-        return faults.Total == before ? places : null;
+        return faults.Total == before ? new(places) : null;
     }
 
-    /// <summary>A line belongs to the entry above it unless it names another one.</summary>
-    private static bool Continues(Line line, Line first) =>
-        KeyHeaders.All(h => line[h] is not { } cell || cell == first[h]);
+    /// <summary>A row belongs to the entry above it unless it names another one.</summary>
+    private static bool Continues(Row row, Row first) =>
+        Keys.All(column => row[column] is not { } cell || cell == first[column]);
 
-    private static void CompareRepeated(Line first, Line line, CsvFaults faults)
+    private static void CompareRepeated(Row first, Row row, CsvFaults faults)
     {
-        foreach (var column in Columns.Where(c => !c.OfItem))
+        foreach (var column in All)
         {
-            if (line[column.Header] is { } repeated && repeated != first[column.Header])
+            if (!column.OfItem && column.Field is not null && row[column] is { } repeated && repeated != first[column])
             {
-                faults.Add(line.Number, column.Header, "entry-differs", Guide, new(
+                row.Fault(faults, column, "entry-differs", Guide, new(
                     $"与同一目录第 {first.Number} 行的内容不同；应相同或留空。",
-                    $"This differs from line {first.Number} of the same entry; repeat it or leave it blank."));
+                    $"This differs from row {first.Number} of the same entry; repeat it or leave it blank."),
+                    new("同一目录的各信息项行中，目录的列填写相同内容或留空。", "In the rows of one entry's items repeat the entry's columns or leave them blank."));
             }
         }
     }
 
-    private static ImportedEntry Entry(List<Line> lines, Dictionary<string, int> keys, CsvFaults faults)
+    private static ImportedEntry Entry(List<Row> rows, Dictionary<string, int> keys, CsvFaults faults)
     {
-        var first = lines[0];
+        var first = rows[0];
         var draft = new EntryDraft
         {
-            Code = first["信息资源代码"],
-            Name = first["信息资源名称"],
-            DepartmentCode = first["信息资源提供方代码"],
-            Abstract = first["信息资源摘要"],
-            Theme = Vocabularies.Theme.Word(first["主题分类"]),
-            Format = FormatOf(first["信息资源格式"]),
-            UpdateFrequency = Vocabularies.Frequency.Word(first["更新周期"]),
-            SharingType = Vocabularies.Sharing.Word(first["共享类型"]),
-            SharingConditions = first["共享条件"],
-            SharingMethod = Vocabularies.Method.Word(first["共享方式"]),
-            RefusalLaw = first["不予共享依据"],
-            OpenToSociety = YesNo(first, "是否向社会开放", faults),
-            OpenConditions = first["开放条件"],
-            Classification = Vocabularies.Classification.Word(first["数据分类"]),
-            Grade = Whole(first, "数据分级", faults),
-            RelatedCodes = [.. (first["关联资源代码"] ?? "").Split([';', '；', ',', '，', '、', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)],
-            Fields = [.. lines.Select(l => new FieldDraft
+            Code = Narrow(first[Code]),
+            Name = first[Name],
+            DepartmentCode = Narrow(first[DepartmentCode])?.ToUpperInvariant(),
+            Abstract = first[Abstract],
+            Theme = Vocabularies.Theme.Word(first[Theme]),
+            Format = FormatOf(first[Format]),
+            UpdateFrequency = Vocabularies.Frequency.Word(first[Frequency]),
+            SharingType = Vocabularies.Sharing.Word(first[SharingType]),
+            SharingConditions = first[Conditions],
+            SharingMethod = Vocabularies.Method.Word(first[Method]),
+            RefusalLaw = first[RefusalLaw],
+            OpenToSociety = YesNo(first, Open, faults),
+            OpenConditions = first[OpenConditions],
+            Classification = Vocabularies.Classification.Word(first[Classification]),
+            Grade = Whole(first, Grade, faults),
+            RelatedCodes = [.. (Narrow(first[Related]) ?? "").Split([';', ',', '、', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)],
+            Fields = [.. rows.Select(row => new FieldDraft
             {
-                Title = l["信息项名称"],
-                Name = l["信息项标识"],
-                Type = Vocabularies.FieldType.Word(l["数据类型"]),
-                Length = Whole(l, "数据长度", faults),
-                SharingType = Vocabularies.Sharing.Word(l["信息项共享类型"]),
-                Personal = YesNo(l, "是否个人信息", faults),
+                Title = row[ItemTitle],
+                Name = Narrow(row[ItemName]),
+                Type = Vocabularies.FieldType.Word(row[ItemType]),
+                Length = Whole(row, ItemLength, faults),
+                SharingType = Vocabularies.Sharing.Word(row[ItemSharing]),
+                Personal = YesNo(row, ItemPersonal, faults),
             })],
         };
-        if (first["是否向社会开放"] is null)
+        if (first[Open] is null)
         {
-            faults.Add(first.Number, "是否向社会开放", "required", Guide, new("此项必填。", "This field is required."));
+            first.Fault(faults, Open, "required", Guide, new("此项必填。", "This field is required."), Open.Advice);
+        }
+
+        foreach (var row in rows)
+        {
+            if (row[Secret] is { } secret && Vocabularies.NotSecret.Word(secret) != "no")
+            {
+                row.Fault(faults, Secret, "secret", "第3条", new("涉及国家秘密、工作秘密的数据不适用政务数据共享，不能编入目录。", "What is a state or work secret is outside data sharing and has no place in the catalogue."), Secret.Advice);
+            }
         }
 
         foreach (var fault in EntryRules.Check(draft).All)
         {
-            var (line, header) = Place(fault.Field, lines);
-            if (!line.Misread.Contains(header))
+            var (row, column) = Place(fault.Field, rows);
+            if (!row.Misread.Contains(column))
             {
-                faults.Add(line.Number, header, fault.Rule, fault.Article, fault.Message);
+                row.Fault(faults, column, fault.Rule, fault.Article, fault.Message, column.Advice);
             }
         }
 
         var key = draft.Code is { } code ? $"code {code}" : $"name {draft.DepartmentCode} {draft.Name}";
         if (!keys.TryAdd(key, first.Number))
         {
-            faults.Add(first.Number, draft.Code is null ? "信息资源名称" : "信息资源代码", "entry-twice", Guide, new(
+            first.Fault(faults, draft.Code is null ? Name : Code, "entry-twice", Guide, new(
                 $"与第 {keys[key]} 行是同一目录；同一目录的各行应当连续。",
-                $"Line {keys[key]} is the same entry; the lines of an entry must follow each other."));
+                $"Row {keys[key]} is the same entry; the rows of an entry must follow each other."),
+                new("请把同一目录的各行移到一起，或更正代码、名称。", "Bring the rows of the entry together, or correct the code or name."));
         }
 
-        return new(draft.Normalised(), first["信息资源提供方"], first.Number);
+        return new(draft.Normalised(), first[Department], first.Number);
     }
 
     /// <summary>Where in the table a fault of the draft stands.</summary>
-    private static (Line Line, string Header) Place(string field, List<Line> lines)
+    private static (Row Row, CatalogueColumn Column) Place(string field, List<Row> rows)
     {
         var item = ItemPath().Match(field);
         if (item.Success)
         {
-            var line = lines[int.Parse(item.Groups["index"].Value, CultureInfo.InvariantCulture)];
-            return (line, Columns.First(c => c.OfItem && c.Field == (item.Groups["member"].Value is { Length: > 0 } member ? member : "title")).Header);
+            var row = rows[int.Parse(item.Groups["index"].Value, CultureInfo.InvariantCulture)];
+            return (row, All.First(c => c.OfItem && c.Field == (item.Groups["member"].Value is { Length: > 0 } member ? member : "title")));
         }
 
         var bracket = field.IndexOf('[', StringComparison.Ordinal);
         var name = bracket < 0 ? field : field[..bracket];
-        return (lines[0], Columns.FirstOrDefault(c => !c.OfItem && c.Field == name)?.Header ?? "信息项名称");
+        return (rows[0], All.FirstOrDefault(c => !c.OfItem && c.Field == name) ?? ItemTitle);
     }
+
+    /// <summary>Codes and machine names typed in full-width forms mean the same.</summary>
+    private static string? Narrow(string? cell) => cell?.Normalize(System.Text.NormalizationForm.FormKC).Trim();
 
     private static string? FormatOf(string? cell)
     {
-        var slash = cell?.IndexOf('/', StringComparison.Ordinal) ?? -1;
-        return slash < 0 ? Vocabularies.FormatGroup.Word(cell) : $"{Vocabularies.FormatGroup.Word(cell![..slash])}/{cell[(slash + 1)..].Trim().ToLowerInvariant()}";
+        var narrow = Narrow(cell);
+        var slash = narrow?.IndexOf('/', StringComparison.Ordinal) ?? -1;
+        return slash < 0 ? Vocabularies.FormatGroup.Word(cell) : $"{Vocabularies.FormatGroup.Word(narrow![..slash])}/{narrow[(slash + 1)..].Trim().ToLowerInvariant()}";
     }
 
-    private static bool? YesNo(Line line, string header, CsvFaults faults)
+    private static bool? YesNo(Row row, CatalogueColumn column, CsvFaults faults)
     {
-        switch (line[header])
+        switch (Vocabularies.YesNo.Word(row[column]))
         {
             case null:
                 return null;
-            case "是" or "1" or "true":
+            case "yes":
                 return true;
-            case "否" or "0" or "false":
+            case "no":
                 return false;
             default:
-                line.Misread.Add(header);
-                faults.Add(line.Number, header, "unknown-value", Guide, new("应为：是、否。", "This must be 是 (yes) or 否 (no)."));
+                row.Misread.Add(column);
+                row.Fault(faults, column, "unknown-value", Guide, new("应为：是、否。", "This must be 是 (yes) or 否 (no)."), column.Advice);
                 return null;
         }
     }
 
-    private static int? Whole(Line line, string header, CsvFaults faults)
+    private static int? Whole(Row row, CatalogueColumn column, CsvFaults faults)
     {
-        if (line[header] is not { } cell)
+        if (row[column] is not { } cell)
         {
             return null;
         }
 
-        if (int.TryParse(cell.TrimEnd('级'), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        if (int.TryParse(WholePart().Match(Fold(cell)).Groups["number"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
         {
             return number;
         }
 
-        line.Misread.Add(header);
-        faults.Add(line.Number, header, "not-a-number", Guide, new("应为整数。", "This must be a whole number."));
+        row.Misread.Add(column);
+        row.Fault(faults, column, "not-a-number", Guide, new("应为整数。", "This must be a whole number."), column.Advice);
         return null;
     }
 
     [GeneratedRegex(@"^fields\[(?<index>[0-9]+)\](\.(?<member>.+))?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex ItemPath();
 
-    private sealed record Column(string Header, string Field, bool OfItem, bool Required);
+    /// <summary>2级, 第2级, 18位, 30个字符: what stands around a number says the same as the column.</summary>
+    [GeneratedRegex(@"^第?(?<number>[0-9]{1,9})(\.0+)?(级|位|个?字符)?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex WholePart();
 
-    /// <summary>One line by header; a blank cell is null.</summary>
-    private sealed class Line(int number, Column[] places, string[] cells)
+    /// <summary>One row by column; a blank cell is null.</summary>
+    private sealed class Row(int number, CatalogueHeader header, string[] cells)
     {
-        private readonly Dictionary<string, string> byHeader = places.Zip(cells)
-            .Where(p => !string.IsNullOrWhiteSpace(p.Second))
-            .ToDictionary(p => p.First.Header, p => p.Second.Trim().ReplaceLineEndings("\n"));
-
         public int Number => number;
 
         /// <summary>Cells whose text was no value: told once, not again as missing.</summary>
-        public HashSet<string> Misread { get; } = [];
+        public HashSet<CatalogueColumn> Misread { get; } = [];
 
-        public string? this[string header] => byHeader.GetValueOrDefault(header);
+        public string? this[CatalogueColumn column] => header.In(cells, column)?.Trim().ReplaceLineEndings("\n");
+
+        public void Fault(CsvFaults faults, CatalogueColumn column, string rule, string? article, Text message, Text advice) =>
+            faults.Add(number, header.Cell(column, header.In(cells, column)), rule, article, message, advice);
     }
 }

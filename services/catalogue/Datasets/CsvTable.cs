@@ -1,58 +1,38 @@
-using System.Text.Unicode;
+using System.Text;
 using CsvHelper;
 using Exchange.Hosting;
 
 namespace Exchange.Catalogue.Datasets;
 
-/// <summary>Faults of a table, each with its line and column; past the limit they are only counted.</summary>
-internal sealed class CsvFaults(int limit = 1000)
-{
-    /// <summary>Column of a fault that concerns a whole line.</summary>
-    public const string WholeLine = "*";
-
-    public Faults Listed { get; } = new();
-
-    public int Total { get; private set; }
-
-    public bool Any => Total > 0;
-
-    public void Add(int line, string column, string rule, string? article, Text message)
-    {
-        if (++Total <= limit)
-        {
-            var (zh, en) = column == WholeLine ? ($"第 {line} 行：", $"Line {line}: ") : ($"第 {line} 行“{column}”：", $"Line {line}, column {column}: ");
-            Listed.Add($"{line}:{column}", rule, article, new(zh + message.Zh, en + message.En));
-        }
-        else if (Total == limit + 1)
-        {
-            Listed.Add("*", "more-faults", null, new($"错误超过 {limit} 处，其余未列出。", $"There are more than {limit} faults; the rest is not listed."));
-        }
-    }
-}
-
-/// <summary>One line of a table: where it starts in the file and its cells.</summary>
-internal readonly record struct CsvLine(int Number, string[] Cells);
+/// <summary>One row of a table: its number in the spreadsheet and its cells.</summary>
+internal readonly record struct CsvRow(int Number, string[] Cells);
 
 /// <summary>
-/// Reads UTF-8 CSV (RFC 4180, with or without a byte order mark) line by line in bounded memory.
-/// What is no UTF-8, or a quote that is never closed, ends the reading with one fault; a stray quote is a fault of its line and reading goes on.
+/// Reads CSV (RFC 4180) row by row in bounded memory. A quote that is never closed ends the reading with one fault; a stray quote is a fault of its row and
+/// reading goes on. Rows without any content are counted and passed over, as are empty cells at the end of the header: spreadsheets leave both behind.
 /// </summary>
 internal sealed class CsvTable : IDisposable
 {
     /// <summary>Bytes of one record, quoted line breaks included. Without a bound an unclosed quote or a line of commas would fill the memory.</summary>
     private const int LongestRecord = 4 << 20;
 
+    private const string Rfc4180 = "RFC 4180";
+
     private readonly CsvFaults faults;
     private readonly CsvReader reader;
+    private int row;
+    private int? width;
 
-    public CsvTable(Stream stream, CsvFaults faults)
+    /// <param name="encoding">Null for UTF-8; what is read was checked to be in it.</param>
+    public CsvTable(Stream stream, char separator, Encoding? encoding, CsvFaults faults)
     {
         this.faults = faults;
         reader = CsvReader.Create(stream, new CsvReaderOptions
         {
-            Separator = ',',
+            Separator = separator,
+            Encoding = encoding,
             HasHeader = false,
-            TrackLineNumbers = true,
+            SkipEmptyLines = false,
             MaxRecordSize = LongestRecord,
             MalformedData = CsvMalformedDataHandling.Skip,
             OnMalformedRecord = Malformed,
@@ -60,47 +40,67 @@ internal sealed class CsvTable : IDisposable
         }, leaveOpen: true);
     }
 
-    /// <summary>The next line that is not blank; null at the end, or when the rest cannot be read (a fault says why).</summary>
-    public async Task<CsvLine?> ReadAsync(CancellationToken cancellation)
+    /// <summary>The next row that has content, the header first; null at the end, or when the rest cannot be read (a fault says why). Rows with more or fewer cells than the header are faults and passed over.</summary>
+    public async Task<CsvRow?> ReadAsync(CancellationToken cancellation)
     {
-        try
+        while (true)
         {
-            if (!await reader.ReadAsync(cancellation))
+            try
             {
+                if (!await reader.ReadAsync(cancellation))
+                {
+                    return null;
+                }
+            }
+            catch (CsvFormatException)
+            {
+                faults.Add(row + 1, "line-too-long", Rfc4180, new("一行的内容过长，或引号没有闭合。", "The row is too long, or a quote is not closed."), CloseQuotes);
                 return null;
             }
-        }
-        catch (CsvFormatException fault)
-        {
-            faults.Add((int)fault.LineNumber, CsvFaults.WholeLine, "line-too-long", Rfc4180, new("一行的内容过长，或引号没有闭合。", "The line is too long, or a quote is not closed."));
-            return null;
-        }
 
-        var line = (int)reader.LineNumber;
-        if (!Utf8.IsValid(reader.RawRecord))
-        {
-            faults.Add(line, CsvFaults.WholeLine, "not-utf-8", "GB 13000", new("从此行起不是有效的 UTF-8 文本，请以 UTF-8 编码保存。", "From this line on this is no valid UTF-8 text; save the file as UTF-8."));
-            return null;
-        }
+            row++;
+            var cells = new string[reader.FieldCount];
+            var filled = 0;
+            for (var i = 0; i < cells.Length; i++)
+            {
+                cells[i] = reader.GetString(i);
+                if (!string.IsNullOrWhiteSpace(cells[i]))
+                {
+                    filled = i + 1;
+                }
+            }
 
-        var cells = new string[reader.FieldCount];
-        for (var i = 0; i < cells.Length; i++)
-        {
-            cells[i] = reader.GetString(i);
-        }
+            if (filled == 0)
+            {
+                continue;
+            }
 
-        return new CsvLine(line, cells);
+            if (width is null)
+            {
+                width = filled;
+            }
+            else if (filled > width || cells.Length < width)
+            {
+                faults.Add(row, "cell-count", Rfc4180,
+                    new($"应有 {width} 个单元格，实有 {Math.Max(filled, Math.Min(cells.Length, width.Value))} 个。", $"{width} cells are expected, there are {Math.Max(filled, Math.Min(cells.Length, width.Value))}."),
+                    new("请检查本行是否多了或少了分隔符；内容中含逗号的单元格须整体加引号。", "Look for a separator too many or too few; a cell whose text holds a comma must be quoted as a whole."));
+                continue;
+            }
+
+            return new CsvRow(row, cells.Length == width ? cells : cells[..width.Value]);
+        }
     }
 
     public void Dispose() => reader.Dispose();
 
-    private const string Rfc4180 = "RFC 4180";
+    private static readonly Text CloseQuotes = new("请补上或删去多余的引号；由电子表格软件另存的 CSV 文件不会有此问题。", "Add the missing quote or take the odd one away; a file saved by a spreadsheet program has its quotes right.");
 
     private void Malformed(CsvMalformedRecord record)
     {
+        row++;
         var open = record.Reason == CsvMalformedReason.UnterminatedQuote;
-        faults.Add((int)record.LineNumber, CsvFaults.WholeLine, open ? "quote-open" : "stray-quote", Rfc4180, open
+        faults.Add(row, open ? "quote-open" : "stray-quote", Rfc4180, open
             ? new("引号没有闭合，其后的内容无法读取。", "A quote is not closed; what follows cannot be read.")
-            : new("引号位置不当：含引号的内容须整体加引号，内部引号写两个。", "A quote is out of place: quote the whole cell and double the quotes inside."));
+            : new("引号位置不当：含引号的内容须整体加引号，内部引号写两个。", "A quote is out of place: quote the whole cell and double the quotes inside."), CloseQuotes);
     }
 }

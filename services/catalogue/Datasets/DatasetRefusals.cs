@@ -44,4 +44,16 @@ internal static class DatasetRefusals
     public static readonly Rule NoStandingReply = new("no-standing-reply", StatusCodes.Status409Conflict, "第21条",
         new("常设答复只适用于无条件共享（同意）和不予共享（引用依据拒绝）的目录；有条件共享须逐件审核。", "A standing reply fits entries that are shared without conditions (approve) or not shared (refuse with the law); conditional requests are decided one by one."),
         new("请逐件审核申请，或修订目录的共享类型。", "Decide the requests one by one, or revise the entry's sharing type."));
+
+    public static readonly Rule ImportsWaiting = new("imports-waiting", StatusCodes.Status409Conflict, null,
+        new("本部门已有多份目录在等待导入。", "Several tables of your department are waiting to be imported."),
+        new("请等待其中一份导入完毕后再提交。", "Wait until one of them is done."));
+
+    public static readonly Rule ImportRunning = new("import-running", StatusCodes.Status409Conflict, null,
+        new("导入尚未结束，还没有报告。", "The import has not ended; there is no report yet."),
+        new("请稍后再取；进度见该导入的地址。", "Come back in a moment; the import's own address shows how far it is."));
+
+    public static readonly Rule ImportFailed = new("import-failed", StatusCodes.Status500InternalServerError, null,
+        new("导入多次未能完成，内容未作任何更改。", "The import could not be finished in several attempts; nothing was changed."),
+        new("请重新提交；仍不成功的，请把导入编号告知运维人员。", "Send the table again; if that fails too, tell the operators the import's id."));
 }

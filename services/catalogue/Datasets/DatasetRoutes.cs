@@ -15,6 +15,8 @@ internal static class DatasetRoutes
         services.AddScoped<PublishedEntries>();
         services.AddHostedService<SeedDepartments>();
         services.AddHostedService<DropRowTables>();
+        services.AddSingleton<ImportSignal>();
+        services.AddHostedService<RunImports>();
     }
 
     public static void MapDatasets(this IEndpointRouteBuilder routes)
@@ -30,6 +32,7 @@ internal static class DatasetRoutes
         DraftDataset.Map(datasets);
         ReviseDataset.Map(datasets);
         ImportCatalogue.Map(datasets);
+        ReadImports.Map(datasets);
         AssessDataset.Map(datasets);
         ApproveDataset.Map(datasets);
         PublishDataset.Map(datasets);

@@ -61,6 +61,19 @@ internal static class FieldTypes
         };
     }
 
+    /// <summary>What to write in a cell of this type.</summary>
+    public static Text Advice(string type) => type switch
+    {
+        "N" => new("只写数字和小数点，不写千位分隔符和单位。", "Digits and a decimal point only, without separators of thousands or units."),
+        "Y" => new("写金额数字，最多四位小数，不写货币符号和千位分隔符。", "The amount in digits, at most four decimals, without currency sign or separators of thousands."),
+        "I" => new("写整数，不写小数点和千位分隔符。", "A whole number without point or separators."),
+        "B" or "F" => new("写数字，例如 0.25 或 1e-3。", "A number such as 0.25 or 1e-3."),
+        "D" => new("写作 2026-03-05（在 Excel 中把该列设为“文本”或此日期格式）。", "Write 2026-03-05 (in Excel format the column as text or as this date)."),
+        "T" => new("写作 2026-03-05 08:30:00（北京时间）。", "Write 2026-03-05 08:30:00 (Beijing time)."),
+        "L" => new("写“是”或“否”。", "Write 是 (yes) or 否 (no)."),
+        _ => new("请缩短到规定长度，并去掉不可见字符。", "Keep to the length and take out characters that do not show."),
+    };
+
     /// <summary>Characters of an M or G cell.</summary>
     private const int LongestText = 1 << 20;
 

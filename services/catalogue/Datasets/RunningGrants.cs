@@ -14,13 +14,17 @@ internal static class RunningGrants
             """, new { datasetId }, cancellationToken: cancel));
 
     /// <summary>What in the new text would change a running service: a granted item gone, of another type or shorter, or another way of delivery.</summary>
-    public static async Task<IReadOnlyList<Fault>> ChangesAsync(NpgsqlConnection connection, Guid datasetId, EntryDraft published, EntryDraft next, CancellationToken cancel)
-    {
-        var granted = (await connection.QueryAsync<string>(new CommandDefinition("""
-            select distinct unnest(fields) from grants where dataset_id = @datasetId and state in ('issued', 'active', 'suspended') order by 1
-            """, new { datasetId }, cancellationToken: cancel))).ToList();
-        return granted.Count == 0 ? [] : Between(granted, published, next);
-    }
+    public static async Task<IReadOnlyList<Fault>> ChangesAsync(NpgsqlConnection connection, Guid datasetId, EntryDraft published, EntryDraft next, CancellationToken cancel) =>
+        (await GrantedAsync(connection, [datasetId], cancel)).TryGetValue(datasetId, out var granted) ? Between(granted, published, next) : [];
+
+    /// <summary>The data items that running grants use, for those of the datasets that have such grants.</summary>
+    public static async Task<IReadOnlyDictionary<Guid, IReadOnlyList<string>>> GrantedAsync(NpgsqlConnection connection, Guid[] datasets, CancellationToken cancel) =>
+        (await connection.QueryAsync<(Guid DatasetId, string Field)>(new CommandDefinition("""
+            select distinct dataset_id, unnest(fields) as field from grants
+            where dataset_id = any(@datasets) and state in ('issued', 'active', 'suspended')
+            order by dataset_id, field
+            """, new { datasets }, cancellationToken: cancel)))
+        .GroupBy(g => g.DatasetId).ToDictionary(g => g.Key, IReadOnlyList<string> (g) => [.. g.Select(f => f.Field)]);
 
     /// <summary>Pure part of <see cref="ChangesAsync"/>.</summary>
     public static IReadOnlyList<Fault> Between(IReadOnlyList<string> granted, EntryDraft published, EntryDraft next)

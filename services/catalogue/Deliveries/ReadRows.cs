@@ -15,7 +15,8 @@ namespace Exchange.Catalogue.Deliveries;
 /// Rows under a grant, as CSV (RFC 4180) or JSON. No record, no exchange: the opening is committed before the first byte leaves, the end with rows, bytes and SHA-256 after the last.
 /// Only granted fields are read; rows stream from the database in constant memory; the grant is looked at again every second while they do.
 /// </summary>
-internal sealed partial class ReadRows(Database database, RowTables tables, TimeProvider clock, Seat seat, IHostApplicationLifetime life, IServiceScopeFactory scopes, ILogger<ReadRows> log)
+internal sealed partial class ReadRows(
+    Database database, RowTables tables, AuditWatch audit, TimeProvider clock, Seat seat, IHostApplicationLifetime life, IServiceScopeFactory scopes, ILogger<ReadRows> log)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
@@ -54,6 +55,11 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Time
         if (form is not ("csv" or "json"))
         {
             return new Refused(UnknownFormat);
+        }
+
+        if (audit.Refusal is { } behind)
+        {
+            return behind;
         }
 
         await using var rows = await tables.OpenAsync(grant.DatasetId, grant.Fields, cancel);

@@ -18,6 +18,6 @@ internal static class SubmitRequest
     private static Task<Results<Ok<RequestView>, Refused>> SignOffAsync(Guid id, Caller caller, ActOnRequest act, HttpContext http, CancellationToken cancel) =>
         act.RunAsync(id, Side.Asking, caller, http, _ => new SharingEvent.SignOff(caller), cancel);
 
-    private static Task<Results<Ok<RequestView>, Refused>> SubmitAsync(Guid id, Caller caller, ActOnRequest act, HttpContext http, CancellationToken cancel) =>
-        act.RunAsync(id, Side.Asking, caller, http, _ => new SharingEvent.Submit(caller), cancel);
+    private static Task<Results<Ok<RequestView>, Refused>> SubmitAsync(Guid id, Caller caller, ActOnRequest act, AuditWatch audit, HttpContext http, CancellationToken cancel) =>
+        act.RunAsync(id, Side.Asking, caller, http, _ => new SharingEvent.Submit(caller), cancel, _ => audit.Refusal);
 }

@@ -483,4 +483,16 @@ public static class FeedHash
 {
     public static long Of(Guid key, int version, bool tombstone) =>
         System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(SHA256.HashData(Encoding.ASCII.GetBytes($"{key}|{version}|{(tombstone ? 1 : 0)}")));
+
+    /// <summary>The digest of many entries, in the form of <see cref="FeedDigest"/>.</summary>
+    public static (long Count, string Hash) Of(IEnumerable<(Guid Key, int Version, bool Tombstone)> entries)
+    {
+        var (count, hash) = (0L, 0L);
+        foreach (var (key, version, tombstone) in entries)
+        {
+            (count, hash) = (count + 1, hash ^ Of(key, version, tombstone));
+        }
+
+        return (count, hash.ToString("x16", System.Globalization.CultureInfo.InvariantCulture));
+    }
 }

@@ -10,10 +10,10 @@ namespace Exchange.Hosting.Messaging;
 /// </summary>
 public static class Topology
 {
-    /// <summary>City to city.</summary>
+    /// <summary>City to city, and the audit service to each source.</summary>
     public const string Addressed = "exchange.addressed";
 
-    /// <summary>Changes of the catalogue, to everyone.</summary>
+    /// <summary>Changes of the catalogue, to everyone; and between the cities what each knows of it.</summary>
     public const string Datasets = "exchange.datasets";
 
     /// <summary>Audit records, to the audit service alone: nothing else is bound here, so that <c>mandatory</c> means it.</summary>
@@ -21,6 +21,9 @@ public static class Topology
 
     /// <summary>Name of the dataset feed, also the last part of its routing key.</summary>
     public const string DatasetFeed = "datasets";
+
+    /// <summary>Last part of the routing key under which a city tells what it knows of everyone's catalogue; for cities alone.</summary>
+    public const string KnownCatalogue = "catalogue";
 
     public const string AuditService = "audit";
 
@@ -48,7 +51,6 @@ public static class Topology
     public static IReadOnlyList<string> Queues(string service) => service switch
     {
         AuditService => [AuditQueue],
-        GatewayService => [DatasetsQueue(service)],
         _ => [AddressedQueue(service), DatasetsQueue(service)],
     };
 
@@ -66,7 +68,7 @@ public static class Topology
         foreach (var (service, password) in passwords)
         {
             users.Add(new JsonObject { ["name"] = service, ["password_hash"] = PasswordHash(password), ["hashing_algorithm"] = "rabbit_password_hashing_sha256", ["tags"] = "" });
-            var publishes = service is AuditService or GatewayService ? "audit" : "addressed|datasets|audit";
+            var publishes = service switch { AuditService => "addressed|audit", GatewayService => "audit", _ => "addressed|datasets|audit" };
             permissions.Add(new JsonObject
             {
                 ["user"] = service,
@@ -100,13 +102,17 @@ public static class Topology
 
             foreach (var queue in Queues(service))
             {
-                var (exchange, key) = queue switch
+                (string Exchange, string Key)[] sources = queue switch
                 {
-                    AuditQueue => (Audit, "*.audit"),
-                    _ when queue == AddressedQueue(service) => (Addressed, $"*.{service}"),
-                    _ => (Datasets, $"*.{DatasetFeed}"),
+                    AuditQueue => [(Audit, "*.audit")],
+                    _ when queue == AddressedQueue(service) => [(Addressed, $"*.{service}")],
+                    _ when service == GatewayService => [(Datasets, $"*.{DatasetFeed}")],
+                    _ => [(Datasets, $"*.{DatasetFeed}"), (Datasets, $"*.{KnownCatalogue}")],
                 };
-                bindings.Add(Binding(exchange, queue, key));
+                foreach (var (exchange, key) in sources)
+                {
+                    bindings.Add(Binding(exchange, queue, key));
+                }
             }
         }
 

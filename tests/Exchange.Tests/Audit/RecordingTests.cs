@@ -2,9 +2,13 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using Exchange.Audit.Log;
+using Exchange.Audit.Reconciliation;
 using Exchange.Audit.Recording;
+using Exchange.Hosting;
 using Exchange.Verifier;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
+using Place = Exchange.Local.Place;
 
 namespace Exchange.Tests.Audit;
 
@@ -42,6 +46,59 @@ public sealed class RecordingTests : IAsyncLifetime
 
         Assert.Equal(["changsha 1", "changsha 3", "zhuzhou 1", "changsha 2"], await audit.QueryAsync<string>("select source || ' ' || seq from records order by idx"));
         await audit.CheckAsync();
+    }
+
+    [Fact]
+    public async Task How_far_a_source_is_taken_up_waits_for_what_is_missing()
+    {
+        var records = Enumerable.Range(0, 6).Select(_ => changsha.NextRecord()).ToList();
+
+        await audit.AppendAsync(records[0], records[1], records[3]);
+        Assert.Equal(2, await TakenUpAsync());
+        await audit.AppendAsync(records[5]);
+        Assert.Equal(2, await TakenUpAsync());
+        await audit.AppendAsync(records[2]);
+        Assert.Equal(4, await TakenUpAsync());
+        await audit.AppendAsync(records[4]);
+        Assert.Equal(6, await TakenUpAsync());
+    }
+
+    [Fact]
+    public async Task A_source_restored_from_an_older_copy_is_logged_on_and_the_report_names_where_its_two_histories_part()
+    {
+        var common = new[] { changsha.NextRecord(), changsha.NextRecord() };
+        var restored = changsha.Copied();
+        var before = new[] { changsha.NextRecord(), changsha.NextRecord(), changsha.NextRecord() };
+        await audit.AppendAsync([.. common, .. before]);
+        Assert.Null((await GapsAsync()).Fork);
+
+        var since = new[] { restored.NextRecord(), restored.NextRecord() };
+        Assert.Equal(3, await audit.AppendAsync([.. since, zhuzhou.NextRecord()]));
+
+        Assert.Equal(4, await TakenUpAsync());
+        Assert.Equal(since[1].Digest, Assert.Single(await audit.QueryAsync<byte[]>("select digest from taken_up where source = 'changsha'")));
+        var gaps = await GapsAsync();
+        Assert.Equal(3, gaps.Fork!.Seq);
+        Assert.Equal([before[0].EventId, since[0].EventId], gaps.Fork.EventIds);
+        Assert.Equal([3, 4], gaps.Repeated);
+        Assert.Empty(gaps.Missing);
+        await audit.AppendAsync(restored.NextRecord(), restored.NextRecord());
+        Assert.Equal(6, await TakenUpAsync());
+        await audit.CheckAsync();
+    }
+
+    [Fact]
+    public async Task A_log_that_was_there_before_knows_how_far_it_has_taken_up_each_source()
+    {
+        var restored = changsha.Copied();
+        await audit.AppendAsync(changsha.NextRecord(), changsha.NextRecord(), changsha.NextRecord());
+        changsha.NextRecord();
+        await audit.AppendAsync(changsha.NextRecord(), zhuzhou.NextRecord(), restored.NextRecord());
+        var migration = await File.ReadAllTextAsync(Path.Combine(Place.FindRoot(), "services", "audit", "Migrations", "0002_taken_up.sql"), TestContext.Current.CancellationToken);
+
+        await audit.TamperAsync("delete from taken_up; " + migration[migration.IndexOf("insert into", StringComparison.Ordinal)..]);
+
+        Assert.Equal(["changsha 3", "zhuzhou 1"], await audit.QueryAsync<string>("select source || ' ' || seq from taken_up order by source"));
     }
 
     [Fact]
@@ -267,5 +324,14 @@ public sealed class RecordingTests : IAsyncLifetime
             Assert.True(Hashing.Includes((ulong)index, 700, Hashing.Leaf(leaves[index]), path, root), $"Leaf {index} is not proven.");
         }
         Assert.Contains("changsha", Encoding.UTF8.GetString(leaves[0]), StringComparison.Ordinal);
+    }
+
+    private async Task<long> TakenUpAsync() => Assert.Single(await audit.QueryAsync<long>("select seq from taken_up where source = 'changsha'"));
+
+    private async Task<SourceGaps> GapsAsync()
+    {
+        var auditor = new Caller { Subject = "auditor", IsPerson = true, ClientId = "auditor", Name = "示例", Roles = new HashSet<string>(StringComparer.Ordinal) { Roles.Auditor } };
+        var answer = await ReportGaps.HandleAsync(auditor, audit.Database, audit.Clock, cursor: null, settle: null, limit: null, TestContext.Current.CancellationToken);
+        return Assert.IsType<Ok<GapReport>>(answer.Result).Value!.Sources.Single(source => source.Source == "changsha");
     }
 }

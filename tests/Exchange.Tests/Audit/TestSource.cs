@@ -41,6 +41,9 @@ internal sealed class TestSource(string name)
         return new RecordedEvent { EventId = id, Bytes = bytes, TraceParent = trace };
     }
 
+    /// <summary>The source as it is now, as a copy of its database from this moment would bring it back.</summary>
+    public TestSource Copied() => new(name) { seq = seq, previous = previous };
+
     public SourceRecord NextRecord(string type = "request.submitted", Guid? exchange = null, Action<JsonObject>? more = null) => Parsed(Next(type, exchange, more));
 
     public SourceRecord Parsed(RecordedEvent recorded)

@@ -19,6 +19,8 @@ public sealed class MessageTests
     [
         new DatasetPublished { City = "changsha", Epoch = Epoch, Change = 7, Entry = Entry() },
         new DatasetWithdrawn { City = "changsha", Epoch = Epoch, Change = 8, DatasetId = Dataset, Version = 3, Reason = "停止采集（示例）", WithdrawnAt = At },
+        new CatalogueKnown { City = "xiangtan", Ask = 12, Digests = [new CatalogueDigest { City = "changsha", Count = 40, Hash = "00ff00ff00ff00ff" }] },
+        new CatalogueCopied { City = "changsha", Ask = 12, Copy = Epoch, Page = 1, Pages = 2, Count = 41, Hash = "00ff00ff00ff00fe", Entries = [Entry()], Withdrawn = [new WithdrawnEntry(Exchange, 3)] },
         new RequestSubmitted
         {
             ExchangeId = Exchange,
@@ -53,6 +55,7 @@ public sealed class MessageTests
             At = At,
         },
         new AuditRecords { Source = "changsha", Records = [new RecordedEvent { EventId = Exchange, Bytes = "{\"v\":1}"u8.ToArray(), TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }] },
+        new RecordsLogged { Source = "changsha", UpToSeq = 80, Digest = [.. Enumerable.Range(0, 32).Select(i => (byte)i)], At = At },
     ];
 
     public static TheoryData<string> Names => [.. Samples.Select(s => s.GetType().Name)];

@@ -18,7 +18,7 @@ public sealed class CatalogueCsvTests
     {
         var (entries, faults) = await Read($"{Header}\n{First}\n{Second}\n{Other}\n");
         Assert.Empty(faults);
-        Assert.Equal([("甲（示例）", 2, 2), ("乙（示例）", 4, 1)], entries.Select(e => (e.Draft.Name, e.Line, e.Draft.Fields!.Count)));
+        Assert.Equal([("甲（示例）", 2, 2), ("乙（示例）", 4, 1)], entries.Select(e => (e.Draft.Name, e.Row, e.Draft.Fields!.Count)));
         var first = entries[0].Draft;
         Assert.Equal(("C0400", "table", "conditional", "rows", "monthly", "general", 2), (first.Theme, first.Format, first.SharingType, first.SharingMethod, first.UpdateFrequency, first.Classification, first.Grade));
         Assert.Equal(("amount", "Y", (int?)null, "conditional", false), (first.Fields![1].Name, first.Fields[1].Type, first.Fields[1].Length, first.Fields[1].SharingType, first.Fields[1].Personal));
@@ -43,7 +43,7 @@ public sealed class CatalogueCsvTests
         var text = '\uFEFF' + string.Join(',', columns.Reverse()) + "\r\n\r\n" + string.Join(',', cells.Reverse()).Replace("摘要", "\"第一行\r\n第二行\"", StringComparison.Ordinal);
         var (entries, faults) = await Read(text);
         Assert.Empty(faults);
-        Assert.Equal(("第一行\n第二行", 3), (entries[0].Draft.Abstract, entries[0].Line));
+        Assert.Equal(("第一行\n第二行", 3), (entries[0].Draft.Abstract, entries[0].Row));
     }
 
     [Fact]
@@ -53,8 +53,10 @@ public sealed class CatalogueCsvTests
         Assert.Equal(
             ["2:更新周期 unknown-value", "3:信息项标识 field-name", "3:数据长度 not-a-number", "3:是否个人信息 unknown-value", "4:信息资源提供方代码 credit-code"],
             faults.Select(f => $"{f.Field} {f.Rule}").Order(StringComparer.Ordinal));
-        Assert.All(faults, f => Assert.StartsWith($"第 {f.Field[0]} 行“", f.Message.Zh, StringComparison.Ordinal));
-        Assert.All(faults, f => Assert.StartsWith($"Line {f.Field[0]}, column ", f.Message.En, StringComparison.Ordinal));
+        Assert.All(faults, f => Assert.StartsWith($"第 {f.At!.Row} 行 {f.At.Letter} 列“{f.At.Column}”：", f.Message.Zh, StringComparison.Ordinal));
+        Assert.All(faults, f => Assert.StartsWith($"Row {f.At!.Row}, column {f.At.Letter} ({f.At.Column}): ", f.Message.En, StringComparison.Ordinal));
+        Assert.Equal(["偶尔", "Amount", "五", "也许", "91350100M000100Y44"], faults.OrderBy(f => f.Field, StringComparer.Ordinal).Select(f => f.At!.Value));
+        Assert.All(faults, f => Assert.NotNull(f.Advice));
     }
 
     [Fact]
@@ -95,27 +97,18 @@ public sealed class CatalogueCsvTests
     }
 
     [Fact]
-    public async Task Bytes_that_are_no_utf8_are_told()
-    {
-        byte[] bytes = [.. Encoding.UTF8.GetBytes(Header + "\n"), 0xB9, 0xAB, 0xBB, (byte)'\n'];
-        var faults = new CsvFaults();
-        await CatalogueCsv.ReadAsync(new MemoryStream(bytes), faults, CancellationToken.None);
-        Assert.Equal("2:* not-utf-8", Assert.Single(faults.Listed.All.Select(f => $"{f.Field} {f.Rule}")));
-    }
-
-    [Fact]
     public async Task A_quote_that_never_closes_does_not_fill_the_memory()
     {
         var faults = new CsvFaults();
-        await CatalogueCsv.ReadAsync(new Endless(Encoding.UTF8.GetBytes(Header + "\n\""), (byte)'x'), faults, CancellationToken.None);
+        using var table = new CsvTable(new Endless(Encoding.UTF8.GetBytes(Header + "\n\""), (byte)'x'), ',', null, faults);
+        await CatalogueCsv.ReadAsync(table, faults, null, CancellationToken.None);
         Assert.Equal("line-too-long", Assert.Single(faults.Listed.All).Rule);
     }
 
     [Fact]
     public async Task Past_the_limit_faults_are_only_counted()
     {
-        var faults = new CsvFaults(limit: 5);
-        await CatalogueCsv.ReadAsync(Samples.Utf8(Header + "\n" + string.Concat(Enumerable.Repeat("x\n", 20))), faults, CancellationToken.None);
+        var (_, faults) = await Samples.CatalogueAsync(Header + "\n" + string.Concat(Enumerable.Repeat("x\n", 20)), new CsvFaults(limit: 5));
         Assert.Equal((20, 6, "more-faults"), (faults.Total, faults.Listed.All.Count, faults.Listed.All[^1].Rule));
     }
 
@@ -126,9 +119,7 @@ public sealed class CatalogueCsvTests
     public async Task The_samples_are_faultless_and_varied(string id)
     {
         var city = City.Read(Samples.CityFile(id));
-        await using var file = File.OpenRead(Samples.Catalogue(id));
-        var faults = new CsvFaults();
-        var entries = await CatalogueCsv.ReadAsync(file, faults, CancellationToken.None);
+        var (entries, faults) = await Samples.CatalogueAsync(await File.ReadAllBytesAsync(Samples.Catalogue(id)));
         Assert.Empty(faults.Listed.All);
         Assert.True(entries.Count >= 12);
         Assert.True(entries.Select(e => e.Draft.DepartmentCode).Distinct().Count() >= 6);
@@ -140,29 +131,24 @@ public sealed class CatalogueCsvTests
         foreach (var entry in entries.Where(e => File.Exists(Samples.Rows(id, e.Draft.Code!))))
         {
             Assert.Equal("table", entry.Draft.Format);
-            await using var rows = File.OpenRead(Samples.Rows(id, entry.Draft.Code!));
-            var count = 0;
-            await foreach (var row in RowsCsv.ReadAsync(rows, [.. entry.Draft.Fields!.Select(f => f.ToField(entry.Draft.SharingType!))], faults, CancellationToken.None))
+            var (rows, told) = await Samples.RowsAsync(await File.ReadAllBytesAsync(Samples.Rows(id, entry.Draft.Code!)), [.. entry.Draft.Fields!.Select(f => f.ToField(entry.Draft.SharingType!))]);
+            Assert.Empty(told);
+            if (entry.Draft.PersonalInformation == true)
             {
-                count++;
-                if (entry.Draft.PersonalInformation == true)
-                {
-                    Assert.Contains(row, cell => cell is string text && text.Contains("示例", StringComparison.Ordinal));
-                }
+                Assert.All(rows, row => Assert.Contains(row, cell => cell is string text && text.Contains("示例", StringComparison.Ordinal)));
             }
 
-            Assert.True(count > 0);
+            Assert.NotEmpty(rows);
             loaded++;
         }
 
-        Assert.Empty(faults.Listed.All);
         Assert.True(loaded >= 3);
     }
 
     private static async Task<(IReadOnlyList<ImportedEntry> Entries, IReadOnlyList<Fault> Faults)> Read(string text)
     {
-        var faults = new CsvFaults();
-        return (await CatalogueCsv.ReadAsync(Samples.Utf8(text), faults, CancellationToken.None), faults.Listed.All);
+        var (entries, faults) = await Samples.CatalogueAsync(text);
+        return (entries, faults.Listed.All);
     }
 
     /// <summary>Gives its start and then one byte for ever; fails when somebody reads far more than a record may hold.</summary>

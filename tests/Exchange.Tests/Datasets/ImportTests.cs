@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Exchange.Catalogue.Datasets;
 using Xunit;
 using static Exchange.Tests.Datasets.PublishingCity;
@@ -61,7 +62,54 @@ public sealed class ImportTests(PublishingCity city)
         (await city.SendAsync(HttpMethod.Post, "/datasets/import", Head, Csv(Header))).Refuses(HttpStatusCode.Forbidden, "role-missing");
         (await city.SendAsync(HttpMethod.Post, "/datasets/import", OtherCity, Csv(Header))).Refuses(HttpStatusCode.Forbidden, "foreign-department");
         (await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, new { })).Refuses(HttpStatusCode.UnsupportedMediaType, "media-type");
-        (await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(Header + new string('\n', 21 << 20)))).Refuses(HttpStatusCode.RequestEntityTooLarge, "body-too-large");
+        (await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(Header + new string('\n', 65 << 20)))).Refuses(HttpStatusCode.RequestEntityTooLarge, "body-too-large");
+    }
+
+    [Fact]
+    public async Task The_same_table_in_another_encoding_changes_nothing()
+    {
+        var text = Header + Line() + Line();
+        var gb18030 = CodePagesEncodingProvider.Instance.GetEncoding("gb18030")!.GetBytes(text);
+        var created = (await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(gb18030))).Expect(HttpStatusCode.OK).Body;
+        Assert.Equal((2, 0, 0), Counts(created));
+        foreach (var charset in (string[])["gb18030", "GBK", "gb2312"])
+        {
+            Assert.Equal((0, 0, 2), Counts((await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(gb18030, charset))).Expect(HttpStatusCode.OK).Body));
+        }
+
+        Assert.Equal((0, 0, 2), Counts((await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv([.. Encoding.UTF8.Preamble, .. Encoding.UTF8.GetBytes(text)], "utf-8"))).Expect(HttpStatusCode.OK).Body));
+        (await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(gb18030, "utf-8"))).Refuses(HttpStatusCode.UnprocessableEntity, "invalid-input");
+        (await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(gb18030, "big5"))).Refuses(HttpStatusCode.UnsupportedMediaType, "media-type");
+        (await city.SendAsync(HttpMethod.Post, "/datasets", Officer, new ByteArrayContent(gb18030) { Headers = { ContentType = new("application/json") { CharSet = "gbk" } } })).Refuses(HttpStatusCode.UnsupportedMediaType, "media-type");
+    }
+
+    [Fact]
+    public async Task Other_content_is_a_new_version_and_a_missing_row_withdraws_nothing()
+    {
+        var (path, _) = await city.PublishAsync();
+        var published = (await city.SendAsync(HttpMethod.Get, path, Officer)).Body.GetProperty("published");
+        var code = published.GetProperty("code").GetString()!;
+        var (one, other) = (Line(code), Line());
+        Assert.Equal((1, 1, 0), Counts((await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(Header + one + other))).Expect(HttpStatusCode.OK).Body));
+        var revised = (await city.SendAsync(HttpMethod.Get, path, Officer)).Expect(HttpStatusCode.OK);
+        Assert.Equal((2, "draft", 1), (revised.Body.GetProperty("working").GetProperty("version").GetInt32(), revised.Body.GetProperty("working").GetProperty("state").GetString(), revised.Body.GetProperty("published").GetProperty("version").GetInt32()));
+
+        Assert.Equal((0, 0, 1), Counts((await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(Header + other))).Expect(HttpStatusCode.OK).Body));
+        var after = (await city.SendAsync(HttpMethod.Get, path, Officer)).Expect(HttpStatusCode.OK);
+        Assert.Equal((revised.Tag, 1), (after.Tag, after.Body.GetProperty("published").GetProperty("version").GetInt32()));
+    }
+
+    [Theory]
+    [InlineData("zh", "第 3 行 L 列“更新周期”：", "每季度")]
+    [InlineData("en", "Row 3, column L (更新周期): ", "quarterly")]
+    public async Task A_fault_tells_a_clerk_where_what_and_what_to_write(string language, string where, string advice)
+    {
+        var text = Header + Line().Replace("摘要,住房", "\"第一行\r\n第二行\r\n第三行\",住房", StringComparison.Ordinal) + Line().Replace("每月", "偶尔", StringComparison.Ordinal);
+        var answer = (await city.SendAsync(HttpMethod.Post, "/datasets/import", Officer, Csv(text), language: language)).Refuses(HttpStatusCode.UnprocessableEntity, "invalid-input");
+        var fault = Assert.Single(answer.Body.GetProperty("errors").EnumerateArray());
+        Assert.Equal(("3:更新周期", 3, "更新周期", "L", "偶尔"), (fault.GetProperty("field").GetString(), fault.GetProperty("row").GetInt32(), fault.GetProperty("column").GetString(), fault.GetProperty("column_letter").GetString(), fault.GetProperty("value").GetString()));
+        Assert.StartsWith(where, fault.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Contains(advice, fault.GetProperty("advice").GetString(), StringComparison.Ordinal);
     }
 
     private static string Line(string? code = null) => $"{code ?? Fresh().Code},导入 {Guid.NewGuid():N}（示例）,长沙市住房公积金管理中心,{Funds},摘要,住房,库表,无条件共享,,数据库,否,每月,一般数据,1,金额,amount,货币型Y,\n";

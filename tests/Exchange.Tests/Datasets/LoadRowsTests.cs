@@ -129,6 +129,18 @@ public sealed class LoadRowsTests(PublishingCity city)
         Assert.False(await tables.AnswersAsync(id, ["name"], CancellationToken.None));
     }
 
+    [Fact]
+    public async Task Rows_saved_in_gb18030_are_the_same_rows()
+    {
+        var (path, revision) = await city.PublishAsync(Every());
+        var bytes = CodePagesEncodingProvider.Instance.GetEncoding("gb18030")!.GetBytes("名称;数量;单价;日期;时刻;有效;比例\r\n\"甲;𠮷\";1;1;;;是;\r\n;;;;;;\r\n");
+        revision = (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv(bytes), revision)).Expect(HttpStatusCode.OK).Revision;
+        (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv(bytes, "gbk"), revision)).Expect(HttpStatusCode.OK);
+        var table = await TableAsync(path);
+        await using var reader = await city.OpenAsync("reader");
+        Assert.Equal(["甲;𠮷"], await reader.QueryAsync<string>($"select {table.Columns[0].Column} from {table.Table}"));
+    }
+
     private static EntryDraft Every() => Fresh() with
     {
         SharingType = "unconditional",

@@ -50,6 +50,11 @@ public sealed class PublishingCity : IAsyncLifetime
         }
     }
 
+    /// <summary>The service's process is gone in the middle of whatever it did (SIGKILL). Only for a city that no other test shares.</summary>
+    internal async Task KillAsync() => await (await started.Value).Stack.KillAsync("changsha");
+
+    internal async Task StartAgainAsync() => await (await started.Value).Stack.StartAsync("changsha");
+
     /// <summary>A connection as the service's own role.</summary>
     internal async Task<NpgsqlConnection> OpenAsync(string role = "app")
     {
@@ -68,11 +73,16 @@ public sealed class PublishingCity : IAsyncLifetime
         return new CityParts(configuration);
     }
 
-    internal async Task<Answer> SendAsync(HttpMethod method, string path, Who? who, object? body = null, int? revision = null, string language = "zh")
+    internal async Task<Answer> SendAsync(HttpMethod method, string path, Who? who, object? body = null, int? revision = null, string language = "zh", params (string Name, string Value)[] headers)
     {
         var (_, issuer, http) = await started.Value;
         using var request = new HttpRequestMessage(method, path);
         request.Headers.AcceptLanguage.ParseAdd(language);
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
         if (who is not null)
         {
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", issuer.Token(who, "changsha"));
@@ -94,10 +104,16 @@ public sealed class PublishingCity : IAsyncLifetime
         request.Headers.ExpectContinue = request.Content?.Headers.ContentLength > 1 << 20;
         using var response = await http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
-        return new Answer(response.StatusCode, text.Length > 0 && text[0] is '{' or '[' ? JsonSerializer.Deserialize<JsonElement>(text) : default, response.Headers.ETag?.Tag, text);
+        return new Answer(response.StatusCode, text.Length > 0 && text[0] is '{' or '[' ? JsonSerializer.Deserialize<JsonElement>(text) : default, response.Headers.ETag?.Tag, text)
+        {
+            Location = response.Headers.Location,
+            Headers = response.Headers.Concat(response.Content.Headers).ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase),
+        };
     }
 
-    internal static HttpContent Csv(string text) => new ByteArrayContent(Encoding.UTF8.GetBytes(text)) { Headers = { ContentType = new("text/csv") } };
+    internal static HttpContent Csv(string text) => Csv(Encoding.UTF8.GetBytes(text));
+
+    internal static HttpContent Csv(byte[] bytes, string? charset = null) => new ByteArrayContent(bytes) { Headers = { ContentType = new("text/csv") { CharSet = charset } } };
 
     /// <summary>A new dataset, drafted.</summary>
     internal async Task<(string Path, int Revision)> DraftAsync(EntryDraft? draft = null)
@@ -158,6 +174,10 @@ internal sealed class CityParts(IConfiguration configuration) : IAsyncDisposable
 
 internal sealed record Answer(HttpStatusCode Status, JsonElement Body, string? Tag, string Text)
 {
+    public Uri? Location { get; init; }
+
+    public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
+
     public int Revision => int.Parse(Tag!.Trim('"'), System.Globalization.CultureInfo.InvariantCulture);
 
     public Answer Expect(HttpStatusCode status)

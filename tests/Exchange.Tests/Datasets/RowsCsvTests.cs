@@ -27,7 +27,7 @@ public sealed class RowsCsvTests
     {
         var (rows, faults) = await Read("name,size,price,on_day,at,ok\n一二三四五,1.5,1.23456,2026-02-30,今天,大概\n\n\"a\nb\",1,1,2026-01-01,,1\nx,9223372036854775808,1e3,,,1\n");
         Assert.Equal(
-            ["2:名称", "2:数量", "2:单价", "2:日期", "2:时刻", "2:有效", "6:数量", "6:单价"], faults.Select(f => f.Field));
+            ["2:名称", "2:数量", "2:单价", "2:日期", "2:时刻", "2:有效", "5:数量", "5:单价"], faults.Select(f => f.Field));
         Assert.Equal("a\nb", Assert.Single(rows)[0]);
     }
 
@@ -75,15 +75,5 @@ public sealed class RowsCsvTests
 
     private static DatasetField Field(string name, string title, string type, int? length = null) => new() { Name = name, Title = title, Type = type, Length = length, SharingType = "unconditional" };
 
-    private static async Task<(List<object?[]> Rows, IReadOnlyList<Fault> Faults)> Read(string text)
-    {
-        var faults = new CsvFaults();
-        List<object?[]> rows = [];
-        await foreach (var row in RowsCsv.ReadAsync(Samples.Utf8(text), Fields, faults, CancellationToken.None))
-        {
-            rows.Add(row);
-        }
-
-        return (rows, faults.Listed.All);
-    }
+    private static Task<(List<object?[]> Rows, IReadOnlyList<Fault> Faults)> Read(string text) => Samples.RowsAsync(System.Text.Encoding.UTF8.GetBytes(text), Fields);
 }

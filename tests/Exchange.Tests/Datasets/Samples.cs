@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using Exchange.Catalogue.Datasets;
+using Exchange.Contracts;
+using Exchange.Hosting;
 
 namespace Exchange.Tests.Datasets;
 
@@ -17,7 +19,33 @@ internal static class Samples
 
     public static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
 
-    public static Stream Utf8(string text) => new MemoryStream(Encoding.UTF8.GetBytes(text));
+    /// <summary>What a text's table holds, read as an upload is.</summary>
+    public static Task<(IReadOnlyList<ImportedEntry> Entries, CsvFaults Faults)> CatalogueAsync(string text, CsvFaults? faults = null) => CatalogueAsync(Encoding.UTF8.GetBytes(text), null, faults);
+
+    public static async Task<(IReadOnlyList<ImportedEntry> Entries, CsvFaults Faults)> CatalogueAsync(byte[] bytes, string? charset = null, CsvFaults? faults = null)
+    {
+        faults ??= new CsvFaults();
+        await using var file = await CsvFile.KeepAsync(new MemoryStream(bytes), charset, faults, CancellationToken.None);
+        using var table = file?.Open(faults);
+        return table is null ? ([], faults) : ((await CatalogueCsv.ReadAsync(table, faults, null, CancellationToken.None)).Entries, faults);
+    }
+
+    public static async Task<(List<object?[]> Rows, IReadOnlyList<Fault> Faults)> RowsAsync(byte[] bytes, IReadOnlyList<DatasetField> fields)
+    {
+        var faults = new CsvFaults();
+        await using var file = await CsvFile.KeepAsync(new MemoryStream(bytes), null, faults, CancellationToken.None);
+        using var table = file?.Open(faults);
+        List<object?[]> rows = [];
+        if (table is not null)
+        {
+            await foreach (var row in RowsCsv.ReadAsync(table, fields, faults, CancellationToken.None))
+            {
+                rows.Add(row);
+            }
+        }
+
+        return (rows, faults.Listed.All);
+    }
 
     public static EntryDraft Draft => new()
     {

@@ -14,7 +14,7 @@ public sealed class ClockTests(FaultFixture exchange)
     {
         var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var right = await exchange.SubmitAsync(dataset);
-        var due = (await exchange.ReceivedAsync(right))["reply_due"].GetProperty("date").GetString();
+        var due = (await exchange.ReceivedAsync(right))["reply_due"].GetProperty("on").GetString();
         await using var city = await exchange.AdminAsync("changsha");
         var token = await city.ExecuteScalarAsync<long>("select token from service.leases where name = 'relay'");
         var wrong = schedule.Pick<string>(["changsha", "audit"]);
@@ -34,7 +34,7 @@ public sealed class ClockTests(FaultFixture exchange)
             var during = await exchange.SubmitAsync(dataset);
             await exchange.MirrorAsync(during, "under_review");
             exchange.Stack.MoveClock(TimeSpan.Zero);
-            Assert.Equal(due, (await exchange.ReceivedAsync(during))["reply_due"].GetProperty("date").GetString());
+            Assert.Equal(due, (await exchange.ReceivedAsync(during))["reply_due"].GetProperty("on").GetString());
             var after = await exchange.SubmitAsync(dataset);
             await exchange.ReceivedAsync(after);
             await exchange.TimelineAsync(after, "request.submitted", "request.received");

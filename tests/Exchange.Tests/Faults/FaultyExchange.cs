@@ -77,17 +77,19 @@ public sealed class FaultFixture : ExchangeFixture
     {
         // Shorter than a drain, so that no kept connection outlives its server unseen.
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(1),
-        ConnectCallback = async (_, cancel) =>
+        ConnectCallback = async (asked, cancel) =>
         {
-            foreach (var (gateway, last) in new[] { (Stack.Gateway, false), (Stack.Gateway + "-2", true) })
+            var port = asked.DnsEndPoint.Port;
+            int[] ports = port == Stack.PublicAddress.Port ? [port, Stack.Address(Local.Stack.Gateway + "-2").Port] : [port];
+            foreach (var next in ports)
             {
                 var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 try
                 {
-                    await socket.ConnectAsync("127.0.0.1", Stack.Address(gateway).Port, cancel);
+                    await socket.ConnectAsync("127.0.0.1", next, cancel);
                     return new NetworkStream(socket, ownsSocket: true);
                 }
-                catch (SocketException) when (!last)
+                catch (SocketException) when (next != ports[^1])
                 {
                     socket.Dispose();
                 }

@@ -117,7 +117,7 @@ internal sealed class Wire : IAsyncDisposable
     private async Task RunAsync(TcpClient client)
     {
         client.NoDelay = true;
-        using var server = new TcpClient { NoDelay = true };
+        var server = new TcpClient { NoDelay = true };
         using var connection = new Connection(client, server);
         if (cut)
         {
@@ -189,6 +189,7 @@ internal sealed class Wire : IAsyncDisposable
     private sealed class Connection(TcpClient client, TcpClient server) : IDisposable
     {
         private readonly CancellationTokenSource ended = new();
+        private int over;
 
         public NetworkStream Client => client.GetStream();
 
@@ -204,10 +205,15 @@ internal sealed class Wire : IAsyncDisposable
 
         public void Dispose()
         {
-            ended.Cancel();
+            if (Interlocked.Exchange(ref over, 1) == 1)
+            {
+                return;
+            }
+
             // Reset rather than a polite end: the peer must not take it for one.
             Reset(client);
             Reset(server);
+            ended.Cancel();
         }
 
         private static void Reset(TcpClient end)

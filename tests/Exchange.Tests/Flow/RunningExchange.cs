@@ -57,7 +57,8 @@ public class ExchangeFixture : IAsyncLifetime
 
     /// <summary>The person or program of the city's labour department with this role; <c>authority</c> and <c>operator</c> are the city's.</summary>
     internal Participant Who(string city, string role, string department = "labour") => Who(Stack.Accounts.First(a =>
-        a.City == city && a.Roles.Contains(role) && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal))).ClientId);
+        a.City == city && a.Roles.Contains(role)
+        && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal) || (department == "labour" && a.DepartmentName?.EndsWith("人力资源和社会保障局", StringComparison.Ordinal) == true))).ClientId);
 
     internal Participant Who(string clientId) => participants.GetOrAdd(clientId, id => new Participant(Gateway, Stack.Account(id)));
 

@@ -81,6 +81,39 @@ public sealed class LauncherTests : IDisposable
     }
 
     [Fact]
+    public void A_city_that_joins_by_its_file_alone_has_people_in_each_department()
+    {
+        var root = Place.FindRoot();
+        var cities = City.ReadAll(Path.Combine(root, "deploy", "cities"), Path.Combine(root, "tests", "Exchange.Tests", "Faults", "yueyang.json"));
+        var city = cities.Single(c => c.Name == "yueyang");
+
+        var here = SampleAccounts.Read(Path.Combine(root, "deploy", "samples", "accounts.json"), cities, new Dictionary<string, string>()).Where(a => a.City == city.Name).ToList();
+
+        Assert.All(city.Departments, d => Assert.Equal(
+            ["department_head", "integrator", "officer", "reviewer", "sharing_head"], here.Where(a => a.Department == d.Code).Select(a => a.Roles.Single()).Order(StringComparer.Ordinal)));
+        Assert.Equal(["authority", "operator"], here.Where(a => a.Department == city.Authority!.Code).Select(a => a.Roles.Single()).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_city_file_that_was_copied_and_not_changed_throughout_is_refused()
+    {
+        var cities = Path.Combine(Place.FindRoot(), "deploy", "cities");
+        var text = File.ReadAllText(Path.Combine(cities, "xiangtan.json"));
+        foreach (var (copied, fault) in new[]
+        {
+            (text, "'xiangtan'"),
+            (text.Replace("\"xiangtan\"", "\"yueyang\"", StringComparison.Ordinal), "'430300'"),
+            (text.Replace("\"xiangtan\"", "\"yueyang\"", StringComparison.Ordinal).Replace("\"430300\"", "\"430600\"", StringComparison.Ordinal), "credit code"),
+            (text.Replace("\"xiangtan\"", "\"audit\"", StringComparison.Ordinal), "'audit'"),
+        })
+        {
+            var file = Path.Combine(folder, "copied.json");
+            File.WriteAllText(file, copied);
+            Assert.Contains(fault, Assert.Throws<LocalFault>(() => City.ReadAll(cities, file)).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void An_account_keeps_the_secret_it_had()
     {
         var before = ReadAccounts(new Dictionary<string, string>());

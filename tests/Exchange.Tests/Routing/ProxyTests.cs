@@ -57,6 +57,20 @@ public sealed class ProxyTests(GatewayStack gateway)
     public async Task What_anyone_may_read_is_open(string path, string upstream) =>
         Assert.Equal(upstream, (await gateway.ReadAsync(path))["path"]!.GetValue<string>());
 
+    [Theory]
+    [InlineData("datasets/import", "POST", "text/csv; charset=gb18030", 200)]
+    [InlineData("datasets/0198f000-0000-7000-8000-000000000000/rows", "PUT", "text/csv; charset=GBK", 200)]
+    [InlineData("datasets/import", "POST", "text/csv; charset=big5", 415)]
+    [InlineData("datasets", "POST", "application/json; charset=gbk", 415)]
+    public async Task Departments_tables_may_come_in_their_own_encoding(string path, string method, string type, int status)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), $"/api/cities/changsha/{path}") { Content = new ByteArrayContent([0xB3, 0xA4]) };
+        request.Content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type);
+        request.Headers.Authorization = new("Bearer", await gateway.TokenAsync(Officer));
+        using var answer = await gateway.Client.SendAsync(request);
+        Assert.Equal(status, (int)answer.StatusCode);
+    }
+
     [Fact]
     public async Task An_unknown_city_is_told_with_those_there_are()
     {
