@@ -97,7 +97,7 @@ public sealed class DatabaseTests(FaultFixture exchange)
         await using var gates = await Gates.InstallAsync(exchange, "zhuzhou");
         try
         {
-            await using (var gate = await gates.CloseAsync("zhuzhou", Place.StepCommit))
+            await using (var gate = await gates.CloseAsync("zhuzhou", HoldPoint.StepCommit))
             {
                 var asked = officer.PostAsync("/api/cities/zhuzhou/requests", Flow.ExchangeFixture.RequestBody(dataset), key: key);
                 await gate.HeldAsync();

@@ -6,7 +6,7 @@ using Npgsql;
 namespace Exchange.Tests.Faults;
 
 /// <summary>Where a service can be held: a place in one of its transactions.</summary>
-internal enum Place
+internal enum HoldPoint
 {
     /// <summary>A step of the process is being written; nothing is committed.</summary>
     Step = 1,
@@ -30,7 +30,7 @@ internal enum Place
 }
 
 /// <summary>
-/// Holds services at a <see cref="Place"/>: triggers ask for a shared advisory lock, which they get at once unless a test has closed the gate by holding it alone.
+/// Holds services at a <see cref="HoldPoint"/>: triggers ask for a shared advisory lock, which they get at once unless a test has closed the gate by holding it alone.
 /// </summary>
 internal sealed class Gates(ExchangeFixture exchange, IReadOnlyList<string> services) : IAsyncDisposable
 {
@@ -68,7 +68,7 @@ internal sealed class Gates(ExchangeFixture exchange, IReadOnlyList<string> serv
     }
 
     /// <summary>From now on nobody passes, until the gate is disposed of.</summary>
-    public async Task<Gate> CloseAsync(string service, Place place)
+    public async Task<Gate> CloseAsync(string service, HoldPoint place)
     {
         var keeper = await exchange.AdminAsync(service, "gate keeper");
         await keeper.ExecuteAsync("select pg_advisory_lock(@Locks, @place)", new { Locks, place = (int)place });
@@ -87,7 +87,7 @@ internal sealed class Gates(ExchangeFixture exchange, IReadOnlyList<string> serv
     // With the function go all triggers that call it.
     private const string Remove = "drop function if exists service.gate() cascade";
 
-    internal sealed class Gate(NpgsqlConnection keeper, Place place) : IAsyncDisposable
+    internal sealed class Gate(NpgsqlConnection keeper, HoldPoint place) : IAsyncDisposable
     {
         /// <summary>Waits until somebody stands before the gate.</summary>
         public Task HeldAsync() => Eventually.GetAsync(

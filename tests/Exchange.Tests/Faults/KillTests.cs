@@ -163,17 +163,17 @@ public sealed class KillTests(FaultFixture exchange)
     private async Task KillAtGateAsync(Kill kill, Gates gates, Func<Task> act)
     {
         var acting = Task.CompletedTask;
-        var gate = kill.Follows is null ? await gates.CloseAsync(kill.Held, kill.Place) : null;
+        var gate = kill.Follows is null ? await gates.CloseAsync(kill.Held, kill.HoldPoint) : null;
         try
         {
             if (kill.Follows is { } other)
             {
                 // The act itself passes this gate too: close it when the act is done and its message has arrived.
-                await using var first = await gates.CloseAsync(other, Place.Step);
+                await using var first = await gates.CloseAsync(other, HoldPoint.Step);
                 acting = act();
                 await first.HeldAsync();
                 await acting;
-                gate = await gates.CloseAsync(kill.Held, kill.Place);
+                gate = await gates.CloseAsync(kill.Held, kill.HoldPoint);
             }
             else
             {
@@ -207,7 +207,7 @@ public sealed class KillTests(FaultFixture exchange)
         {
             if (kill.Follows is { } other)
             {
-                await using var first = await gates.CloseAsync(other, Place.Step);
+                await using var first = await gates.CloseAsync(other, HoldPoint.Step);
                 await act();
                 await first.HeldAsync();
                 before = await consumer.ExecuteScalarAsync<long>(count);
@@ -300,7 +300,7 @@ public sealed class KillTests(FaultFixture exchange)
     /// <param name="During">The part of the walk it falls into.</param>
     /// <param name="Held">The service whose gate is closed; the victim itself, but for the gateway.</param>
     /// <param name="Follows">The city that must have the message first, where the act and what is to be killed pass the same gate.</param>
-    private sealed record Kill(Part During, Moment Moment, string Victim, Place Place, string Held, string? Follows = null)
+    private sealed record Kill(Part During, Moment Moment, string Victim, HoldPoint HoldPoint, string Held, string? Follows = null)
     {
         private const string Zhuzhou = "zhuzhou";
         private const string Changsha = "changsha";
@@ -320,12 +320,12 @@ public sealed class KillTests(FaultFixture exchange)
             }
         }
 
-        public override string ToString() => $"{During}: {Victim} {Moment} ({Place}{(Follows is null ? "" : $", after {Follows}")})";
+        public override string ToString() => $"{During}: {Victim} {Moment} ({HoldPoint}{(Follows is null ? "" : $", after {Follows}")})";
 
         private static IEnumerable<Kill> Of(Part part)
         {
             var city = part is Part.Draft or Part.SignOff or Part.Submit ? Zhuzhou : Changsha;
-            Place[] places = part == Part.Deliver ? [Place.Open, Place.End] : [Place.Step];
+            HoldPoint[] places = part == Part.Deliver ? [HoldPoint.Open, HoldPoint.End] : [HoldPoint.Step];
             foreach (var place in places)
             {
                 foreach (var kill in InTransaction(part, city, place))
@@ -345,16 +345,16 @@ public sealed class KillTests(FaultFixture exchange)
                 yield break;
             }
 
-            yield return new Kill(part, Moment.BeforePublish, city, Place.Seal, city);
-            yield return new Kill(part, Moment.BeforeMark, city, Place.Mark, city);
-            foreach (var kill in InTransaction(part, Stack.Audit, Place.Step).Append(new Kill(part, Moment.BeforeAck, Stack.Audit, Place.Step, Stack.Audit)))
+            yield return new Kill(part, Moment.BeforePublish, city, HoldPoint.Seal, city);
+            yield return new Kill(part, Moment.BeforeMark, city, HoldPoint.Mark, city);
+            foreach (var kill in InTransaction(part, Stack.Audit, HoldPoint.Step).Append(new Kill(part, Moment.BeforeAck, Stack.Audit, HoldPoint.Step, Stack.Audit)))
             {
                 yield return kill;
             }
 
             if (part == Part.Submit)
             {
-                foreach (var kill in InTransaction(part, Changsha, Place.Step).Append(new Kill(part, Moment.BeforeAck, Changsha, Place.Step, Changsha)))
+                foreach (var kill in InTransaction(part, Changsha, HoldPoint.Step).Append(new Kill(part, Moment.BeforeAck, Changsha, HoldPoint.Step, Changsha)))
                 {
                     yield return kill;
                 }
@@ -364,7 +364,7 @@ public sealed class KillTests(FaultFixture exchange)
             {
                 // The mirror. What submits and what follows is one city: it is held once the other one has the message.
                 var follows = part == Part.Submit ? Changsha : null;
-                foreach (var kill in InTransaction(part, Zhuzhou, Place.Step).Append(new Kill(part, Moment.BeforeAck, Zhuzhou, Place.Step, Zhuzhou)))
+                foreach (var kill in InTransaction(part, Zhuzhou, HoldPoint.Step).Append(new Kill(part, Moment.BeforeAck, Zhuzhou, HoldPoint.Step, Zhuzhou)))
                 {
                     yield return kill with { Follows = follows };
                 }
@@ -372,12 +372,12 @@ public sealed class KillTests(FaultFixture exchange)
 
             if (part == Part.Deliver)
             {
-                yield return new Kill(part, Moment.MidStream, Changsha, Place.Open, Changsha);
-                yield return new Kill(part, Moment.MidStream, Stack.Gateway, Place.Open, Changsha);
+                yield return new Kill(part, Moment.MidStream, Changsha, HoldPoint.Open, Changsha);
+                yield return new Kill(part, Moment.MidStream, Stack.Gateway, HoldPoint.Open, Changsha);
             }
         }
 
-        private static IEnumerable<Kill> InTransaction(Part part, string victim, Place place) =>
+        private static IEnumerable<Kill> InTransaction(Part part, string victim, HoldPoint place) =>
         [
             new(part, Moment.MidTransaction, victim, place, victim),
             new(part, Moment.InCommit, victim, place + 1, victim),

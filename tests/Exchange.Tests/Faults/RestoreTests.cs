@@ -91,6 +91,7 @@ public sealed class RestoreTests(FaultFixture exchange) : IClassFixture<FaultFix
         var source = (await exchange.Who("auditor").GetAsync("/api/audit/gaps?settle=0")).Succeeded("gaps")["sources"].EnumerateArray().Single(s => s.GetProperty("source").GetString() == "changsha");
         Assert.NotEqual(0, source.GetProperty("repeated").GetArrayLength());
         Assert.Equal(0, source.GetProperty("missing").GetArrayLength());
+        Assert.Equal(2, source.GetProperty("fork").GetProperty("event_ids").GetArrayLength());
         await exchange.AtRestAsync();
     });
 
