@@ -1,5 +1,6 @@
 using System.Text;
 using Exchange.Local;
+using Exchange.Local.Check;
 
 Console.OutputEncoding = new UTF8Encoding(false);
 try
@@ -8,6 +9,7 @@ try
     {
         ["up", .. var options] => await Up.RunAsync(options),
         ["down", .. var options] => await Down.RunAsync(options),
+        ["check", .. var options] => await CheckExchange.RunAsync(options),
         ["sweep", var folder] => await SweepAsync(folder),
         _ => Usage(),
     };
@@ -20,7 +22,7 @@ catch (LocalFault fault)
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: deploy/up [--detach | --demo] | deploy/down [--wipe [--yes]]");
+    Console.Error.WriteLine("usage: deploy/up [--detach | --demo] | deploy/down [--wipe [--yes]] | deploy/check [--settle SECONDS] [--json] [--lang zh|en]");
     return 2;
 }
 

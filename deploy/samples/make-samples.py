@@ -7,37 +7,39 @@ Facts come only from facts/*.csv (districts, streets, holidays). Everything else
 import csv
 import datetime
 import json
-import pathlib
 import random
+import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+import alone  # noqa: E402
+import everywhere  # noqa: E402
+from entries import DIVISIONS, HERE, HOLIDAYS, Place, entry, item  # noqa: E402
+
 HEADERS = ["信息资源代码", "信息资源名称", "信息资源提供方", "信息资源提供方代码", "信息资源摘要", "主题分类", "信息资源格式", "共享类型", "共享条件",
            "不予共享依据", "共享方式", "是否向社会开放", "开放条件", "更新周期", "关联资源代码", "数据分类", "数据分级",
            "信息项名称", "信息项标识", "数据类型", "数据长度", "信息项共享类型", "是否个人信息"]
 SHARING = {"u": "无条件共享", "c": "有条件共享", "r": "不予共享"}
-TYPES = {"C": "字符型C", "N": "数值型N", "Y": "货币型Y", "D": "日期型D", "T": "日期时间型T", "L": "逻辑型L", "M": "备注型M", "I": "整型I", "B": "双精度型B"}
+TYPES = {"C": "字符型C", "N": "数值型N", "Y": "货币型Y", "D": "日期型D", "T": "日期时间型T", "L": "逻辑型L", "M": "备注型M", "G": "通用型G", "B": "双精度型B",
+         "I": "整型I", "F": "浮点型F"}
+
+# What another city calls the same thing, and how often it brings it up to date. The rows stay as they were.
+OTHERWISE = {
+    ("zhuzhou", "公安局", 1): dict(title="株洲市常住户籍人口登记（示例）", cycle="每周"),
+    ("zhuzhou", "公安局", 2): dict(title="株洲市流动人口居住证（示例）"),
+    ("zhuzhou", "人力资源和社会保障局", 2): dict(title="株洲市职工社保参保缴费明细（示例）", cycle="每周"),
+    ("zhuzhou", "市场监督管理局", 1): dict(title="株洲市企业登记基本信息（示例）", cycle="每周"),
+    ("zhuzhou", "自然资源和规划局", 1): dict(title="株洲市不动产权属登记核验（示例）"),
+    ("xiangtan", "公安局", 1): dict(title="湘潭市人口户籍信息（示例）", cycle="每季度"),
+    ("xiangtan", "人力资源和社会保障局", 2): dict(title="湘潭市社保缴纳情况（示例）"),
+    ("xiangtan", "住房公积金管理中心", 1): dict(title="湘潭市公积金缴存和贷款信息（示例）", cycle="每日"),
+    ("xiangtan", "教育局", 1): dict(title="湘潭市中小学生学籍信息（示例）", cycle="每半年"),
+    ("xiangtan", "市场监督管理局", 1): dict(title="湘潭市经营主体登记（示例）", cycle="每月"),
+    ("xiangtan", "交通运输局", 1): dict(title="湘潭市公交线路和站点（示例）", cycle="每半年"),
+}
 
 
-def facts(name):
-    with open(HERE / "facts" / name, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-DIVISIONS, HOLIDAYS = facts("divisions.csv"), facts("holidays.csv")
-
-
-def item(title, name, kind, length=None, personal=False, sharing=None):
-    return title, name, kind, length, personal, sharing
-
-
-def entry(department, heading, title, abstract, theme, sharing, items, form="库表", cycle="每月", grade=1,
-          scope=None, purpose=None, other=None, reason=None, law=None, is_open=False, open_conditions="", related=(), rows=None):
-    if sharing == "c":
-        conditions = f"共享范围：{scope}；使用用途：{purpose}" + (f"；其他条件：{other}" if other else "")
-    else:
-        conditions = reason or ""
-    return dict(department=department, heading=heading, title=title, abstract=abstract, theme=theme, sharing=sharing, items=items, form=form, cycle=cycle,
-                grade=grade, conditions=conditions, law=law or "", is_open=is_open, open_conditions=open_conditions, related=related, rows=rows)
+# What a city does not keep although the others do.
+LACKING = {("zhuzhou", "住房公积金管理中心", 2), ("xiangtan", "商务局", 2), ("xiangtan", "自然资源和规划局", 2)}
 
 
 def catalogue(city, rng):
@@ -109,7 +111,7 @@ def catalogue(city, rng):
               scope="省内公积金、教育、人力资源社会保障部门", purpose="跨城市办理公积金提取、入学和落户时核验户籍", other="逐案查询，用后即弃", rows=residents, **personal),
         entry("公安局", 2, f"{short}市居住证签发（示例）", "居住证的签发和有效期信息，内容为虚构示例。", "人口", "c",
               [item("证件号码", "document_no", "C", 30, True), item("姓名", "person_name", "C", 60, True), item("签发日期", "issued_on", "D"), item("有效期至", "valid_until", "D")],
-              scope="省内教育、人力资源社会保障部门", purpose="随迁子女入学和就业服务", **personal),
+              scope="省内公积金、教育、人力资源社会保障部门", purpose="异地公积金业务、随迁子女入学和就业服务", **personal),
         entry("公安局", 3, f"{short}市封存的未成年人犯罪记录（示例）", "依法封存的记录，仅登记目录，不提供数据；本条为虚构示例。", "执法", "r",
               [item("案件编号", "case_no", "C", 40), item("封存日期", "sealed_on", "D")],
               reason="依法封存的记录不得向任何单位和个人提供，司法机关办案和依国家规定查询的除外", law="《中华人民共和国刑事诉讼法》第二百八十六条", cycle="不定期", grade=4),
@@ -118,7 +120,7 @@ def catalogue(city, rng):
               scope="其他城市住房公积金管理中心", purpose="异地贷款、异地转移接续的缴存核验", other="仅限本人申请的业务", rows=funds, **personal),
         entry("医疗保障局", 1, f"{short}市异地就医备案（示例）", "参保人异地就医备案情况，以服务接口提供，内容为虚构示例。", "健康", "c",
               [item("证件号码", "document_no", "C", 30, True), item("备案地区划代码", "division_code", "C", 6), item("备案日期", "filed_on", "D"), item("备案状态", "filing_state", "C", 10)],
-              form="服务接口", scope="省内医疗保障、卫生健康部门", purpose="异地就医直接结算", cycle="实时", grade=4),
+              form="服务接口", scope="省内医疗保障、卫生健康、民政部门", purpose="异地就医直接结算和医疗救助", cycle="实时", grade=4),
         entry("教育局", 1, f"{short}市中小学学籍（示例）", "义务教育阶段学生的学籍状态，含未成年人个人信息，内容为虚构示例。", "教育", "c",
               [item("学籍号", "student_no", "C", 30, True), item("姓名", "person_name", "C", 60, True), item("学校名称", "school_name", "C", 100), item("年级", "grade_no", "I"), item("学籍状态", "student_state", "C", 10)],
               scope="省内教育、公安部门", purpose="转学和入学办理", cycle="每季度", grade=4),
@@ -142,6 +144,7 @@ def catalogue(city, rng):
 
 def write(city):
     rng = random.Random(f"长株潭示例 {city['city']}")
+    place = Place(city)
     folder = HERE / city["city"]
     (folder / "rows").mkdir(parents=True, exist_ok=True)
     names = [d["name"] for d in city["departments"]]
@@ -155,11 +158,14 @@ def write(city):
     with open(folder / "catalogue.csv", "w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\r\n")
         out.writerow(HEADERS)
-        for e in catalogue(city, rng):
+        for e in [*catalogue(city, rng), *everywhere.entries(place), *alone.entries(place)]:
+            if (city["city"], e["department"], e["heading"]) in LACKING:
+                continue
+            e |= OTHERWISE.get((city["city"], e["department"], e["heading"]), {})
             d = full[e["department"]]
             about = [code(e["department"], e["heading"]), e["title"], d["name"], d["code"], e["abstract"], e["theme"], e["form"], SHARING[e["sharing"]], e["conditions"],
                      e["law"], methods.get(e["form"], "文件"), "是" if e["is_open"] else "否", e["open_conditions"], e["cycle"],
-                     "；".join(code(*r) for r in e["related"]), "一般数据", e["grade"]]
+                     "；".join(code(*r) for r in e["related"]), e["classification"], e["grade"]]
             for n, (title, name, kind, length, is_personal, sharing) in enumerate(e["items"]):
                 out.writerow((about if n == 0 else [""] * len(about)) + [title, name, TYPES[kind], length or "", SHARING[sharing or e["sharing"]], "是" if is_personal else "否"])
             if e["rows"]:

@@ -28,6 +28,8 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<ProbeSource>();
         builder.Services.AddSingleton<Seat>();
         builder.Services.AddSingleton<ReadRows>();
+        builder.Services.AddSingleton<DeliveryLog>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<DeliveryLog>());
         builder.Services.AddHostedService<SweepGrants>();
         builder.Services.AddHostedService<SweepDeliveries>();
         builder.Services.AddHostedService<TellKnownCatalogue>();

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Dapper;
 using Exchange.Hosting.Messaging;
 using Microsoft.AspNetCore.Builder;
@@ -8,13 +10,15 @@ using Microsoft.AspNetCore.Routing;
 namespace Exchange.Hosting;
 
 /// <summary>What operators may see and do about messages that could not be sent.</summary>
-internal static class Operations
+internal static partial class Operations
 {
     public static void MapOperations(this IEndpointRouteBuilder routes)
     {
         var group = routes.MapGroup("/operations/quarantine").AllowOperators().WithTags("operations");
         group.MapGet("", ListAsync).WithSummary("Outbox rows whose content could not be sent, with the reason; never their content.");
         group.MapPost("/{id:guid}/requeue", RequeueAsync).WithSummary("Hands a quarantined row to the relay again.");
+        routes.MapPost("/operations/outbox/resend", ResendAsync).AllowOperators().Writes().WithTags("operations")
+            .WithSummary("Sends again what was sent since a time and is still kept (seven days): the same ids and bytes, for an addressee whose database was restored. What is known there already is recognised.");
     }
 
     private static async Task<Ok<IReadOnlyList<QuarantinedRow>>> ListAsync(Database database, CancellationToken cancel)
@@ -33,6 +37,68 @@ internal static class Operations
         relay.Wake();
         return requeued == 1 ? TypedResults.NoContent() : Pipeline.NotFound();
     }
+
+    /// <summary>Same ids, same bytes, same order: inbox, versions and event ids make a repetition harmless, so more than needed may be sent.</summary>
+    private static async Task<Results<Ok<Resent>, Refused>> ResendAsync(Resend body, Caller caller, Transaction transaction, ServiceSettings service, CancellationToken cancel)
+    {
+        var faults = new Faults();
+        if (body.Since is null)
+        {
+            faults.Add("since", "required", null, new("请填写起始时间。", "Say since when."));
+        }
+
+        if (body.To is { } to && !RoutingName.IsMatch(to))
+        {
+            faults.Add("to", "form", null, new("应为服务名或路由键，如 changsha 或 zhuzhou.changsha。", "This must be a service or a routing key, such as changsha or zhuzhou.changsha."));
+        }
+
+        if (faults.Any)
+        {
+            return new Refused(faults);
+        }
+
+        var resent = await transaction.Connection.ExecuteAsync(new CommandDefinition("""
+            update outbox set sent_at = null, hold_until = null
+            where sent_at >= @Since and (@keys::text[] is null or routing_key = any(@keys))
+            """, new { body.Since, keys = KeysOf(service.Name, body.To) }, commandTimeout: 300, cancellationToken: cancel));
+        await transaction.RecordAsync(new AuditRecord
+        {
+            Type = "messages.resent",
+            Result = "resent",
+            Details = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["count"] = resent.ToString(CultureInfo.InvariantCulture),
+                ["since"] = body.Since!.Value.UtcDateTime.ToString("O", CultureInfo.InvariantCulture),
+                ["to"] = body.To ?? "all",
+            },
+            Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["operator"] = caller.Subject },
+        }, cancel);
+        return TypedResults.Ok(new Resent(resent));
+    }
+
+    /// <summary>What a service gets from this one: what is addressed to it, and the changes of the catalogue; the log gets the records alone.</summary>
+    private static string[]? KeysOf(string from, string? to) => to switch
+    {
+        null => null,
+        _ when to.Contains('.', StringComparison.Ordinal) => [to],
+        Topology.AuditService => [$"{from}.{Topology.AuditService}"],
+        _ => [$"{from}.{to}", $"{from}.{Topology.DatasetFeed}"],
+    };
+
+    [GeneratedRegex(@"^[a-z][a-z0-9]{1,30}(\.[a-z][a-z0-9]{1,30})?\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 100)]
+    private static partial Regex RoutingName { get; }
+
+    /// <summary>What to send again.</summary>
+    internal sealed record Resend
+    {
+        /// <summary>From when on, by this service's database clock: a while before the moment the addressee was restored to.</summary>
+        public DateTimeOffset? Since { get; init; }
+
+        /// <summary>A service (what it gets from this one) or a routing key; everything when left out.</summary>
+        public string? To { get; init; }
+    }
+
+    internal sealed record Resent(int Messages);
 
     internal sealed record QuarantinedRow
     {

@@ -69,8 +69,8 @@ internal static class Tokens
                     },
                     OnAuthenticationFailed = async context =>
                     {
-                        // Without the issuer's keys the handler calls the signature's key unknown: nothing was found wrong with the token.
-                        if (context.Exception is InvalidOperationException || (context.Exception is SecurityTokenSignatureKeyNotFoundException && !await HasKeysAsync(context)))
+                        // Without the issuer's keys the handler finds all sorts of faults with a good token; none of them is the token's.
+                        if (!await HasKeysAsync(context))
                         {
                             context.HttpContext.Items[KeysAway] = true;
                         }
@@ -102,7 +102,7 @@ internal static class Tokens
         {
             return (await context.Options.ConfigurationManager!.GetConfigurationAsync(context.HttpContext.RequestAborted)).SigningKeys.Count > 0;
         }
-        catch (InvalidOperationException)
+        catch (Exception) when (!context.HttpContext.RequestAborted.IsCancellationRequested)
         {
             return false;
         }

@@ -24,6 +24,7 @@ internal static class Words
         ["dataset.withdrawn"] = new("目录条目撤下", "catalogue entry withdrawn"),
         ["standing_sign_off.given"] = new("作出常设签批", "standing sign-off given"),
         ["refusal"] = new("请求被拒", "a call was refused"),
+        ["messages.resent"] = new("运维人员补发消息", "messages sent again by an operator"),
         ["service.started"] = new("服务启动", "service started"),
         ["heartbeat"] = new("定时心跳", "heartbeat"),
         ["conflict"] = new("同一编号出现两种不同内容", "one event id arrived with two different contents"),

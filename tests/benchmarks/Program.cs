@@ -1,17 +1,40 @@
+using System.Globalization;
 using System.Text;
 using Exchange.Benchmarks;
 using Exchange.Local;
 
 Console.OutputEncoding = new UTF8Encoding(false);
-if (args is ["baseline", var port, var file])
+switch (args)
 {
-    await Baseline.ServeAsync(int.Parse(port, System.Globalization.CultureInfo.InvariantCulture), file);
-    return 0;
+    case ["baseline", var file, var port]:
+        await Baseline.ServeAsync(file, int.Parse(port, CultureInfo.InvariantCulture));
+        return 0;
+    case ["rows", var connection, var sql, var port]:
+        await Baseline.ServeRowsAsync(connection, sql, int.Parse(port, CultureInfo.InvariantCulture));
+        return 0;
+}
+
+Dictionary<string, Func<Work, Task>> all = new(StringComparer.Ordinal)
+{
+    ["freshness"] = Freshness.RunAsync,
+    ["throughput"] = Throughput.RunAsync,
+    ["deliveries"] = Deliveries.RunAsync,
+    ["nginx"] = Nginx.RunAsync,
+    ["outbox"] = Outbox.RunAsync,
+};
+if (args.FirstOrDefault(a => !all.ContainsKey(a)) is { } unknown)
+{
+    Console.Error.WriteLine($"No measurement is named {unknown}; there are: {string.Join(", ", all.Keys)}. Without a name all are made.");
+    return 2;
 }
 
 Console.WriteLine("Starting a stack of its own (free ports, fsync on, a folder that is thrown away) …");
 await using var stack = await Stack.StartAsync(new StackOptions { Environment = "Test", Say = text => Console.WriteLine($"  {text}") });
 using var work = new Work(stack);
-await Freshness.RunAsync(work);
-await Throughput.RunAsync(work);
+foreach (var (name, measure) in all.Where(m => args.Length == 0 || args.Contains(m.Key)))
+{
+    Console.WriteLine($"— {name}; load of the machine before: {(await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0]}");
+    await measure(work);
+}
+
 return 0;

@@ -9,7 +9,7 @@ namespace Exchange.Benchmarks;
 internal static class Throughput
 {
     private const int Clients = 32;
-    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan Measured = TimeSpan.FromSeconds(5);
 
     public static async Task RunAsync(Work work)
@@ -38,20 +38,20 @@ internal static class Throughput
         }
     }
 
-    private static void Report(string what, Result measured, string baseline, Result bare) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+    internal static void Report(string what, Result measured, string baseline, Result bare) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"{what}: {measured.PerSecond:0} requests/s, p50 {measured.P50:0.0} ms, p99 {measured.P99:0.0} ms (n={measured.Count}); {baseline}: {bare.PerSecond:0}/s, p99 {bare.P99:0.0} ms; ratio {measured.PerSecond / bare.PerSecond:0.00}"));
 
-    private static async Task<Result> MeasureAsync(Uri address, string token)
+    internal static async Task<Result> MeasureAsync(Uri address, string token, int clients = Clients)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = Clients });
-        await LoadAsync(http, address, token, Warmup);
-        return await LoadAsync(http, address, token, Measured);
+        using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = clients });
+        await LoadAsync(http, address, token, clients, Warmup);
+        return await LoadAsync(http, address, token, clients, Measured);
     }
 
-    private static async Task<Result> LoadAsync(HttpClient http, Uri address, string token, TimeSpan duration)
+    private static async Task<Result> LoadAsync(HttpClient http, Uri address, string token, int clients, TimeSpan duration)
     {
         var clock = Stopwatch.StartNew();
-        var each = await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => Task.Run(async () =>
+        var each = await Task.WhenAll(Enumerable.Range(0, clients).Select(_ => Task.Run(async () =>
         {
             var latencies = new List<double>(10_000);
             while (clock.Elapsed < duration)
@@ -72,5 +72,5 @@ internal static class Throughput
         return new Result(all.Count, all.Count / seconds, all[all.Count / 2], all[(int)(all.Count * 0.99)]);
     }
 
-    private sealed record Result(int Count, double PerSecond, double P50, double P99);
+    internal sealed record Result(int Count, double PerSecond, double P50, double P99);
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Text;
 using Exchange.Local;
 using Exchange.Local.Accounts;
 
@@ -20,11 +21,11 @@ internal sealed class Work : IDisposable
 
     public HttpClient Gateway { get; }
 
-    public Participant Who(string role) => participants.GetOrAdd(role, r => new Participant(Gateway, Stack.Accounts.First(a =>
-        a.City == "changsha" && a.Roles.Contains(r) && (r == "authority" || a.ClientId.Contains("-labour-", StringComparison.Ordinal)))));
+    public Participant Who(string role, string city = "changsha") => participants.GetOrAdd($"{city} {role}", _ => new Participant(Gateway, Stack.Accounts.First(a =>
+        a.City == city && a.Roles.Contains(role) && (role == "authority" || a.ClientId.Contains("-labour-", StringComparison.Ordinal)))));
 
     /// <summary>An entry that only waits for its publication; answers its id and ETag.</summary>
-    public async Task<(string Id, string Etag)> PrepareAsync(string name)
+    public async Task<(string Id, string Etag)> PrepareAsync(string name, bool personal = false)
     {
         var officer = Who("officer");
         var draft = (await officer.PostAsync("/api/cities/changsha/datasets", new
@@ -35,16 +36,59 @@ internal sealed class Work : IDisposable
             Theme = "C0300",
             Format = "table",
             UpdateFrequency = "monthly",
-            SharingType = "unconditional",
+            SharingType = personal ? "conditional" : "unconditional",
+            SharingConditions = personal ? "共享范围：人社部门；使用用途：测量" : null,
             SharingMethod = "rows",
             Classification = "general",
             Grade = 1,
-            Fields = new object[] { new { Name = "code", Title = "代码", Type = "C", Length = 20 } },
+            Fields = personal
+                ? (object[])[new { Name = "person", Title = "姓名", Type = "C", Length = 60, Personal = true }, new { Name = "code", Title = "代码", Type = "I" }]
+                : [new { Name = "code", Title = "代码", Type = "C", Length = 20 }],
         })).Succeeded("draft");
         var id = draft["dataset_id"].GetString()!;
-        var assessed = (await officer.PostAsync($"/api/cities/changsha/datasets/{id}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "not_applicable" } }, draft.ETag)).Succeeded("assess");
+        var assessed = (await officer.PostAsync($"/api/cities/changsha/datasets/{id}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = personal ? "passed" : "not_applicable" } }, draft.ETag)).Succeeded("assess");
         var approved = (await Who("department_head").PostAsync($"/api/cities/changsha/datasets/{id}/approve", etag: assessed.ETag)).Succeeded("approve");
         return (id, approved.ETag!);
+    }
+
+    /// <summary>Three rows of Changsha's granted to Zhuzhou's labour department; answers the grant and the dataset.</summary>
+    public async Task<(string Grant, Guid Dataset)> GrantAsync()
+    {
+        var (id, etag) = await PrepareAsync($"交付测量{Guid.NewGuid():N}（示例）", personal: true);
+        var published = (await Who("authority").PostAsync($"/api/cities/changsha/datasets/{id}/publish", etag: etag)).Succeeded("publish");
+        using var csv = new StringContent("person,code\r\n示例甲,1\r\n示例乙,2\r\n示例丙,3\r\n", Encoding.UTF8, "text/csv");
+        (await Who("officer").PutAsync($"/api/cities/changsha/datasets/{id}/rows", csv, published.ETag)).Succeeded("load rows");
+        var (officer, head) = (Who("officer", "zhuzhou"), Who("sharing_head", "zhuzhou"));
+        var draft = await UntilAsync(() => officer.PostAsync("/api/cities/zhuzhou/requests", new
+        {
+            DatasetId = id,
+            LegalBasis = "测量（示例）",
+            Scenario = "测量（示例）",
+            Scope = "测量（示例）",
+            Fields = (string[])["person", "code"],
+            UseUntil = DateOnly.FromDateTime(DateTime.UtcNow).AddYears(1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        }), a => a.Status == 201);
+        var request = draft["id"].GetString()!;
+        var signed = (await head.PostAsync($"/api/cities/zhuzhou/requests/{request}/sign-off", etag: draft.ETag)).Succeeded("sign off");
+        (await officer.PostAsync($"/api/cities/zhuzhou/requests/{request}/submit", etag: signed.ETag)).Succeeded("submit");
+        var received = await UntilAsync(() => Who("reviewer").GetAsync($"/api/cities/changsha/approvals/{request}"), a => a.Status == 200);
+        var decided = (await Who("reviewer").PostAsync($"/api/cities/changsha/approvals/{request}/decide", new { Decision = "approve" }, received.ETag)).Succeeded("decide");
+        (await Who("sharing_head").PostAsync($"/api/cities/changsha/approvals/{request}/sign-off", etag: decided.ETag)).Succeeded("sign off the reply");
+        await UntilAsync(() => Who("integrator", "zhuzhou").GetAsync($"/api/cities/changsha/grants/{request}/data"), a => a.Status == 200);
+        return (request, Guid.Parse(id));
+    }
+
+    private static async Task<Answer> UntilAsync(Func<Task<Answer>> ask, Func<Answer, bool> holds)
+    {
+        for (var patience = 0; ; patience++)
+        {
+            var answer = await ask();
+            if (holds(answer))
+                return answer;
+            if (patience == 200)
+                throw new LocalFault(answer.Text);
+            await Task.Delay(100);
+        }
     }
 
     public void Dispose()

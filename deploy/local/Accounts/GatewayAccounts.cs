@@ -8,9 +8,10 @@ namespace Exchange.Local.Accounts;
 /// <summary>The accounts as the gateway gets them: a hash in place of the secret.</summary>
 internal static class GatewayAccounts
 {
-    private const int Iterations = 100_000;
+    /// <summary>Many iterations are for secrets that people choose; these are 144 random bits, and each sign-in pays for them too.</summary>
+    private const int Iterations = 10_000;
 
-    /// <summary>Leaves the file alone when it was made from these accounts: a hundred slow hashes at every start would be felt.</summary>
+    /// <summary>Leaves the file alone when it was made from these accounts: hundreds of slow hashes at every start would be felt.</summary>
     public static void Write(string path, IReadOnlyList<Account> accounts)
     {
         // A plain digest gives nothing away: the secrets in it are 144 random bits each.

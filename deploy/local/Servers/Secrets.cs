@@ -10,9 +10,14 @@ internal sealed class Secrets
     private readonly Dictionary<string, string> known;
     private readonly Lock gate = new();
 
-    public Secrets(string path)
+    private readonly bool fixedSet;
+
+    /// <param name="path">The file.</param>
+    /// <param name="readOnly">For those who only look: a secret that is not there is not made.</param>
+    public Secrets(string path, bool readOnly = false)
     {
         this.path = path;
+        fixedSet = readOnly;
         known = Files.Read<Dictionary<string, string>>(path) ?? [];
     }
 
@@ -24,6 +29,8 @@ internal sealed class Secrets
             {
                 if (!known.TryGetValue(name, out var secret))
                 {
+                    if (fixedSet)
+                        throw new LocalFault($"{path} has no secret for {name}: deploy/up makes it at the next start.");
                     secret = New();
                     known.Add(name, secret);
                     Files.Write(path, known);

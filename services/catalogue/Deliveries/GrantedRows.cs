@@ -7,6 +7,9 @@ namespace Exchange.Catalogue.Deliveries;
 /// <summary>The rows of a table as the reader role streams them: the granted columns in the grant's order, one row at a time.</summary>
 internal sealed class GrantedRows(NpgsqlConnection connection, NpgsqlCommand command, NpgsqlDataReader reader, IReadOnlyList<string> fields) : IAsyncDisposable
 {
+    private bool ended;
+    private bool disposed;
+
     public IReadOnlyList<string> Fields { get; } = fields;
 
     /// <summary>Rows read so far.</summary>
@@ -16,6 +19,7 @@ internal sealed class GrantedRows(NpgsqlConnection connection, NpgsqlCommand com
     {
         if (!await reader.ReadAsync(cancel))
         {
+            ended = true;
             return false;
         }
 
@@ -69,8 +73,18 @@ internal sealed class GrantedRows(NpgsqlConnection connection, NpgsqlCommand com
 
     public async ValueTask DisposeAsync()
     {
-        // A reader that is closed early would read on to the end: cancel the rest first.
-        command.Cancel();
+        if (disposed)
+        {
+            return;
+        }
+
+        disposed = true;
+        if (!ended)
+        {
+            // A reader that is closed early would read on to the end: cancel the rest first. That costs the server a connection, so only then.
+            command.Cancel();
+        }
+
         await reader.DisposeAsync();
         await command.DisposeAsync();
         await connection.DisposeAsync();

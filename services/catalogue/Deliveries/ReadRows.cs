@@ -16,7 +16,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// Only granted fields are read; rows stream from the database in constant memory; the grant is looked at again every second while they do.
 /// </summary>
 internal sealed partial class ReadRows(
-    Database database, RowTables tables, AuditWatch audit, TimeProvider clock, Seat seat, IHostApplicationLifetime life, IServiceScopeFactory scopes, ILogger<ReadRows> log)
+    Database database, RowTables tables, DeliveryLog deliveries, AuditWatch audit, TimeProvider clock, IHostApplicationLifetime life, ILogger<ReadRows> log)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
@@ -69,7 +69,7 @@ internal sealed partial class ReadRows(
         }
 
         var delivery = Guid.CreateVersion7(clock.GetUtcNow());
-        if (!await OpenAsync(delivery, grant, caller, form, cancel))
+        if (!await deliveries.OpenAsync(delivery, grant, caller.Subject, form))
         {
             return new Refused(NotActive);
         }
@@ -96,6 +96,8 @@ internal sealed partial class ReadRows(
         try
         {
             sent = form == "csv" ? await WriteCsvAsync(delivery, body, rows, grant, http.RequestAborted) : await WriteJsonAsync(delivery, body, rows, grant, http.RequestAborted);
+            // The end waits for a commit; the reader's connection need not.
+            await rows.DisposeAsync();
             await body.FlushAsync(http.RequestAborted);
             outcome = "complete";
         }
@@ -116,7 +118,7 @@ internal sealed partial class ReadRows(
         }
         finally
         {
-            await CloseAlwaysAsync(delivery, grant, outcome, outcome == "complete" ? sent : rows.Read, body, http);
+            await CloseAlwaysAsync(delivery, grant, form, outcome, outcome == "complete" ? sent : rows.Read, body, http);
         }
     }
 
@@ -194,41 +196,18 @@ internal sealed partial class ReadRows(
 
     private bool Usable(Grant grant) => grant.State == "active" && clock.GetUtcNow() < LegalDay.EndOf(grant.ValidUntil);
 
-    /// <summary>False when the grant ended since it was looked up: the row is written under an active grant or not at all.</summary>
-    private async Task<bool> OpenAsync(Guid delivery, Grant grant, Caller caller, string form, CancellationToken cancel)
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
-        await transaction.BeginAsync(cancel);
-        var opened = await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-            insert into deliveries (delivery_id, exchange_id, subject, form, opened_at, seat, process)
-            select @delivery, exchange_id, @Subject, @form, @now, @Name, @Process from grants where exchange_id = @ExchangeId and state = 'active' for share
-            """, new { delivery, grant.ExchangeId, caller.Subject, form, now = clock.Now(), seat.Name, seat.Process }, cancellationToken: cancel));
-        if (opened == 0)
-        {
-            return false;
-        }
-
-        await transaction.RecordAsync(Record("delivery.opened", grant) with
-        {
-            Details = Details(delivery, form),
-            Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = caller.Subject },
-        }, cancel);
-        await transaction.CommitAsync(cancel);
-        return true;
-    }
-
     /// <summary>
     /// The receiver is not shown the end of its data before that is recorded: while it cannot be, the transfer counts as broken off, and what was sent is recorded
     /// once the database is back. When this process stops before that, the next one in its seat ends the delivery.
     /// </summary>
-    private async Task CloseAlwaysAsync(Guid delivery, Grant grant, string outcome, long rows, MeasuredStream body, HttpContext http)
+    private async Task CloseAlwaysAsync(Guid delivery, Grant grant, string form, string outcome, long rows, MeasuredStream body, HttpContext http)
     {
         while (true)
         {
             try
             {
-                await CloseAsync(delivery, grant, outcome, rows, body);
+                // The caller may be gone; what was sent is recorded all the same.
+                await deliveries.CloseAsync(delivery, grant, form, outcome, rows, body.Count, body.Sha256);
                 return;
             }
             catch (Exception fault) when (TransientFault.Is(fault))
@@ -246,40 +225,6 @@ internal sealed partial class ReadRows(
             await Task.Delay(LookAgain, life.ApplicationStopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
-
-    private async Task CloseAsync(Guid delivery, Grant grant, string outcome, long rows, MeasuredStream body)
-    {
-        // The caller may be gone; what was sent is recorded all the same.
-        await using var scope = scopes.CreateAsyncScope();
-        var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
-        await transaction.BeginAsync(CancellationToken.None);
-        var form = await transaction.Connection.QuerySingleOrDefaultAsync<string>("""
-            update deliveries set ended_at = @now, outcome = @outcome, rows = @rows, bytes = @Count, sha256 = @Sha256
-            where delivery_id = @delivery and ended_at is null
-            returning form
-            """, new { delivery, now = clock.Now(), outcome, rows, body.Count, body.Sha256 });
-        if (form is null)
-        {
-            return;
-        }
-
-        var details = Details(delivery, form);
-        details["sha256"] = body.Sha256;
-        await transaction.RecordAsync(Record("delivery.ended", grant) with { Result = outcome, Records = rows, Bytes = body.Count, Details = details });
-        await transaction.CommitAsync(CancellationToken.None);
-    }
-
-    private static AuditRecord Record(string type, Grant grant) => new()
-    {
-        Type = type,
-        ExchangeId = grant.ExchangeId,
-        Requesting = grant.AskingDepartment,
-        Providing = grant.OwningDepartment,
-        Service = grant.DatasetId,
-        ServiceVersion = grant.DatasetVersion,
-    };
-
-    private static Dictionary<string, string> Details(Guid delivery, string form) => new(StringComparer.Ordinal) { ["delivery_id"] = delivery.ToString(), ["form"] = form };
 
     private sealed class Watch
     {

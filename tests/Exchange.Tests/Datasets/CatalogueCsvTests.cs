@@ -112,39 +112,6 @@ public sealed class CatalogueCsvTests
         Assert.Equal((20, 6, "more-faults"), (faults.Total, faults.Listed.All.Count, faults.Listed.All[^1].Rule));
     }
 
-    [Theory]
-    [InlineData("changsha")]
-    [InlineData("zhuzhou")]
-    [InlineData("xiangtan")]
-    public async Task The_samples_are_faultless_and_varied(string id)
-    {
-        var city = City.Read(Samples.CityFile(id));
-        var (entries, faults) = await Samples.CatalogueAsync(await File.ReadAllBytesAsync(Samples.Catalogue(id)));
-        Assert.Empty(faults.Listed.All);
-        Assert.True(entries.Count >= 12);
-        Assert.True(entries.Select(e => e.Draft.DepartmentCode).Distinct().Count() >= 6);
-        Assert.Equal(3, entries.Select(e => e.Draft.SharingType).Distinct().Count());
-        Assert.True(entries.Select(e => e.Draft.Theme).Distinct().Count() >= 6);
-        Assert.All(entries, e => Assert.Equal(e.ProviderName, city.Departments.Single(d => d.Code == e.Draft.DepartmentCode).Name));
-
-        var loaded = 0;
-        foreach (var entry in entries.Where(e => File.Exists(Samples.Rows(id, e.Draft.Code!))))
-        {
-            Assert.Equal("table", entry.Draft.Format);
-            var (rows, told) = await Samples.RowsAsync(await File.ReadAllBytesAsync(Samples.Rows(id, entry.Draft.Code!)), [.. entry.Draft.Fields!.Select(f => f.ToField(entry.Draft.SharingType!))]);
-            Assert.Empty(told);
-            if (entry.Draft.PersonalInformation == true)
-            {
-                Assert.All(rows, row => Assert.Contains(row, cell => cell is string text && text.Contains("示例", StringComparison.Ordinal)));
-            }
-
-            Assert.NotEmpty(rows);
-            loaded++;
-        }
-
-        Assert.True(loaded >= 3);
-    }
-
     private static async Task<(IReadOnlyList<ImportedEntry> Entries, IReadOnlyList<Fault> Faults)> Read(string text)
     {
         var (entries, faults) = await Samples.CatalogueAsync(text);

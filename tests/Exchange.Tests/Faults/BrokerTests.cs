@@ -115,13 +115,14 @@ public sealed class BrokerTests(ExchangeFixture exchange)
     public async Task A_message_whose_content_is_wrong_is_set_aside_alarms_and_can_be_put_back()
     {
         var aside = "changsha.addressed_error";
+        var id = Guid.NewGuid();
         await using var city = await exchange.AdminAsync("zhuzhou");
         await city.ExecuteAsync("""
             insert into service.outbox (id, kind, exchange, routing_key, type, content, correlation_id)
             values (gen_random_uuid(), 'message', 'exchange.addressed', 'zhuzhou.changsha', 'Exchange.Contracts.RequestSubmitted', @content, @id)
             """, new
         {
-            id = Guid.NewGuid(),
+            id,
             content = System.Text.Json.JsonSerializer.Serialize(new
             {
                 exchangeId = Guid.NewGuid(),
@@ -157,6 +158,8 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         finally
         {
             await exchange.Stack.Rabbit!.ControlAsync(["-q", "purge_queue", aside, "-p", "exchange"], default);
+            // Thrown away on purpose: to the checker it would be a lost message.
+            await city.ExecuteAsync("delete from service.outbox where correlation_id = @id", new { id });
         }
     }
 
@@ -187,6 +190,9 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         Assert.Equal(204, (await keeper.PostAsync($"/api/operations/xiangtan/quarantine/{id}/requeue")).Status);
         await Eventually.TrueAsync(async () => await city.ExecuteScalarAsync<bool>("select sent_at is not null from service.outbox where id = @id", new { id }));
         await city.ExecuteAsync("delete from service.outbox where quarantined_at is not null");
+        // It withdraws a request that never was, and would wait for it for good.
+        await using var owning = await exchange.AdminAsync("changsha");
+        await Eventually.TrueAsync(async () => await owning.ExecuteAsync("delete from service.early_withdrawals where exchange_id = '01976f5a-0000-7000-8000-00000000ffff'") == 1);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Dapper;
 using Exchange.Local;
 using Exchange.Local.Accounts;
+using Exchange.Local.Check;
 using Exchange.Tests.Flow;
 using Npgsql;
 
@@ -80,7 +81,7 @@ public sealed class FaultFixture : ExchangeFixture
         ConnectCallback = async (asked, cancel) =>
         {
             var port = asked.DnsEndPoint.Port;
-            int[] ports = port == Stack.PublicAddress.Port ? [port, Stack.Address(Local.Stack.Gateway + "-2").Port] : [port];
+            int[] ports = port == Stack.PublicAddress.Port ? [port, Stack.Address(Stack.Gateway + "-2").Port] : [port];
             foreach (var next in ports)
             {
                 var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -166,43 +167,10 @@ internal static class BehindTheScenes
     public static async Task NothingSetAsideAsync(this ExchangeFixture exchange) =>
         Assert.DoesNotContain(await exchange.QueuesAsync(), q => (q.Key.EndsWith("_error", StringComparison.Ordinal) || q.Key.EndsWith("_skipped", StringComparison.Ordinal) || q.Key.EndsWith(".dead", StringComparison.Ordinal)) && q.Value > 0);
 
-    /// <summary>
-    /// What must hold after any fault, once everything has arrived: each record of a source is in the log, once and in its own sequence; the mirror of each request is
-    /// what its owner has; no delivery stays open; no queue holds anything, set aside or not.
-    /// </summary>
+    /// <summary>Everything has left, arrived and been taken in, and every invariant holds.</summary>
     public static async Task AtRestAsync(this FaultFixture exchange)
     {
-        foreach (var service in exchange.Stack.ServiceNames)
-        {
-            await exchange.DrainedAsync(service, TimeSpan.FromSeconds(60));
-        }
-
-        await using var audit = await exchange.AdminAsync(Stack.Audit);
-        foreach (var service in exchange.Stack.ServiceNames)
-        {
-            await using var source = await exchange.AdminAsync(service);
-            await Eventually.GetAsync(
-                async () =>
-                {
-                    var told = await source.QueryAsync<Guid>("select id from service.outbox where kind = 'record' and quarantined_at is null");
-                    return await audit.ExecuteScalarAsync<long>("select count(*) from unnest(@told) as t (id) where not exists (select from service.events e where e.event_id = t.id)", new { told = told.ToArray() });
-                },
-                missing => missing == 0, TimeSpan.FromSeconds(60), missing => $"the log lacks {missing} records of {service}");
-        }
-
-        await using var asking = await exchange.AdminAsync("zhuzhou");
-        await using var owning = await exchange.AdminAsync("changsha");
-        await Eventually.GetAsync(
-            async () =>
-            {
-                const string select = "select exchange_id || ' ' || state || ' ' || version || ' ' || reference from service.sharing_requests where asking_city = 'zhuzhou' and owning_city = 'changsha' and reference is not null and side = ";
-                var mirrors = await asking.QueryAsync<string>(select + "'asking'");
-                var owners = await owning.QueryAsync<string>(select + "'owning'");
-                return owners.Except(mirrors, StringComparer.Ordinal).Concat(mirrors.Except(owners, StringComparer.Ordinal)).ToList();
-            },
-            differing => differing.Count == 0, TimeSpan.FromSeconds(60), differing => $"mirror and owner differ: {string.Join("; ", differing)}");
-        await Eventually.GetAsync(
-            () => owning.ExecuteScalarAsync<long>("select count(*) from service.deliveries where ended_at is null"), open => open == 0, TimeSpan.FromSeconds(60), open => $"{open} deliveries are open");
-        await Eventually.GetAsync(exchange.QueuesAsync, q => q.Values.All(depth => depth == 0), TimeSpan.FromSeconds(60), q => string.Join(", ", q.Where(x => x.Value > 0)));
+        var report = await Invariants.Of(exchange.Stack).CheckAsync();
+        Assert.True(report.Clean, report.ToString());
     }
 }

@@ -15,10 +15,10 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
     public Task One_of_two_is_killed_and_nothing_is_lost_or_doubled() => Schedule.RunAsync(async schedule =>
     {
         await StartSecondsAsync();
+        using var enough = new CancellationTokenSource();
         try
         {
             var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
-            using var enough = new CancellationTokenSource();
             var work = Enumerable.Range(0, 3).Select(async _ =>
             {
                 List<string> ids = [];
@@ -56,6 +56,7 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
         }
         finally
         {
+            await enough.CancelAsync();
             await StopSecondsAsync();
         }
     });
@@ -71,11 +72,11 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
     private Task RollAsync(int rounds) => Schedule.RunAsync(async schedule =>
     {
         await StartSecondsAsync(drain: "00:00:02");
+        using var enough = new CancellationTokenSource();
         try
         {
             var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
             await exchange.DraftRequestAsync(dataset);
-            using var enough = new CancellationTokenSource();
             var asked = 0;
             var clients = Enumerable.Range(0, 6).Select(async n =>
             {
@@ -123,6 +124,7 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
         }
         finally
         {
+            await enough.CancelAsync();
             await StopSecondsAsync();
         }
     });

@@ -134,7 +134,7 @@ public sealed class LauncherTests : IDisposable
 
         var text = File.ReadAllText(path);
         Assert.DoesNotContain(account.Secret, text, StringComparison.Ordinal);
-        Assert.Contains("pbkdf2-sha256$100000$", text, StringComparison.Ordinal);
+        Assert.Contains("pbkdf2-sha256$10000$", text, StringComparison.Ordinal);
     }
 
     [Fact]

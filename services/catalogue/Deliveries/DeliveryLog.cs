@@ -1,0 +1,189 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using Dapper;
+using Exchange.Catalogue.Grants;
+using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
+
+namespace Exchange.Catalogue.Deliveries;
+
+/// <summary>
+/// Writes openings and ends of deliveries with their audit records. What is waiting while one transaction commits goes into the next one together:
+/// small calls share a commit, and a lone one waits for nobody. Each caller goes on only once its own row is committed.
+/// </summary>
+internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvider clock, Seat seat, ILogger<DeliveryLog> log) : BackgroundService
+{
+    private const int MostAtOnce = 64;
+
+    private readonly Channel<Entry> waiting = Channel.CreateUnbounded<Entry>(new UnboundedChannelOptions { SingleReader = true });
+
+    /// <summary>False when the grant ended since it was looked up: the row is written under an active grant or not at all.</summary>
+    public Task<bool> OpenAsync(Guid delivery, Grant grant, string subject, string form) => WriteAsync(new Entry(delivery, grant, form, clock.Now()) { Subject = subject });
+
+    /// <summary>False when the sweep ended it before.</summary>
+    public Task<bool> CloseAsync(Guid delivery, Grant grant, string form, string outcome, long rows, long bytes, string sha256) =>
+        WriteAsync(new Entry(delivery, grant, form, clock.Now()) { End = new End(outcome, rows, bytes, sha256) });
+
+    public override Task StopAsync(CancellationToken cancellationToken)
+    {
+        // What comes from here on is written by its own caller; what waits is still written here.
+        waiting.Writer.TryComplete();
+        return base.StopAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (await waiting.Reader.WaitToReadAsync(CancellationToken.None))
+        {
+            List<Entry> batch = [];
+            while (batch.Count < MostAtOnce && waiting.Reader.TryRead(out var entry))
+            {
+                batch.Add(entry);
+            }
+
+            await WriteTogetherAsync(batch);
+        }
+    }
+
+    /// <summary>Not cancelled with the call: what may have been committed is waited for, and an opened delivery is always ended.</summary>
+    private async Task<bool> WriteAsync(Entry entry)
+    {
+        if (waiting.Writer.TryWrite(entry) && await entry.Written.Task)
+        {
+            return true;
+        }
+
+        // Alone, and waiting for whoever holds the grant: this answer is final.
+        await using var scope = scopes.CreateAsyncScope();
+        var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
+        await transaction.BeginAsync(CancellationToken.None);
+        if (!(await StoreAsync(transaction, [entry], "for share of g")).Contains(entry.Delivery))
+        {
+            return false;
+        }
+
+        await transaction.CommitAsync(CancellationToken.None);
+        return true;
+    }
+
+    /// <summary>Whoever finds no place in the common transaction, or all of them when its content is at fault, is told to write alone. While the database is away, or when it was lost during the COMMIT, all get the fault.</summary>
+    private async Task WriteTogetherAsync(List<Entry> batch)
+    {
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
+            HashSet<Guid> stored;
+            try
+            {
+                await transaction.BeginAsync(CancellationToken.None);
+                // One grant that is being changed must not hold up the others.
+                stored = await StoreAsync(transaction, batch, "for share of g skip locked");
+            }
+            catch (Exception fault) when (!TransientFault.Is(fault))
+            {
+                LogApart(log, fault, batch.Count);
+                batch.ForEach(e => e.Written.SetResult(false));
+                return;
+            }
+
+            await transaction.CommitAsync(CancellationToken.None);
+            batch.ForEach(e => e.Written.SetResult(stored.Contains(e.Delivery)));
+        }
+        catch (Exception fault)
+        {
+            batch.ForEach(e => e.Written.TrySetException(fault));
+        }
+    }
+
+    /// <summary>The deliveries whose row was written; only they get a record.</summary>
+    private async Task<HashSet<Guid>> StoreAsync(Transaction transaction, IReadOnlyList<Entry> entries, string locking)
+    {
+        HashSet<Guid> stored = [];
+        if (entries.Where(e => e.End is null).ToList() is { Count: > 0 } openings)
+        {
+            stored.UnionWith(await transaction.Connection.QueryAsync<Guid>($"""
+                insert into deliveries (delivery_id, exchange_id, subject, form, opened_at, seat, process)
+                select o.delivery_id, o.exchange_id, o.subject, o.form, o.at, @Name, @Process
+                from unnest(@Delivery, @ExchangeId, @Subject, @Form, @At) o (delivery_id, exchange_id, subject, form, at)
+                join grants g on g.exchange_id = o.exchange_id and g.state = 'active' {locking}
+                returning delivery_id
+                """, new
+            {
+                Delivery = openings.Select(e => e.Delivery).ToArray(),
+                ExchangeId = openings.Select(e => e.Grant.ExchangeId).ToArray(),
+                Subject = openings.Select(e => e.Subject).ToArray(),
+                Form = openings.Select(e => e.Form).ToArray(),
+                At = openings.Select(e => e.At.UtcDateTime).ToArray(),
+                seat.Name,
+                seat.Process,
+            }));
+        }
+
+        if (entries.Where(e => e.End is not null).ToList() is { Count: > 0 } ends)
+        {
+            stored.UnionWith(await transaction.Connection.QueryAsync<Guid>("""
+                update deliveries d set ended_at = e.at, outcome = e.outcome, rows = e.rows, bytes = e.bytes, sha256 = e.sha256
+                from unnest(@Delivery, @At, @Outcome, @Rows, @Bytes, @Sha256) e (delivery_id, at, outcome, rows, bytes, sha256)
+                where d.delivery_id = e.delivery_id and d.ended_at is null
+                returning d.delivery_id
+                """, new
+            {
+                Delivery = ends.Select(e => e.Delivery).ToArray(),
+                At = ends.Select(e => e.At.UtcDateTime).ToArray(),
+                Outcome = ends.Select(e => e.End!.Outcome).ToArray(),
+                Rows = ends.Select(e => e.End!.Rows).ToArray(),
+                Bytes = ends.Select(e => e.End!.Bytes).ToArray(),
+                Sha256 = ends.Select(e => e.End!.Sha256).ToArray(),
+            }));
+        }
+
+        foreach (var entry in entries.Where(e => stored.Contains(e.Delivery)))
+        {
+            // The record belongs to the trace of its own call.
+            Activity.Current = entry.Trace;
+            await transaction.RecordAsync(Record(entry));
+        }
+
+        return stored;
+    }
+
+    private static AuditRecord Record(Entry entry)
+    {
+        var details = new Dictionary<string, string>(StringComparer.Ordinal) { ["delivery_id"] = entry.Delivery.ToString(), ["form"] = entry.Form };
+        var record = new AuditRecord
+        {
+            Type = entry.End is null ? "delivery.opened" : "delivery.ended",
+            ExchangeId = entry.Grant.ExchangeId,
+            Requesting = entry.Grant.AskingDepartment,
+            Providing = entry.Grant.OwningDepartment,
+            Service = entry.Grant.DatasetId,
+            ServiceVersion = entry.Grant.DatasetVersion,
+            Details = details,
+        };
+        if (entry.End is not { } end)
+        {
+            return record with { Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = entry.Subject! } };
+        }
+
+        details["sha256"] = end.Sha256;
+        return record with { Result = end.Outcome, Records = end.Rows, Bytes = end.Bytes };
+    }
+
+    private sealed record Entry(Guid Delivery, Grant Grant, string Form, DateTimeOffset At)
+    {
+        /// <summary>Who opened it; null for an end.</summary>
+        public string? Subject { get; init; }
+
+        public End? End { get; init; }
+
+        public Activity? Trace { get; } = Activity.Current;
+
+        public TaskCompletionSource<bool> Written { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private sealed record End(string Outcome, long Rows, long Bytes, string Sha256);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} openings and ends of deliveries could not be written together; each is written alone")]
+    private static partial void LogApart(ILogger log, Exception fault, int count);
+}
