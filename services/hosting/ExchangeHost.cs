@@ -39,7 +39,7 @@ public static class ExchangeHost
             await app.RunAsync();
             return 0;
         }
-        catch (Exception fault) when (fault is InvalidSettingsException or InvalidOperationException or MissingQueueException or NpgsqlException)
+        catch (Exception fault) when (fault is InvalidSettingsException or InvalidOperationException or UnusableQueueException or NpgsqlException)
         {
             await Console.Error.WriteLineAsync($"The service does not start: {fault.Message}");
             return 1;

@@ -79,15 +79,18 @@ internal static class Health
             try
             {
                 await using var connection = await database.OpenAsync(cancellationToken);
-                var (waiting, oldest, quarantined) = await connection.QuerySingleAsync<(long Waiting, double Oldest, long Quarantined)>("""
+                var (waiting, oldest, quarantined, nowhere) = await connection.QuerySingleAsync<(long Waiting, double Oldest, long Quarantined, string? Nowhere)>("""
                     select count(*) filter (where quarantined_at is null),
                            coalesce(extract(epoch from max(clock_timestamp() - created_at) filter (where quarantined_at is null)), 0)::float8,
-                           count(*) filter (where quarantined_at is not null)
+                           count(*) filter (where quarantined_at is not null),
+                           string_agg(distinct routing_key, ', ') filter (where hold_until is not null)
                     from outbox
                     where sent_at is null
                     """);
-                var note = $"{waiting} waiting, oldest {oldest:0.0} s, {quarantined} in quarantine, {(relay.Leading ? "leading" : "not leading")}";
-                return quarantined > 0 || oldest > 10 || (relay.Leading && !relay.BrokerConnected && waiting > 0)
+                var note = $"{waiting} waiting, oldest {oldest:0.0} s, {quarantined} in quarantine, {(relay.Leading ? "leading" : "not leading")}"
+                    + (nowhere is null ? "" : $"; no queue is bound for {nowhere}: import the broker's definitions")
+                    + (relay.Blocked is { } reason ? $"; the broker takes no messages: {reason}" : "");
+                return quarantined > 0 || oldest > 10 || nowhere is not null || relay.Blocked is not null || (relay.Leading && !relay.BrokerConnected && waiting > 0)
                     ? HealthCheckResult.Degraded(note)
                     : HealthCheckResult.Healthy(note);
             }

@@ -22,11 +22,11 @@ public static class RouteWrites
         new("缺少 Idempotency-Key 请求头。", "The Idempotency-Key header is missing."),
         new("请为每个新操作生成一个唯一键（如 UUID）；重试时使用同一个键。", "Send a key that is unique to this act, such as a UUID, and the same one when you retry."));
 
-    private static readonly Rule KeyReused = new("idempotency-key-reused", StatusCodes.Status422UnprocessableEntity, null,
+    internal static readonly Rule KeyReused = new("idempotency-key-reused", StatusCodes.Status422UnprocessableEntity, null,
         new("该 Idempotency-Key 已用于另一项内容不同的操作。", "This Idempotency-Key was used for another act or another body."),
         new("请为新操作使用新的键。", "Use a new key for a new act."));
 
-    private static readonly Rule KeyInFlight = new("idempotency-key-in-flight", StatusCodes.Status409Conflict, null,
+    internal static readonly Rule KeyInFlight = new("idempotency-key-in-flight", StatusCodes.Status409Conflict, null,
         new("使用同一 Idempotency-Key 的操作正在办理。", "An act with this Idempotency-Key is still being carried out."),
         new("请稍后用同一个键重试，将得到第一次的结果。", "Retry with the same key in a moment; you will get the first answer."));
 

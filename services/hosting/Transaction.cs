@@ -15,6 +15,12 @@ public sealed record FeedEntry(string Feed, Guid Key, int Version, bool Tombston
 /// </summary>
 public sealed class Transaction(Database database, RelaySignal relay, ServiceSettings service, TimeProvider clock) : IAsyncDisposable
 {
+    /// <summary>
+    /// For transactions that hold what another process of the service waits for, and that wait for nothing but the database: a process that is frozen in one
+    /// (stopped, paused machine) keeps its session open for hours. The server ends it instead, which also rolls back what was begun.
+    /// </summary>
+    public const string MayNotFreeze = "set local idle_in_transaction_session_timeout = '5s'";
+
     private readonly List<OutboxRow> outbox = [];
     private readonly List<AuditOpening> openings = [];
     private NpgsqlConnection? connection;

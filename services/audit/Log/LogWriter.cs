@@ -39,7 +39,7 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
         var started = DateTimeOffset.UtcNow;
         await using var connection = await database.OpenAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(@LockKey)", new { LockKey }, cancellationToken: cancel));
+        await connection.ExecuteAsync(new CommandDefinition($"{Transaction.MayNotFreeze}; select pg_advisory_xact_lock(@LockKey)", new { LockKey }, cancellationToken: cancel));
         var head = await connection.QuerySingleOrDefaultAsync<Head>(new CommandDefinition(SelectHead, cancellationToken: cancel));
 
         var now = clock.Now();

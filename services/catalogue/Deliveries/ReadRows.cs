@@ -20,7 +20,7 @@ internal sealed partial class ReadRows(
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
-    private static readonly Rule NotActive = new("grant-not-active", StatusCodes.Status403Forbidden, "第27条",
+    internal static readonly Rule NotActive = new("grant-not-active", StatusCodes.Status403Forbidden, "第27条",
         new("该共享授权当前不可使用。", "The grant cannot be used now."),
         new("请查看授权的状态与期限；如需继续使用，请由本部门重新提出申请。", "See the grant's state and term; to go on using the data, your department asks anew."));
 

@@ -8,13 +8,14 @@ namespace Exchange.Catalogue.Grants;
 /// <summary>The one writer of <c>grants</c>; the sharing process decides, this only writes, inside its transaction.</summary>
 internal static class GrantTable
 {
-    /// <summary>True when the published entry still has the granted items as they were asked for. Its row stays locked until the grant is written: nobody withdraws or retypes it in between (art. 27).</summary>
+    /// <summary>True when the entry as it is published now still shares the granted items as they were asked for. Its row stays locked until the grant is written: nobody withdraws or retypes it in between (art. 27).</summary>
     public static async Task<bool> EntryStandsAsync(Transaction transaction, GrantTerms terms, CancellationToken cancel) =>
         await transaction.Connection.QuerySingleOrDefaultAsync<bool?>(new CommandDefinition("""
             select (select count(*)
                     from jsonb_array_elements(now.entry -> 'fields') f
                     join jsonb_array_elements(asked.entry -> 'fields') g on g ->> 'name' = f ->> 'name' and g ->> 'type' = f ->> 'type'
-                    where f ->> 'name' = any(@fields)) = @count
+                    where f ->> 'name' = any(@fields) and f ->> 'sharing_type' is distinct from 'refused') = @count
+                and now.entry ->> 'sharing_type' <> 'refused'
             from datasets d
             join dataset_versions now on now.dataset_id = d.dataset_id and now.version = d.published_version
             join dataset_versions asked on asked.dataset_id = d.dataset_id and asked.version = @DatasetVersion

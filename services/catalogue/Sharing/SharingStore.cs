@@ -34,8 +34,8 @@ internal sealed record RequestTexts
 /// </summary>
 internal sealed class SharingStore(Transaction transaction, City city, TimeProvider clock)
 {
-    private static readonly Rule EntryChanged = new("entry-changed", 409, "第27条",
-        new("该目录条目已撤回，或所申请的数据项已变更，不能按原申请同意。", "The entry was withdrawn or the items asked for have changed; the request cannot be granted as it is."),
+    internal static readonly Rule EntryChanged = new("entry-changed", 409, "第27条",
+        new("该目录条目已撤回或不再共享，或所申请的数据项已变更，不能按原申请同意。", "The entry was withdrawn or is no longer shared, or the items asked for have changed; the request cannot be granted as it is."),
         new("请答复不同意并说明原因，由需求方按现行目录重新申请。", "Refuse it and say so; the asking side asks anew by the catalogue as it is now."));
 
     public async Task<StoredRequest?> FindAsync(Guid exchangeId, Side side, CancellationToken cancel)

@@ -14,16 +14,18 @@ public sealed record BrokerSettings
 /// <summary>Connections to the broker that the relay and the start-up check use; consumers have MassTransit's own.</summary>
 public sealed class Broker(BrokerSettings settings, ServiceSettings service)
 {
+    public static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
+
     public Task<IConnection> ConnectAsync(string purpose, CancellationToken cancel) => new ConnectionFactory
     {
         Uri = new Uri(settings.Uri),
         ClientProvidedName = $"{service.Name} {purpose}",
         AutomaticRecoveryEnabled = false,
         RequestedConnectionTimeout = TimeSpan.FromSeconds(5),
-        RequestedHeartbeat = TimeSpan.FromSeconds(15),
+        RequestedHeartbeat = Heartbeat,
     }.CreateConnectionAsync(cancel);
 
-    /// <summary>Throws <see cref="MissingQueueException"/> when a queue of this service is not there or cannot be used; does nothing while the broker is away.</summary>
+    /// <summary>Throws <see cref="UnusableQueueException"/> when a queue of this service is not there or is declared otherwise; does nothing while the broker is away.</summary>
     public async Task CheckQueuesAsync(CancellationToken cancel)
     {
         IConnection connection;
@@ -38,23 +40,28 @@ public sealed class Broker(BrokerSettings settings, ServiceSettings service)
 
         await using (connection)
         {
-            foreach (var queue in Topology.Queues(service.Name))
+            foreach (var queue in Topology.AllQueues(service.Name))
             {
                 await using var channel = await connection.CreateChannelAsync(cancellationToken: cancel);
                 try
                 {
-                    await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, Topology.Arguments(queue)!, passive: true, cancellationToken: cancel);
+                    // Passively it is only looked for; then as the topology has it, which the broker refuses where anything differs.
+                    await channel.QueueDeclarePassiveAsync(queue, cancel);
                     await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, Topology.Arguments(queue)!, cancellationToken: cancel);
                 }
                 catch (OperationInterruptedException fault)
                 {
-                    throw new MissingQueueException(queue, fault);
+                    throw new UnusableQueueException(queue, fault);
                 }
             }
         }
     }
 }
 
-/// <summary>The topology was not imported, or a queue was declared otherwise.</summary>
-public sealed class MissingQueueException(string queue, Exception inner)
-    : Exception($"Queue {queue} is missing or of another type than the topology says ({inner.Message}). Import the broker's definitions (deploy/up does) before starting this service.", inner);
+/// <summary>The topology was not imported, or somebody declared a queue otherwise.</summary>
+public sealed class UnusableQueueException(string queue, OperationInterruptedException fault) : Exception(
+    fault.ShutdownReason?.ReplyCode == Constants.NotFound
+        ? $"Queue {queue} is missing. Import the broker's definitions (deploy/up does) before starting this service."
+        : $"Queue {queue} is there, but not as the topology declares it: {fault.ShutdownReason?.ReplyText ?? fault.Message}. "
+            + $"Take out what it holds, delete it (rabbitmqctl delete_queue {queue}) and import the broker's definitions (deploy/up does).",
+    fault);

@@ -63,7 +63,12 @@ internal static class Bus
 
             bus.UsingRabbitMq((context, rabbit) =>
             {
-                rabbit.Host(new Uri(settings.Uri), host => host.PublisherConfirmation = true);
+                rabbit.Host(new Uri(settings.Uri), host =>
+                {
+                    host.PublisherConfirmation = true;
+                    // What a frozen process has in hand goes to another one after two of these.
+                    host.Heartbeat(Broker.Heartbeat);
+                });
                 rabbit.ConfigureJsonSerializerOptions(options =>
                 {
                     options.Encoder = MessageJson.Options.Encoder;
@@ -150,7 +155,8 @@ internal sealed class InboxFilter<T>(Transaction transaction) : IFilter<ConsumeC
     public async Task Send(ConsumeContext<T> context, IPipe<ConsumeContext<T>> next)
     {
         await transaction.BeginAsync(context.CancellationToken);
-        var first = await transaction.Connection.ExecuteAsync("""
+        var first = await transaction.Connection.ExecuteAsync($"""
+            {Transaction.MayNotFreeze};
             insert into inbox (message_id, consumer) values (@MessageId, @consumer) on conflict do nothing
             """, new { context.MessageId, consumer = context.ReceiveContext.InputAddress.AbsolutePath });
         if (first == 0)
@@ -186,8 +192,8 @@ public static class TransientFault
 {
     public static bool Is(Exception fault) => fault switch
     {
-        // Connection (08), resources (53), operator intervention (57), deadlock and serialisation (40), lock not available (55P03).
-        PostgresException { SqlState: var state } => state[..2] is "08" or "53" or "57" or "40" || state == "55P03",
+        // Connection (08), resources (53), operator intervention (57), deadlock and serialisation (40), lock not available (55P03), frozen in a transaction (25P03).
+        PostgresException { SqlState: var state } => state[..2] is "08" or "53" or "57" or "40" || state is "55P03" or "25P03",
         NpgsqlException or SocketException or TimeoutException or IOException or HttpRequestException or OperationCanceledException => true,
         ObjectDisposedException => true,
         AggregateException several => several.InnerExceptions.All(Is),

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
 using RabbitMQ.Client.Exceptions;
 
 namespace Exchange.Hosting.Messaging;
@@ -31,6 +32,7 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
 
     private IConnection? connection;
     private IChannel? channel;
+    private InFlight? inFlight;
     private long connectAgainAt;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -106,6 +108,7 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
     {
         await using var db = await database.OpenAsync(cancel);
         await using var transaction = await db.BeginTransactionAsync(cancel);
+        await db.ExecuteAsync(Transaction.MayNotFreeze);
         if (!await leases.FenceAsync(db, Lease, token, cancel))
         {
             return -1;
@@ -226,31 +229,49 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
         }, cancellationToken: cancel));
     }
 
+    /// <summary>
+    /// Not fenced, and need not be: whoever lost the lease can only send rows again whose bytes and order are fixed, and marks only what the broker confirmed to him.
+    /// While the broker blocks its publishers what was sent stays in flight; sealing goes on meanwhile.
+    /// </summary>
     private async Task<int> SendAsync(CancellationToken cancel)
     {
         await using var db = await database.OpenAsync(cancel);
-        var rows = (await db.QueryAsync<UnsentRow>(new CommandDefinition(SelectUnsent, new { BatchSize }, cancellationToken: cancel))).AsList();
-        if (rows.Count == 0 || await ChannelAsync(cancel) is not { } open)
+        if (inFlight is null)
         {
-            return 0;
+            var rows = (await db.QueryAsync<UnsentRow>(new CommandDefinition(SelectUnsent, new { BatchSize }, cancellationToken: cancel))).AsList();
+            if (rows.Count == 0 || await ChannelAsync(cancel) is not { } open)
+            {
+                return 0;
+            }
+
+            // Kept in the field: until it is settled, that may take several rounds.
+            inFlight = new InFlight(CancellationTokenSource.CreateLinkedTokenSource(cancel));
+            foreach (var packet in Pack(rows))
+            {
+                inFlight.Packets.Add((packet, PublishAsync(open, packet, inFlight.Within.Token)));
+            }
         }
 
-        var confirmed = new List<Guid>(rows.Count);
+        return await inFlight.SettledAsync(state, PublishTimeout) ? await MarkAsync(db, cancel) : 0;
+    }
+
+    private async Task<int> MarkAsync(NpgsqlConnection db, CancellationToken cancel)
+    {
+        var confirmed = new List<Guid>();
         var returned = new List<Guid>();
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        timeout.CancelAfter(PublishTimeout);
-        var publishing = Pack(rows).Select(packet => (packet.Ids, Done: PublishAsync(open, packet, timeout.Token))).ToList();
+        string? nowhere = null;
         Exception? broken = null;
-        foreach (var (ids, done) in publishing)
+        foreach (var (packet, done) in inFlight!.Packets)
         {
             try
             {
                 await done;
-                confirmed.AddRange(ids);
+                confirmed.AddRange(packet.Ids);
             }
             catch (PublishException fault) when (fault.IsReturn)
             {
-                returned.AddRange(ids);
+                returned.AddRange(packet.Ids);
+                nowhere ??= packet.RoutingKey;
             }
             catch (Exception fault)
             {
@@ -258,6 +279,8 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
             }
         }
 
+        inFlight.Within.Dispose();
+        inFlight = null;
         if (confirmed.Count > 0)
         {
             await db.ExecuteAsync(new CommandDefinition("update outbox set sent_at = clock_timestamp() where id = any(@confirmed)", new { confirmed }, cancellationToken: cancel));
@@ -265,8 +288,8 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
 
         if (returned.Count > 0)
         {
-            LogReturned(log, returned.Count, rows.First(r => returned.Contains(r.Id)).RoutingKey);
-            await db.ExecuteAsync(new CommandDefinition("update outbox set hold_until = clock_timestamp() + interval '5 seconds' where id = any(@returned)", new { returned }, cancellationToken: cancel));
+            LogReturned(log, returned.Count, nowhere!);
+            await db.ExecuteAsync(new CommandDefinition("update outbox set hold_until = clock_timestamp() + interval '5 seconds' where id = any(@returned) and sent_at is null", new { returned }, cancellationToken: cancel));
         }
 
         if (broken is not null)
@@ -335,6 +358,8 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
         try
         {
             connection = await broker.ConnectAsync("relay", cancel);
+            connection.ConnectionBlockedAsync += OnBlockedAsync;
+            connection.ConnectionUnblockedAsync += OnUnblockedAsync;
             channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, outstandingPublisherConfirmationsRateLimiter: null), cancel);
             state.BrokerConnected = true;
             return channel;
@@ -347,6 +372,20 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
         }
     }
 
+    private Task OnBlockedAsync(object sender, ConnectionBlockedEventArgs blocked)
+    {
+        LogBlocked(log, blocked.Reason);
+        state.Block(blocked.Reason);
+        return Task.CompletedTask;
+    }
+
+    private Task OnUnblockedAsync(object sender, AsyncEventArgs unblocked)
+    {
+        state.Unblock();
+        signal.Wake();
+        return Task.CompletedTask;
+    }
+
     private async Task CloseAsync()
     {
         state.BrokerConnected = false;
@@ -354,21 +393,24 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
         (channel, connection) = (null, null);
         try
         {
+            if (oldConnection is not null)
+            {
+                // First the connection, and not for long: a broker that blocks its publishers does not even read that the channel is to be closed.
+                await oldConnection.AbortAsync(TimeSpan.FromSeconds(2));
+                await oldConnection.DisposeAsync();
+            }
+
             if (oldChannel is not null)
             {
                 await oldChannel.DisposeAsync();
-            }
-
-            if (oldConnection is not null)
-            {
-                await oldConnection.CloseAsync(TimeSpan.FromSeconds(2));
-                await oldConnection.DisposeAsync();
             }
         }
         catch (Exception)
         {
             // It was broken already.
         }
+
+        state.Unblock();
     }
 
     private sealed record UnsealedRow
@@ -417,6 +459,28 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
 
     private sealed record Packet(Guid Id, IReadOnlyList<Guid> Ids, string Exchange, string RoutingKey, Guid? CorrelationId, string? Traceparent, byte[] Body);
 
+    /// <summary>A batch that was handed to the broker and of which it has not told everything yet.</summary>
+    private sealed class InFlight(CancellationTokenSource within)
+    {
+        public CancellationTokenSource Within => within;
+
+        public List<(Packet Packet, Task Done)> Packets { get; } = [];
+
+        /// <summary>False when the broker blocks: then there is no use in waiting, nor in sending it all again over a new connection.</summary>
+        public async Task<bool> SettledAsync(RelayState state, TimeSpan timeout)
+        {
+            var all = Task.WhenAll(Packets.Select(p => p.Done));
+            within.CancelAfter(timeout);
+            await Task.WhenAny(all, state.WhenBlocked);
+            if (!all.IsCompleted)
+            {
+                within.CancelAfter(Timeout.InfiniteTimeSpan);
+            }
+
+            return all.IsCompleted;
+        }
+    }
+
     private const string SelectUnsealed = """
         select id, kind, exchange, type, content, correlation_id, feed, feed_key, feed_version, feed_tombstone, created_at
         from outbox
@@ -449,10 +513,15 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
         where feed_entries.version < excluded.version
         """;
 
+    // What goes the same way as a row that came back waits with it: however many they are, they neither starve the others nor overtake each other.
     private const string SelectUnsent = """
+        with nowhere as materialized (
+            select distinct exchange, routing_key
+            from outbox
+            where sealed is not null and sent_at is null and hold_until > clock_timestamp())
         select id, kind, exchange, routing_key, correlation_id, traceparent, body, created_at
         from outbox
-        where sealed is not null and sent_at is null and (hold_until is null or hold_until < clock_timestamp())
+        where sealed is not null and sent_at is null and (exchange, routing_key) not in (select exchange, routing_key from nowhere)
         order by sealed
         limit @BatchSize
         """;
@@ -466,6 +535,9 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
     [LoggerMessage(Level = LogLevel.Error, Message = "The broker returned {Count} message(s) for {RoutingKey}: no queue is bound. They stay in the outbox and are tried again")]
     private static partial void LogReturned(ILogger log, int count, string routingKey);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "The broker takes no messages ({Reason}); the outbox keeps what is to be sent")]
+    private static partial void LogBlocked(ILogger log, string reason);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "The broker is away ({Reason}); the outbox keeps what is to be sent")]
     private static partial void LogBrokerAway(ILogger log, string reason);
 }
@@ -473,9 +545,31 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
 /// <summary>What readiness and operators are told about this process's relay.</summary>
 public sealed class RelayState
 {
+    private TaskCompletionSource blocked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public bool Leading { get; set; }
 
     public bool BrokerConnected { get; set; }
+
+    /// <summary>Why the broker takes no messages although it is there, such as a full disk; null when it takes them.</summary>
+    public string? Blocked { get; private set; }
+
+    internal Task WhenBlocked => blocked.Task;
+
+    internal void Block(string reason)
+    {
+        Blocked = reason;
+        blocked.TrySetResult();
+    }
+
+    internal void Unblock()
+    {
+        Blocked = null;
+        if (blocked.Task.IsCompleted)
+        {
+            blocked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
 }
 
 /// <summary>The 64-bit hash of one feed entry; the digest of a feed is the XOR of all of them, so both sides can compute it from their rows in any order.</summary>

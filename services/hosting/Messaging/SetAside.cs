@@ -75,14 +75,12 @@ public sealed partial class SetAside : BackgroundService
         base.Dispose();
     }
 
-    private IEnumerable<string> Queues() => Topology.Queues(service.Name).SelectMany(q => (string[])[q + "_error", q + "_skipped"]).Append(Topology.DeadLetter(service.Name));
-
     private async Task<IReadOnlyList<QueueDepth>> CountAsync(CancellationToken cancel)
     {
         await using var connection = await broker.ConnectAsync("set aside", cancel);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: cancel);
         var counted = new List<QueueDepth>();
-        foreach (var queue in Queues())
+        foreach (var queue in Topology.SetAside(service.Name))
         {
             counted.Add(new QueueDepth(queue, await channel.MessageCountAsync(queue, cancel)));
         }
@@ -91,7 +89,7 @@ public sealed partial class SetAside : BackgroundService
     }
 
     private static async Task<Results<Ok<Requeued>, Refused>> RequeueAsync(string queue, SetAside aside, CancellationToken cancel) =>
-        aside.Queues().Contains(queue, StringComparer.Ordinal) ? TypedResults.Ok(new Requeued(await aside.PutBackAsync(queue, cancel))) : Pipeline.NotFound();
+        Topology.SetAside(aside.service.Name).Contains(queue, StringComparer.Ordinal) ? TypedResults.Ok(new Requeued(await aside.PutBackAsync(queue, cancel))) : Pipeline.NotFound();
 
     /// <summary>Each message is published and confirmed before it is taken out, so a crash in between leaves it in both places: the inbox knows its id.</summary>
     private async Task<int> PutBackAsync(string queue, CancellationToken cancel)

@@ -38,11 +38,11 @@ public static class Topology
     public static string DeadLetter(string service) => $"{service}.dead";
 
     /// <summary>The arguments a queue is declared with. Every declaration anywhere uses these, or the broker refuses the second one.</summary>
-    public static Dictionary<string, object> Arguments(string queue) => new(StringComparer.Ordinal)
+    public static Dictionary<string, object> Arguments(string queue) => queue == DeadLetter(ServiceOf(queue)) ? new(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" } : new(StringComparer.Ordinal)
     {
         ["x-queue-type"] = "quorum",
         ["x-delivery-limit"] = 100,
-        ["x-dead-letter-exchange"] = DeadLetter(queue[..queue.IndexOf('.', StringComparison.Ordinal)]),
+        ["x-dead-letter-exchange"] = DeadLetter(ServiceOf(queue)),
         ["x-dead-letter-strategy"] = "at-least-once",
         ["x-overflow"] = "reject-publish",
     };
@@ -53,6 +53,11 @@ public static class Topology
         AuditService => [AuditQueue],
         _ => [AddressedQueue(service), DatasetsQueue(service)],
     };
+
+    /// <summary>The queues in which messages of a service are set aside.</summary>
+    public static IEnumerable<string> SetAside(string service) => Queues(service).SelectMany(queue => (string[])[queue + "_error", queue + "_skipped"]).Append(DeadLetter(service));
+
+    public static IEnumerable<string> AllQueues(string service) => Queues(service).Concat(SetAside(service));
 
     /// <summary>A file for <c>rabbitmqctl import_definitions</c>.</summary>
     /// <param name="vhost">Virtual host; made if missing.</param>
@@ -83,7 +88,7 @@ public static class Topology
             }
 
             exchanges.Add(Exchange(DeadLetter(service), "fanout"));
-            queues.Add(Queue(DeadLetter(service), new JsonObject { ["x-queue-type"] = "quorum" }));
+            queues.Add(Queue(DeadLetter(service), Json(Arguments(DeadLetter(service)))));
             bindings.Add(Binding(DeadLetter(service), DeadLetter(service), ""));
 
             foreach (var queue in Queues(service))
@@ -132,6 +137,8 @@ public static class Topology
         JsonObject Queue(string name, JsonObject arguments) => new() { ["name"] = name, ["vhost"] = vhost, ["durable"] = true, ["auto_delete"] = false, ["arguments"] = arguments };
         JsonObject Binding(string source, string queue, string key) => new() { ["source"] = source, ["vhost"] = vhost, ["destination"] = queue, ["destination_type"] = "queue", ["routing_key"] = key, ["arguments"] = new JsonObject() };
     }
+
+    private static string ServiceOf(string queue) => queue[..queue.IndexOf('.', StringComparison.Ordinal)];
 
     /// <summary>RabbitMQ's own form: base64 of a 4-byte salt and SHA-256 of salt and password.</summary>
     private static string PasswordHash(string password)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Exchange.Local;
@@ -71,10 +72,8 @@ public class ExchangeFixture : IAsyncLifetime
         var officer = Who(city, "officer");
         var title = name ?? $"参保核验（示例）{Guid.NewGuid():N}";
         var draft = (await officer.PostAsync($"/api/cities/{city}/datasets", Draft(title, sharing, officer.Account.Department!, fields))).Succeeded("draft");
-        var id = draft["dataset_id"].GetString();
-        var assessed = (await officer.PostAsync($"/api/cities/{city}/datasets/{id}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "passed" } }, draft.ETag)).Succeeded("assess");
-        var approved = (await Who(city, "department_head").PostAsync($"/api/cities/{city}/datasets/{id}/approve", etag: assessed.ETag)).Succeeded("approve");
-        var published = (await Who(city, "authority").PostAsync($"/api/cities/{city}/datasets/{id}/publish", etag: approved.ETag)).Succeeded("publish");
+        var id = draft["dataset_id"].GetGuid();
+        var published = await ReviewAsync(city, id, draft.ETag);
         var rows = fields is null
             ? "person,months,remark\r\n示例甲,12,\r\n示例乙,240,\"=1+1,\"\"x\"\"\"\r\n示例丙,3,末\r\n"
             : $"{string.Join(',', fields)}\r\n{string.Join(',', fields.Select(f => $"示例{f}"))}\r\n";
@@ -87,6 +86,23 @@ public class ExchangeFixture : IAsyncLifetime
 
         using var reply = new StringContent($$"""{"reply":"{{(sharing == "refused" ? "refuse" : "approve")}}"}""", Encoding.UTF8, "application/json");
         return (await Who(city, "sharing_head").PutAsync($"/api/cities/{city}/datasets/{id}/standing-sign-off", reply, loaded.ETag)).Succeeded("standing sign-off").Json;
+    }
+
+    /// <summary>Another text of the entry, published in place of the one before.</summary>
+    internal async Task<Answer> RepublishAsync(string city, Guid dataset, string sharing, string[]? fields = null)
+    {
+        var officer = Who(city, "officer");
+        var now = (await officer.GetAsync($"/api/cities/{city}/datasets/{dataset}")).Succeeded("read");
+        using var text = JsonContent.Create(Draft($"参保核验（示例）{Guid.NewGuid():N}", sharing, officer.Account.Department!, fields), options: new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower });
+        var revised = (await officer.PutAsync($"/api/cities/{city}/datasets/{dataset}", text, now.ETag)).Succeeded("revise");
+        return await ReviewAsync(city, dataset, revised.ETag);
+    }
+
+    private async Task<Answer> ReviewAsync(string city, Guid dataset, string? etag)
+    {
+        var assessed = (await Who(city, "officer").PostAsync($"/api/cities/{city}/datasets/{dataset}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "passed" } }, etag)).Succeeded("assess");
+        var approved = (await Who(city, "department_head").PostAsync($"/api/cities/{city}/datasets/{dataset}/approve", etag: assessed.ETag)).Succeeded("approve");
+        return (await Who(city, "authority").PostAsync($"/api/cities/{city}/datasets/{dataset}/publish", etag: approved.ETag)).Succeeded("publish");
     }
 
     /// <summary>A request of Zhuzhou's labour department, drafted once its city has heard of the dataset.</summary>

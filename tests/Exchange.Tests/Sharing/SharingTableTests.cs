@@ -155,6 +155,17 @@ public sealed class SharingTableTests
             text.Append('\n');
         }
 
+        text.Append("""
+            ## Duplicates and lateness
+
+            Whatever comes twice has one effect, and whatever comes too late undoes nothing. Three kinds of the first and four of the second; for each the cells from above that answer it, and
+            what stands guard beside the table. Shown pure by `DuplicatesAndLatenessTests`, over HTTP and messages by `Faults/LatenessTests`.
+
+
+            """);
+        foreach (var kind in DuplicatesAndLateness.All)
+            text.Append(kind.Render(Render));
+
         text.Append("## Rules\n\n| rule | status | article | 规则 | meaning | 办法 | way out |\n| --- | --- | --- | --- | --- | --- | --- |\n");
         foreach (var rule in typeof(SharingRules).GetFields().Select(field => (Rule)field.GetValue(null)!))
             text.Append($"| `{rule.Type}` | {rule.Status} | {rule.Article} | {rule.Title.Zh} | {rule.Title.En} | {rule.WayOut.Zh} | {rule.WayOut.En} |\n");
