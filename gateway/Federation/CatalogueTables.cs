@@ -67,7 +67,8 @@ internal static class CatalogueTables
         }, cancellationToken: cancel));
 
     /// <summary>
-    /// Makes the city's rows what a full pull found, whatever version was there before; a row that a message brought after the pull began stays.
+    /// Makes the city's rows what a full pull found, whatever version or change was there before; a row that a message brought after the pull began,
+    /// with a change above <paramref name="upTo"/>, stays.
     /// Rows that already are so are not touched, so the readers of our feed see only what differs.
     /// </summary>
     public static async Task ReplaceAsync(NpgsqlConnection connection, string city, Guid epoch, long upTo, IReadOnlyList<CityChange> found, CancellationToken cancel)
@@ -142,7 +143,7 @@ internal static class CatalogueTables
             select f.dataset_id, f.city_change, f.version, f.entry is null as tombstone, f.entry, f.row_hash
             from found f left join datasets d using (dataset_id)
             where d.dataset_id is null
-                or (d.city = @city and (d.city_epoch <> @epoch or d.city_change <= f.city_change)
+                or (d.city = @city and (d.city_epoch <> @epoch or d.city_change <= greatest(f.city_change, @upTo))
                     and (d.version, d.tombstone, d.entry, d.row_hash, d.city_epoch, d.city_change) is distinct from (f.version, f.entry is null, f.entry, f.row_hash, @epoch, f.city_change))
             union all
             select d.dataset_id, d.city_change, d.version, true, null, null

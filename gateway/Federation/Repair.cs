@@ -91,14 +91,15 @@ internal sealed partial class Repair(
         var hash = ours.Hash.ToString("x16", CultureInfo.InvariantCulture);
         // Rows and position can be compared with the digest only when both stand at the same change; messages that came ahead of a gap do not count as a difference.
         var differs = ours.Change == digest.Change && ours.Newest <= digest.Change && (ours.Count != digest.Count || hash != digest.Hash);
-        if (ours.Epoch != digest.Epoch || ours.RebuildWanted || digest.Change < ours.Change && await WentBackAsync(city, ours.Change, cancel) || differs)
+        var wentBack = digest.Change < Math.Max(ours.Change, ours.Newest) && await WentBackAsync(city, Math.Max(ours.Change, ours.Newest), cancel);
+        if (ours.Epoch != digest.Epoch || ours.RebuildWanted || wentBack || differs)
         {
             if (ours.Epoch != Guid.Empty)
             {
                 LogRebuild(log, city, ours.Change, digest.Change);
             }
 
-            await PullAllAsync(city, digest, cancel);
+            await PullAllAsync(city, digest, wentBack, cancel);
         }
         else if (digest.Change > ours.Change)
         {
@@ -133,7 +134,7 @@ internal sealed partial class Repair(
             new { city, digest.Epoch, position = Math.Max(position, digest.Change) });
     }
 
-    private async Task PullAllAsync(string city, FeedDigest digest, CancellationToken cancel)
+    private async Task PullAllAsync(string city, FeedDigest digest, bool wentBack, CancellationToken cancel)
     {
         await using (var connection = await database.OpenAsync(cancel))
         {
@@ -156,7 +157,8 @@ internal sealed partial class Repair(
             // Readers see the old state until this commits, then the new one.
             await using var connection = await database.OpenAsync(cancel);
             await using var transaction = await connection.BeginTransactionAsync(cancel);
-            await CatalogueTables.ReplaceAsync(connection, city, digest.Epoch, digest.Change, [.. found.Values], cancel);
+            // A city that went back has lost what stands above its digest here. What it published meanwhile under such a number comes with the next round.
+            await CatalogueTables.ReplaceAsync(connection, city, digest.Epoch, wentBack ? long.MaxValue : digest.Change, [.. found.Values], cancel);
             await connection.ExecuteAsync(
                 "update city_feeds set epoch = @Epoch, change = @position, rebuilding = false, rebuild_wanted = false where city = @city",
                 new { city, digest.Epoch, position });

@@ -26,6 +26,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
+        builder.Services.AddSingleton<Seat>();
         builder.Services.AddSingleton<ReadRows>();
         builder.Services.AddSingleton<DeliveryLog>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<DeliveryLog>());

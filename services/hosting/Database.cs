@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Data;
 using System.Globalization;
 using Dapper;
@@ -11,6 +12,8 @@ namespace Exchange.Hosting;
 /// <summary>The service's own database through its two roles: the owner migrates, the app role runs and has no DDL.</summary>
 public sealed class Database : IAsyncDisposable
 {
+    private readonly ConcurrentBag<NpgsqlDataSource> pools = [];
+
     static Database()
     {
         DefaultTypeMap.MatchNamesWithUnderscores = true;
@@ -18,10 +21,20 @@ public sealed class Database : IAsyncDisposable
         SqlMapper.AddTypeHandler(new DateHandler());
     }
 
+    /// <summary>Shorter than the gateway waits for an answer: of a database that hangs the caller is told by this service, with a time to come again.</summary>
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(20);
+
     public Database(IConfiguration configuration, ServiceSettings service, ILoggerFactory logs)
     {
         Owner = configuration.GetConnectionString("Owner")!;
-        App = Source(configuration.GetConnectionString("App")!, service, logs);
+        var app = new NpgsqlConnectionStringBuilder(configuration.GetConnectionString("App"));
+        if (!app.ShouldSerialize("Command Timeout"))
+        {
+            app.CommandTimeout = (int)AnswerWithin.TotalSeconds;
+        }
+
+        App = Source(app.ConnectionString, service, logs);
+        pools.Add(App);
     }
 
     /// <summary>Connection string of the role that migrates.</summary>
@@ -29,6 +42,18 @@ public sealed class Database : IAsyncDisposable
 
     /// <summary>Pool of the role that runs.</summary>
     public NpgsqlDataSource App { get; }
+
+    /// <summary>Further pools of this service on the same server.</summary>
+    public void Include(NpgsqlDataSource pool) => pools.Add(pool);
+
+    /// <summary>Drops idle connections: after one has failed the others are most likely dead too, and each would cost a caller a refusal.</summary>
+    public void Forget()
+    {
+        foreach (var pool in pools)
+        {
+            pool.Clear();
+        }
+    }
 
     public async Task<NpgsqlConnection> OpenAsync(CancellationToken cancel) => await App.OpenConnectionAsync(cancel);
 
@@ -44,6 +69,11 @@ public sealed class Database : IAsyncDisposable
             // Statements here are short; compiling one costs more than running it.
             Options = $"{new NpgsqlConnectionStringBuilder(connectionString).Options} -c jit=off",
         };
+        if (!settings.ShouldSerialize("Timeout"))
+        {
+            settings.Timeout = 5;
+        }
+
         if (settings.SearchPath is null)
         {
             settings.SearchPath = "service";

@@ -9,6 +9,8 @@ namespace Exchange.Hosting;
 /// <summary>Deletes what has had its time, by the database's clock: sent rows after 7 days, keys after 7, inbox ids after 40 (longer than any backup or manual replay).</summary>
 internal sealed partial class Housekeeping(Database database, Leases leases, ServiceSettings service, ILogger<Housekeeping> log) : BackgroundService
 {
+    private const int Patience = 600;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMinutes(10));
@@ -25,9 +27,9 @@ internal sealed partial class Housekeeping(Database database, Leases leases, Ser
                 // A record that the log has not taken up stays: it is what the watch sees, and what is sent again. Nobody tells the audit service of its own.
                 await connection.ExecuteAsync("""
                     delete from outbox where sent_at < clock_timestamp() - interval '7 days' and (@own or source_seq is null or source_seq <= (select taken_up from audit_mark))
-                    """, new { own = service.Name == Topology.AuditService });
-                await connection.ExecuteAsync("delete from idempotency_keys where created_at < clock_timestamp() - interval '7 days'");
-                await connection.ExecuteAsync("delete from inbox where received_at < clock_timestamp() - interval '40 days'");
+                    """, new { own = service.Name == Topology.AuditService }, commandTimeout: Patience);
+                await connection.ExecuteAsync("delete from idempotency_keys where created_at < clock_timestamp() - interval '7 days'", commandTimeout: Patience);
+                await connection.ExecuteAsync("delete from inbox where received_at < clock_timestamp() - interval '40 days'", commandTimeout: Patience);
             }
             catch (Exception fault) when (fault is NpgsqlException or TimeoutException)
             {

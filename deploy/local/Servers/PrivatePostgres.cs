@@ -66,12 +66,27 @@ internal sealed class PrivatePostgres(string folder, int port, string password, 
     {
         if (Process is not { } process)
             return;
+        // Stopped first: a session begun between looking and killing would survive, and the next start would find its memory in use.
+        process.Send(Signal.Stop);
         var all = process.Children().Prepend(process).ToList();
         all.ForEach(p => p.Send(Signal.Kill));
         foreach (var one in all)
             await one.GoneAsync(StopWithin);
-        // A crashed server leaves its pid file; the next start finds the number free and goes on.
+        // While nobody has reaped the dead server, the next start would take its pid file for that of a living one. Nothing of it is alive, so the file may go.
+        File.Delete(PidFile);
     }
+
+    /// <summary>One database into a file, while it is in use.</summary>
+    public Task DumpAsync(string database, string file, CancellationToken ct) => ToolAsync("pg_dump", ["--format=custom", $"--file={file}", database], ct);
+
+    /// <summary>Puts a dumped database in the place of the one there is. Nobody may be connected to it.</summary>
+    public Task RestoreAsync(string file, CancellationToken ct) => ToolAsync("pg_restore", ["--clean", "--if-exists", "--create", "--exit-on-error", "--dbname=postgres", file], ct);
+
+    private async Task ToolAsync(string tool, string[] arguments, CancellationToken ct) => await Command.RequireAsync(
+        Path.Combine(Programs(), tool),
+        ["--host=127.0.0.1", $"--port={port}", $"--username={Admin}", "--no-password", .. arguments],
+        new Dictionary<string, string>(StringComparer.Ordinal) { ["PGPASSWORD"] = password },
+        ct: ct);
 
     private async Task InitialiseAsync(string programs, CancellationToken ct)
     {

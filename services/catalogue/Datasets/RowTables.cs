@@ -36,6 +36,8 @@ internal sealed class RowTables : IAsyncDisposable
 
         // Two scans of one table may otherwise start in the middle: rows are delivered in the order of the file, each time.
         Reader = Database.Source(new NpgsqlConnectionStringBuilder(reader) { Options = "-c synchronize_seqscans=off" }.ConnectionString, service, logs);
+        database.Include(Loader);
+        database.Include(Reader);
         readerRole = new NpgsqlConnectionStringBuilder(reader).Username!;
     }
 

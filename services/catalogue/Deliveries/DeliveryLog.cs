@@ -11,7 +11,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// Writes openings and ends of deliveries with their audit records. What is waiting while one transaction commits goes into the next one together:
 /// small calls share a commit, and a lone one waits for nobody. Each caller goes on only once its own row is committed.
 /// </summary>
-internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvider clock, ILogger<DeliveryLog> log) : BackgroundService
+internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvider clock, Seat seat, ILogger<DeliveryLog> log) : BackgroundService
 {
     private const int MostAtOnce = 64;
 
@@ -97,14 +97,14 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
     }
 
     /// <summary>The deliveries whose row was written; only they get a record.</summary>
-    private static async Task<HashSet<Guid>> StoreAsync(Transaction transaction, IReadOnlyList<Entry> entries, string locking)
+    private async Task<HashSet<Guid>> StoreAsync(Transaction transaction, IReadOnlyList<Entry> entries, string locking)
     {
         HashSet<Guid> stored = [];
         if (entries.Where(e => e.End is null).ToList() is { Count: > 0 } openings)
         {
             stored.UnionWith(await transaction.Connection.QueryAsync<Guid>($"""
-                insert into deliveries (delivery_id, exchange_id, subject, form, opened_at)
-                select o.delivery_id, o.exchange_id, o.subject, o.form, o.at
+                insert into deliveries (delivery_id, exchange_id, subject, form, opened_at, seat, process)
+                select o.delivery_id, o.exchange_id, o.subject, o.form, o.at, @Name, @Process
                 from unnest(@Delivery, @ExchangeId, @Subject, @Form, @At) o (delivery_id, exchange_id, subject, form, at)
                 join grants g on g.exchange_id = o.exchange_id and g.state = 'active' {locking}
                 returning delivery_id
@@ -115,6 +115,8 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
                 Subject = openings.Select(e => e.Subject).ToArray(),
                 Form = openings.Select(e => e.Form).ToArray(),
                 At = openings.Select(e => e.At.UtcDateTime).ToArray(),
+                seat.Name,
+                seat.Process,
             }));
         }
 

@@ -15,7 +15,8 @@ namespace Exchange.Catalogue.Deliveries;
 /// Rows under a grant, as CSV (RFC 4180) or JSON. No record, no exchange: the opening is committed before the first byte leaves, the end with rows, bytes and SHA-256 after the last.
 /// Only granted fields are read; rows stream from the database in constant memory; the grant is looked at again every second while they do.
 /// </summary>
-internal sealed partial class ReadRows(Database database, RowTables tables, AuditWatch audit, DeliveryLog deliveries, TimeProvider clock, ILogger<ReadRows> log)
+internal sealed partial class ReadRows(
+    Database database, RowTables tables, DeliveryLog deliveries, AuditWatch audit, TimeProvider clock, IHostApplicationLifetime life, ILogger<ReadRows> log)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
@@ -117,7 +118,7 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Audi
         }
         finally
         {
-            await CloseOrLeaveAsync(delivery, grant, form, outcome, outcome == "complete" ? sent : rows.Read, body);
+            await CloseAlwaysAsync(delivery, grant, form, outcome, outcome == "complete" ? sent : rows.Read, body, http);
         }
     }
 
@@ -195,17 +196,33 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Audi
 
     private bool Usable(Grant grant) => grant.State == "active" && clock.GetUtcNow() < LegalDay.EndOf(grant.ValidUntil);
 
-    /// <summary>What cannot be written now is ended by the sweep: an opening without an end does not stay.</summary>
-    private async Task CloseOrLeaveAsync(Guid delivery, Grant grant, string form, string outcome, long rows, MeasuredStream body)
+    /// <summary>
+    /// The receiver is not shown the end of its data before that is recorded: while it cannot be, the transfer counts as broken off, and what was sent is recorded
+    /// once the database is back. When this process stops before that, the next one in its seat ends the delivery.
+    /// </summary>
+    private async Task CloseAlwaysAsync(Guid delivery, Grant grant, string form, string outcome, long rows, MeasuredStream body, HttpContext http)
     {
-        try
+        while (true)
         {
-            // The caller may be gone; what was sent is recorded all the same.
-            await deliveries.CloseAsync(delivery, grant, form, outcome, rows, body.Count, body.Sha256);
-        }
-        catch (Exception fault) when (TransientFault.Is(fault))
-        {
-            LogUnended(log, fault, delivery);
+            try
+            {
+                // The caller may be gone; what was sent is recorded all the same.
+                await deliveries.CloseAsync(delivery, grant, form, outcome, rows, body.Count, body.Sha256);
+                return;
+            }
+            catch (Exception fault) when (TransientFault.Is(fault))
+            {
+                LogUnended(log, fault, delivery);
+                outcome = outcome == "complete" ? "aborted" : outcome;
+                http.Abort();
+            }
+
+            if (life.ApplicationStopping.IsCancellationRequested)
+            {
+                return;
+            }
+
+            await Task.Delay(LookAgain, life.ApplicationStopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -216,7 +233,7 @@ internal sealed partial class ReadRows(Database database, RowTables tables, Audi
 
     private sealed class GrantEndedException : Exception;
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The end of delivery {Delivery} could not be written; the sweep ends it as failed")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "The end of delivery {Delivery} could not be written; its receiver is cut off and it is tried again")]
     private static partial void LogUnended(ILogger log, Exception fault, Guid delivery);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Delivery {Delivery} broke off: its source failed")]

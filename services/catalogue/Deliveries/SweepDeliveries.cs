@@ -3,13 +3,20 @@ using Exchange.Hosting;
 
 namespace Exchange.Catalogue.Deliveries;
 
-/// <summary>Ends deliveries whose process is gone or could not write their end: as failed, with what is not known left out.</summary>
-internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeProvider clock, ILogger<SweepDeliveries> log) : BackgroundService
+/// <summary>
+/// Ends deliveries whose process is gone or could not write their end: as failed, with what is not known left out.
+/// At once when another process has taken its seat, else after two minutes without a sign of life.
+/// </summary>
+internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeProvider clock, Seat seat, IHostApplicationLifetime life, ILogger<SweepDeliveries> log) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(15);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // Not before this process listens: a start that finds its port taken must not end what the one that holds it still sends.
+        var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var started = life.ApplicationStarted.Register(listening.SetResult);
+        await listening.Task.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -34,9 +41,13 @@ internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeP
             update deliveries d set ended_at = @now, outcome = 'failed'
             from grants g
             where g.exchange_id = d.exchange_id
-              and d.delivery_id in (select delivery_id from deliveries where ended_at is null and seen_at < clock_timestamp() - interval '2 minutes' limit 100 for update skip locked)
+              and d.delivery_id in (
+                select delivery_id from deliveries
+                where ended_at is null and (seen_at < clock_timestamp() - interval '2 minutes' or seat = @Name and process <> @Process)
+                limit 100
+                for update skip locked)
             returning d.delivery_id, d.exchange_id, d.form, g.asking_department, g.owning_department, g.dataset_id, g.dataset_version
-            """, new { now = clock.Now() }, cancellationToken: cancel));
+            """, new { now = clock.Now(), seat.Name, seat.Process }, cancellationToken: cancel));
         foreach (var delivery in ended)
         {
             await transaction.RecordAsync(new AuditRecord

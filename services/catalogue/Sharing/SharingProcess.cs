@@ -47,7 +47,9 @@ internal static class SharingProcess
             return new Refused(SharingRules.NoSuchRequest);
         if (mirror.State is S.Draft or S.SignedOff)
             return new Refused(SharingRules.NotSubmitted);
-        if (news.Version <= mirror.Version)
+        // Received a second time: the owning city's database was restored to before the first, and what it decides from now on is what counts.
+        var anew = news.ReceivedAt > mirror.ReceivedAt;
+        if (news.ReceivedAt < mirror.ReceivedAt || (news.Version <= mirror.Version && !anew))
             return new Ignored("older than the mirror, or the same");
 
         var followed = mirror with

@@ -263,11 +263,21 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
     };
 
     /// <summary>长沙-2026-000123: the year is Beijing's. The counter's row is locked until the commit, so no number is lost or given twice.</summary>
+    /// <summary>
+    /// In a database that was restored, numbers given since its dump are told outside already: it goes on well above them. Above a thousand more, or above the minute
+    /// of the year if that is higher, so that a second restore of the same dump does not repeat the numbers of the first.
+    /// </summary>
     private async Task<string> NextReferenceAsync(DateTimeOffset now, CancellationToken cancel)
     {
         var year = Deadlines.LegalDay.Of(now).Year;
         var number = await transaction.Connection.QuerySingleAsync<int>(new CommandDefinition("""
-            insert into reference_numbers (year, last) values (@year, 1) on conflict (year) do update set last = reference_numbers.last + 1 returning last
+            with restored as (
+                update this_database t set oid = d.oid from pg_database d where d.datname = current_database() and d.oid <> t.oid
+                returning (extract(epoch from clock_timestamp() - date_trunc('year', clock_timestamp())) / 60)::int as minute)
+            insert into reference_numbers (year, last) values (@year, coalesce((select minute from restored), 0) + 1)
+            on conflict (year) do update
+            set last = 1 + coalesce((select greatest(minute, reference_numbers.last + 1000) from restored), reference_numbers.last)
+            returning last
             """, new { year }, cancellationToken: cancel));
         return string.Create(CultureInfo.InvariantCulture, $"{city.ShortName}-{year}-{number:000000}");
     }

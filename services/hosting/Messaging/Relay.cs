@@ -77,6 +77,12 @@ public sealed partial class Relay(Database database, Leases leases, Broker broke
             {
                 LogRelayFault(log, fault);
                 token = null;
+                if (TransientFault.Is(fault))
+                {
+                    // This loop is the first to notice that the database went.
+                    database.Forget();
+                }
+
                 await Task.Delay(TimeSpan.FromMilliseconds(300 + Random.Shared.Next(400)), stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }

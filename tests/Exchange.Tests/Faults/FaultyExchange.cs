@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Dapper;
 using Exchange.Local;
 using Exchange.Local.Accounts;
+using Exchange.Local.Check;
 using Exchange.Tests.Flow;
 using Npgsql;
 
@@ -22,7 +23,7 @@ public sealed class FaultFixture : ExchangeFixture
 {
     private static readonly (string Process, string Target)[] Lines =
     [
-        ("zhuzhou", Postgresql), ("zhuzhou", Rabbitmq), ("changsha", Postgresql), ("changsha", Rabbitmq), ("xiangtan", Rabbitmq), ("gateway", "xiangtan"),
+        ("zhuzhou", Postgresql), ("zhuzhou", Rabbitmq), ("changsha", Postgresql), ("changsha", Rabbitmq), ("xiangtan", Rabbitmq), ("audit", Rabbitmq), ("gateway", "xiangtan"),
     ];
 
     private readonly Dictionary<(string Process, string Target), Wire> wires = [];
@@ -32,6 +33,14 @@ public sealed class FaultFixture : ExchangeFixture
 
     /// <summary>The line from a process to a server or to another process.</summary>
     internal Wire Line(string process, string target) => wires[(process, target)];
+
+    internal void MendLines()
+    {
+        foreach (var wire in wires.Values)
+        {
+            wire.Mend();
+        }
+    }
 
     private protected override StackOptions Options()
     {
@@ -111,21 +120,7 @@ internal static class Patiently
     public static async Task<Answer> ActPatientlyAsync(this Participant participant, string path, object? body = null, string? etag = null)
     {
         var key = Guid.NewGuid().ToString();
-        return await Eventually.GetAsync(
-            async () =>
-            {
-                try
-                {
-                    return await participant.PostAsync(path, body, etag, key);
-                }
-                catch (HttpRequestException cut)
-                {
-                    return new Answer(502, null, "", System.Text.Encoding.UTF8.GetBytes(cut.ToString()), new Dictionary<string, string>());
-                }
-            },
-            a => a.Status < 500 && !a.Text.Contains("key-in-flight", StringComparison.Ordinal),
-            TimeSpan.FromSeconds(60),
-            a => a.Text);
+        return await Deaths.InsistAsync(() => participant.PostAsync(path, body, etag, key));
     }
 
     /// <summary>A request of Zhuzhou's labour department, drafted, signed and submitted whatever dies meanwhile; answers the id.</summary>
@@ -169,17 +164,13 @@ internal static class BehindTheScenes
 
     public static async Task<long> QueueDepthAsync(this ExchangeFixture exchange, string queue) => (await exchange.QueuesAsync()).TryGetValue(queue, out var depth) ? depth : -1;
 
+    public static async Task NothingSetAsideAsync(this ExchangeFixture exchange) =>
+        Assert.DoesNotContain(await exchange.QueuesAsync(), q => (q.Key.EndsWith("_error", StringComparison.Ordinal) || q.Key.EndsWith("_skipped", StringComparison.Ordinal) || q.Key.EndsWith(".dead", StringComparison.Ordinal)) && q.Value > 0);
+
     /// <summary>Everything has left, arrived and been taken in, and every invariant holds.</summary>
     public static async Task AtRestAsync(this FaultFixture exchange)
     {
-        foreach (var service in exchange.Stack.ServiceNames)
-        {
-            await exchange.DrainedAsync(service, TimeSpan.FromSeconds(60));
-        }
-
-        await Eventually.GetAsync(exchange.QueuesAsync, q => q.Values.All(depth => depth == 0), TimeSpan.FromSeconds(60), q => string.Join(", ", q.Where(x => x.Value > 0)));
+        var report = await Invariants.Of(exchange.Stack).CheckAsync();
+        Assert.True(report.Clean, report.ToString());
     }
-
-    public static async Task NothingSetAsideAsync(this ExchangeFixture exchange) =>
-        Assert.DoesNotContain(await exchange.QueuesAsync(), q => (q.Key.EndsWith("_error", StringComparison.Ordinal) || q.Key.EndsWith("_skipped", StringComparison.Ordinal) || q.Key.EndsWith(".dead", StringComparison.Ordinal)) && q.Value > 0);
 }

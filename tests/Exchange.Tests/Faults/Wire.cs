@@ -220,7 +220,8 @@ internal sealed class Wire : IAsyncDisposable
         {
             try
             {
-                end.LingerState = new LingerOption(true, 0);
+                // Null once it was closed.
+                end.Client?.LingerState = new LingerOption(true, 0);
             }
             catch (Exception fault) when (fault is SocketException or ObjectDisposedException)
             {
