@@ -38,7 +38,7 @@ internal static partial class Operations
         return requeued == 1 ? TypedResults.NoContent() : Pipeline.NotFound();
     }
 
-    /// <summary>Same ids, same bytes, same order: inbox, versions and event ids make a repetition harmless, so more than needed may be sent.</summary>
+    /// <summary>Same ids, same bytes, same order: inbox, versions and event ids make a repetition harmless, so more than needed may be sent. How things stood then is not told again: it would be news.</summary>
     private static async Task<Results<Ok<Resent>, Refused>> ResendAsync(Resend body, Caller caller, Transaction transaction, ServiceSettings service, CancellationToken cancel)
     {
         var faults = new Faults();
@@ -59,8 +59,8 @@ internal static partial class Operations
 
         var resent = await transaction.Connection.ExecuteAsync(new CommandDefinition("""
             update outbox set sent_at = null, hold_until = null
-            where sent_at >= @Since and (@keys::text[] is null or routing_key = any(@keys))
-            """, new { body.Since, keys = KeysOf(service.Name, body.To) }, commandTimeout: 300, cancellationToken: cancel));
+            where sent_at >= @Since and (@keys::text[] is null or routing_key = any(@keys)) and type <> all(@states)
+            """, new { body.Since, keys = KeysOf(service.Name, body.To), states = Topology.StateMessages.ToArray() }, commandTimeout: 300, cancellationToken: cancel));
         await transaction.RecordAsync(new AuditRecord
         {
             Type = "messages.resent",

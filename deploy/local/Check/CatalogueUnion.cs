@@ -19,6 +19,10 @@ internal static class CatalogueUnion
 
     private static readonly Text Rebuild = new("由网关的 operator 重建：POST /api/operations/gateway/catalogue/rebuild（重建期间旧目录照常服务）。", "Let the gateway's operator rebuild it: POST /api/operations/gateway/catalogue/rebuild (the old one serves meanwhile).");
 
+    private static readonly Text CatchUp = new(
+        "该市启动时和每十分钟向各市核对并取回副本：重启该市服务，或稍候再查。",
+        "The city compares with every other at its start and every ten minutes and gets a copy of what differs: restart its service, or wait and check again.");
+
     public static async Task CheckAsync(View view, Tally tally, CancellationToken ct)
     {
         view.RequireDatabases(tally, [.. view.Exchange.Cities, Stack.Gateway]);
@@ -31,15 +35,13 @@ internal static class CatalogueUnion
         {
             // A row without a hash is what a full pull no longer found in its city: a tombstone that the gateway wrote itself.
             var rows = await gateway.ListAsync<CopyRow>("select dataset_id, city, version, tombstone as withdrawn, entry, row_hash is null as own from datasets", ct: ct);
-            Compare(view, gateway.Service, "datasets", [.. rows.Where(r => !r.Own)], union, _ => Rebuild, tally);
+            Compare(view, gateway.Service, "datasets", [.. rows.Where(r => !r.Own)], union, Rebuild, tally);
             await CheckSearchAsync(view, union, tally, ct);
         }
         foreach (var city in view.Cities)
         {
             var rows = await city.ListAsync<CopyRow>("select dataset_id, city, version, withdrawn, entry, false as own from known_datasets", ct: ct);
-            Compare(view, city.Service, "known_datasets", rows, union, owner => owner.Length == 0
-                ? new("该条目的城市没有它；在该市查明是否恢复过旧备份，再由其部门重新发布。", "Its city does not have it: find out whether that city was restored to an older state, and let the department publish it again.")
-                : Effects.Resend(owner, "…", $"{owner}.{Topology.DatasetFeed}"), tally);
+            Compare(view, city.Service, "known_datasets", rows, union, CatchUp, tally);
         }
     }
 
@@ -73,7 +75,7 @@ internal static class CatalogueUnion
             tally.Find(city.Service, "feed_entries", change.Key, new("目录中有此条目", "its entry"), new("没有", "there is none"), repair);
     }
 
-    private static void Compare(View view, string service, string table, IReadOnlyList<CopyRow> rows, Dictionary<Guid, Entry> union, Func<string, Text> wayOut, Tally tally)
+    private static void Compare(View view, string service, string table, IReadOnlyList<CopyRow> rows, Dictionary<Guid, Entry> union, Text wayOut, Tally tally)
     {
         tally.Compared(rows.Count, "个条目副本", "copies of entries");
         var seen = new HashSet<Guid>();
@@ -83,19 +85,19 @@ internal static class CatalogueUnion
             if (!union.TryGetValue(row.DatasetId, out var entry))
             {
                 if (view[row.City] is not null)
-                    tally.Find(service, table, row.DatasetId, new($"{row.City} 没有此条目", $"{row.City} has no such entry"), Said(row.Withdrawn, row.Version), wayOut(""));
+                    tally.Find(service, table, row.DatasetId, new($"{row.City} 没有此条目", $"{row.City} has no such entry"), Said(row.Withdrawn, row.Version), wayOut);
                 continue;
             }
             if ((row.City, row.Version, row.Withdrawn) != (entry.City, entry.Version, entry.Withdrawn))
-                tally.Find(service, table, row.DatasetId, Said(entry.Withdrawn, entry.Version, entry.City), Said(row.Withdrawn, row.Version, row.City), wayOut(entry.City));
+                tally.Find(service, table, row.DatasetId, Said(entry.Withdrawn, entry.Version, entry.City), Said(row.Withdrawn, row.Version, row.City), wayOut);
             else if (!row.Withdrawn && Written(JsonSerializer.Deserialize<DatasetEntry>(row.Entry!, Stored)!) != entry.Text)
-                tally.Find(service, table, row.DatasetId, new($"{entry.City} 发布的内容", $"the text that {entry.City} published"), new("内容不同", "another text"), wayOut(entry.City));
+                tally.Find(service, table, row.DatasetId, new($"{entry.City} 发布的内容", $"the text that {entry.City} published"), new("内容不同", "another text"), wayOut);
         }
         foreach (var (id, entry) in union.Where(e => !seen.Contains(e.Key)))
         {
             // Whoever never knew an entry that is gone lacks nothing.
             if (!entry.Withdrawn)
-                tally.Find(service, table, id, Said(entry.Withdrawn, entry.Version, entry.City), new("没有此条目", "it is not there"), wayOut(entry.City));
+                tally.Find(service, table, id, Said(entry.Withdrawn, entry.Version, entry.City), new("没有此条目", "it is not there"), wayOut);
         }
     }
 

@@ -19,14 +19,15 @@ internal static class Effects
 
     public static async Task CheckAsync(View view, Tally tally, CancellationToken ct)
     {
-        view.RequireDatabases(tally, [.. view.Exchange.Cities, Stack.Gateway]);
+        view.RequireDatabases(tally, view.Exchange.Services);
         foreach (var city in view.Cities)
         {
             CheckHistories(view, city.Service, tally);
             await CheckAnswersAsync(view, city, tally, ct);
             await CheckReferencesAsync(view, city, tally, ct);
-            await CheckMessagesAsync(view, city, tally, ct);
         }
+        foreach (var sender in view.All)
+            await CheckMessagesAsync(view, sender, tally, ct);
     }
 
     private static void CheckHistories(View view, string city, Tally tally)
@@ -163,10 +164,12 @@ internal static class Effects
     private static async Task CheckMessagesAsync(View view, Snapshot sender, Tally tally, CancellationToken ct)
     {
         var sent = await sender.ListAsync<MessageRow>("""
-            select id, exchange, routing_key, type, correlation_id, feed_key, feed_version, sent_at,
+            select id, exchange, routing_key, type, correlation_id, feed_key, feed_version, sent_at, sealed,
                    case when type = @Progressed then (content::jsonb ->> 'version')::int end as version
             from outbox where kind = 'message' and sent_at is not null
             """, new { Progressed = typeof(RequestProgressed).FullName }, ct);
+        // Of what only the newest counts, only the newest must have arrived.
+        sent = [.. sent.Where(m => !Topology.StateMessages.Contains(m.Type)), .. sent.Where(m => Topology.StateMessages.Contains(m.Type)).GroupBy(m => (m.Type, m.RoutingKey)).Select(g => g.MaxBy(m => m.Sealed)!)];
         tally.Compared(sent.Count, "条消息", "messages");
         var missing = new Dictionary<string, List<MessageRow>>(StringComparer.Ordinal);
         foreach (var (to, messages) in sent.SelectMany(m => Addressees(view, m).Select(to => (To: to, Message: m))).GroupBy(p => p.To).Select(g => (g.Key, g.Select(p => p.Message).ToList())))
@@ -192,6 +195,10 @@ internal static class Effects
                     // The newest version is enough, and repair may have pulled it; what was published before this service existed was not meant for it.
                     if (versions.GetValueOrDefault(key) < message.FeedVersion && message.SentAt >= since)
                         Missing(queue, message);
+                }
+                else if (message.SentAt < since)
+                {
+                    continue;
                 }
                 else if (HasEffect(view, to, message))
                 {
@@ -243,7 +250,8 @@ internal static class Effects
     private static IEnumerable<string> Addressees(View view, MessageRow message) => message.Exchange switch
     {
         Topology.Addressed => [message.RoutingKey[(message.RoutingKey.IndexOf('.', StringComparison.Ordinal) + 1)..]],
-        Topology.Datasets => [.. view.Exchange.Cities, Stack.Gateway],
+        Topology.Datasets when message.RoutingKey.EndsWith($".{Topology.DatasetFeed}", StringComparison.Ordinal) => [.. view.Exchange.Cities, Stack.Gateway],
+        Topology.Datasets => view.Exchange.Cities,
         _ => [],
     };
 
@@ -298,6 +306,7 @@ internal static class Effects
         public Guid? FeedKey { get; init; }
         public int? FeedVersion { get; init; }
         public required DateTimeOffset SentAt { get; init; }
+        public required long Sealed { get; init; }
         public int? Version { get; init; }
     }
 

@@ -39,7 +39,7 @@ internal sealed class Invariants(Surroundings exchange)
             // Somebody acted while it was compared, or a consumer holds what was just handed to it: what differs may only have been on its way.
             var after = await settling.StampAsync(ct);
             var held = unacknowledged;
-            unacknowledged = await exchange.UnacknowledgedAsync(ct);
+            unacknowledged = settling.Queues is null ? new Dictionary<string, long>() : await exchange.UnacknowledgedAsync(ct);
             var same = before.Position == after.Position && !after.Lately && unacknowledged.All(q => q.Value == 0 && held.GetValueOrDefault(q.Key) == 0);
             if (same || clock.Elapsed > within)
                 return report;

@@ -34,7 +34,7 @@ internal static class LyingAside
         foreach (var service in view.Exchange.Services)
         {
             var own = Topology.Queues(service);
-            foreach (var queue in Surroundings.QueuesOf(service))
+            foreach (var queue in Topology.AllQueues(service))
             {
                 tally.Compared(1, "个队列", "queues");
                 if (!queues.TryGetValue(queue, out var state))
@@ -100,6 +100,20 @@ internal static class LyingAside
             tally.Find(city.Service, "sharing_requests", mirror.ExchangeId, new($"{mirror.OwningCity} 已答复", $"{mirror.OwningCity} has answered"), new($"{mirror.Pending} 仍在等待", $"{mirror.Pending} is pending"),
                 Effects.Resend(city.Service, "…", $"{city.Service}.{mirror.OwningCity}"));
         }
+        foreach (var import in await city.ListAsync<StuckImport>("""
+            select import_id, state, failures from imports
+            where state in ('waiting', 'reading', 'writing') and greatest(lease_until, submitted_at) < clock_timestamp() - interval '5 minutes'
+            order by position limit 1000
+            """, ct: ct))
+        {
+            tally.Find(city.Service, "imports", import.ImportId, new("导入在进行或已结束", "an import that goes on or has ended"), new($"{import.State}，五分钟无人处理，已失败 {import.Failures} 次", $"{import.State}, and nobody has been at it for five minutes; {import.Failures} attempt(s) failed"),
+                new("启动该市服务，它会自动接着导入；若已运行，查看其日志。", "Start the city's service: it takes the import up again by itself; if it runs, see its log."));
+        }
+        foreach (var copy in await city.ListAsync<PartialCopy>("select city, copy, count(*) as pages from catalogue_pages group by city, copy order by city limit 1000", ct: ct))
+        {
+            tally.Find(city.Service, "catalogue_pages", copy.Copy, new($"{copy.City} 目录副本的全部页", $"all pages of a copy of {copy.City}'s catalogue"), new($"只有 {copy.Pages} 页", $"{copy.Pages} page(s), and no more on their way"),
+                new("该市每十分钟重新索取，新副本到达后自动清除；重启该市服务可立即索取。", "The city asks again every ten minutes and a new copy replaces this one; a restart of its service asks at once."));
+        }
         foreach (var table in await city.ListAsync<string>("""
             select d.table_name from dataset_rows d where not exists (select 1 from pg_catalog.pg_tables t where t.schemaname = 'data' and t.tablename = d.table_name) order by 1 limit 1000
             """, ct: ct))
@@ -119,6 +133,20 @@ internal static class LyingAside
         public required string RoutingKey { get; init; }
         public required bool Quarantined { get; init; }
         public string? Reason { get; init; }
+    }
+
+    private sealed record StuckImport
+    {
+        public required Guid ImportId { get; init; }
+        public required string State { get; init; }
+        public required int Failures { get; init; }
+    }
+
+    private sealed record PartialCopy
+    {
+        public required string City { get; init; }
+        public required Guid Copy { get; init; }
+        public required long Pages { get; init; }
     }
 
     private sealed record LeaseRow

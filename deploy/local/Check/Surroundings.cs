@@ -58,7 +58,7 @@ internal sealed record Surroundings
             {
                 var factory = new ConnectionFactory { Uri = new Uri(Broker(service)), AutomaticRecoveryEnabled = false, ClientProvidedName = "check", RequestedConnectionTimeout = TimeSpan.FromSeconds(5) };
                 await using var connection = await factory.CreateConnectionAsync(ct);
-                foreach (var queue in QueuesOf(service))
+                foreach (var queue in Topology.AllQueues(service))
                 {
                     await using var channel = await connection.CreateChannelAsync(cancellationToken: ct);
                     try
@@ -76,7 +76,7 @@ internal sealed record Surroundings
         }
         catch (Exception fault) when (fault is BrokerUnreachableException or OperationInterruptedException or AlreadyClosedException or IOException or TimeoutException)
         {
-            throw new LocalFault(fault.InnerException?.Message ?? fault.Message);
+            throw new LocalFault(fault.GetBaseException().Message);
         }
     }
 
@@ -88,7 +88,4 @@ internal sealed record Surroundings
         return listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t')).Where(c => c.Length == 2)
             .ToDictionary(c => c[0], c => long.TryParse(c[1], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0, StringComparer.Ordinal);
     }
-
-    public static IEnumerable<string> QueuesOf(string service) =>
-        Topology.Queues(service).SelectMany(q => (string[])[q, q + "_error", q + "_skipped"]).Append(Topology.DeadLetter(service));
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Exchange.Contracts;
 
 namespace Exchange.Hosting.Messaging;
 
@@ -24,6 +25,9 @@ public static class Topology
 
     /// <summary>Last part of the routing key under which a city tells what it knows of everyone's catalogue; for cities alone.</summary>
     public const string KnownCatalogue = "catalogue";
+
+    /// <summary>Messages that tell how things stand: only the newest of each counts, and the next one comes by itself.</summary>
+    public static readonly IReadOnlyList<string> StateMessages = [typeof(CatalogueKnown).FullName!, typeof(CatalogueCopied).FullName!, typeof(RecordsLogged).FullName!];
 
     public const string AuditService = "audit";
 

@@ -203,6 +203,25 @@ public sealed class CheckTests(ExchangeFixture exchange)
         Assert.Equal("active", (await exchange.MirrorAsync(id.ToString(), "active"))["state"].GetString());
     }
 
+    [Fact]
+    public async Task A_database_and_a_broker_that_are_away_are_findings_and_the_rest_is_compared_all_the_same()
+    {
+        await WholeAsync();
+        var there = Surroundings.Of(exchange.Stack);
+        var nobody = "Host=127.0.0.1;Port=1;Username=nobody;Password=nothing";
+
+        var report = await new Invariants(there with { Database = s => s == "zhuzhou" ? nobody : there.Database(s), Broker = _ => "amqp://nobody@127.0.0.1:1/exchange" }).CheckAsync(TimeSpan.FromSeconds(1));
+
+        Assert.Contains(report[Invariant.Rest].Findings, f => f is { Service: "zhuzhou", Table: "database" });
+        Assert.Contains(report[Invariant.Aside].Findings, f => f.Table == "broker");
+        Assert.All(new[] { Invariant.Effects, Invariant.Records, Invariant.Catalogue, Invariant.Grants }, i =>
+        {
+            Assert.All(report[i].Findings, f => Assert.True(f is { Service: "zhuzhou", Table: "database" }, f.ToString()));
+            Assert.True(report[i].Number > 0);
+        });
+        Assert.True(report[Invariant.Log].Holds, report.ToString());
+    }
+
     private sealed record Damage(string Service, string Break, string Mend);
 
     /// <summary>Rows that somebody deletes; they come back as they were.</summary>
