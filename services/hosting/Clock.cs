@@ -33,7 +33,6 @@ public static class Clock
     {
         private readonly Lock gate = new();
         private TimeSpan offset;
-        private DateTime written;
         private long looked = long.MinValue;
 
         public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + Offset();
@@ -45,12 +44,8 @@ public static class Clock
                 if (looked == long.MinValue || GetElapsedTime(looked) > TimeSpan.FromMilliseconds(50))
                 {
                     looked = GetTimestamp();
-                    var changed = File.GetLastWriteTimeUtc(file);
-                    if (changed != written)
-                    {
-                        offset = TimeSpan.Parse(File.ReadAllText(file), CultureInfo.InvariantCulture);
-                        written = changed;
-                    }
+                    // Read each time: two writes within one tick of the file system have the same time stamp.
+                    offset = TimeSpan.Parse(File.ReadAllText(file), CultureInfo.InvariantCulture);
                 }
 
                 return offset;

@@ -135,9 +135,11 @@ public static class RouteWrites
     /// <summary>Runs the result into memory, so that nothing is told to the caller before the commit.</summary>
     private static async Task<BufferedAnswer> BufferAsync(HttpContext http, object? result)
     {
-        var original = http.Response.Body;
+        var (original, aborted) = (http.Response.Body, http.RequestAborted);
         using var buffer = new MemoryStream();
         http.Response.Body = buffer;
+        // The framework writes nothing, and says nothing, once the caller is gone. The act may still be committed, and its answer is then told to whoever repeats it.
+        http.RequestAborted = CancellationToken.None;
         try
         {
             switch (result)
@@ -156,6 +158,7 @@ public static class RouteWrites
         finally
         {
             http.Response.Body = original;
+            http.RequestAborted = aborted;
         }
 
         string[] kept = ["Content-Type", "Location", "ETag", "Content-Language", "Retry-After"];

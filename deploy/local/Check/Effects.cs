@@ -133,6 +133,18 @@ internal static class Effects
         }
     }
 
+    /// <summary>A leap of a thousand or more is no hole: a city whose database was restored goes on well above the numbers it may have given since the dump.</summary>
+    private static IEnumerable<int> Holes(IEnumerable<int> numbers, int last)
+    {
+        var before = 0;
+        foreach (var number in numbers.Append(last + 1))
+        {
+            for (var hole = before + 1; hole < number && number - before <= 1000; hole++)
+                yield return hole;
+            before = number;
+        }
+    }
+
     private static async Task CheckReferencesAsync(View view, Snapshot city, Tally tally, CancellationToken ct)
     {
         var given = (await city.ListAsync<ReferenceRow>("select year, last from reference_numbers", ct: ct)).ToDictionary(r => r.Year, r => r.Last);
@@ -153,7 +165,7 @@ internal static class Effects
         foreach (var year in given.Keys.Union(used.Keys))
         {
             var last = Math.Max(given.GetValueOrDefault(year), used.TryGetValue(year, out var numbers) && numbers.Count > 0 ? numbers.Keys.Last() : 0);
-            foreach (var missing in Enumerable.Range(1, last).Where(n => numbers?.ContainsKey(n) != true))
+            foreach (var missing in Holes(numbers?.Keys ?? Enumerable.Empty<int>(), last))
                 tally.Find(city.Service, "reference_numbers", $"{year}-{missing:000000}", new("编号连续", "numbers without a hole"), new("缺号", "no request has it"), Restore);
             if (given.GetValueOrDefault(year) != last)
                 tally.Find(city.Service, "reference_numbers", year, new($"末号 {last}", $"last number {last}"), new($"{given.GetValueOrDefault(year)}", $"{given.GetValueOrDefault(year)}: the next request would get a number that is taken"), Restore);

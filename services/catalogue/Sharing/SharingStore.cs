@@ -262,9 +262,8 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         At = now,
     };
 
-    /// <summary>长沙-2026-000123: the year is Beijing's. The counter's row is locked until the commit, so no number is lost or given twice.</summary>
     /// <summary>
-    /// In a database that was restored, numbers given since its dump are told outside already: it goes on well above them. Above a thousand more, or above the minute
+    /// 长沙-2026-000123: the year is Beijing's. The counter's row is locked until the commit, so no number is lost or given twice. In a database that was restored, numbers given since its dump are told outside already: it goes on well above them. Above a thousand more, or above the minute
     /// of the year if that is higher, so that a second restore of the same dump does not repeat the numbers of the first.
     /// </summary>
     private async Task<string> NextReferenceAsync(DateTimeOffset now, CancellationToken cancel)

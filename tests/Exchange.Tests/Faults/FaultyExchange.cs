@@ -15,6 +15,13 @@ public sealed class FaultyExchange : ICollectionFixture<FaultFixture>
     public const string Name = "faulty exchange";
 }
 
+/// <summary>One more, for the tests that make up news in quantities: no city has such entries, so the checker finds that later.</summary>
+[CollectionDefinition(Name)]
+public sealed class ExchangeWithInventedNews : ICollectionFixture<FaultFixture>
+{
+    public const string Name = "exchange with invented news";
+}
+
 /// <summary>
 /// Of each service a second process can be started beside the first (<c>changsha-2</c>); some lines run over a <see cref="Wire"/>.
 /// The client goes to whichever gateway it can connect to, as behind a load balancer.
@@ -165,10 +172,12 @@ internal static class BehindTheScenes
     public static async Task<long> QueueDepthAsync(this ExchangeFixture exchange, string queue) => (await exchange.QueuesAsync()).TryGetValue(queue, out var depth) ? depth : -1;
 
     /// <summary>Everything has left, arrived and been taken in, and every invariant holds.</summary>
-    public static async Task AtRestAsync(this FaultFixture exchange)
+    /// <param name="exchange">The exchange.</param>
+    /// <param name="invented">Invariants that a test has broken itself, with news that no city has.</param>
+    public static async Task AtRestAsync(this FaultFixture exchange, params Invariant[] invented)
     {
-        var report = await Invariants.Of(exchange.Stack).CheckAsync();
-        Assert.True(report.Clean, report.ToString());
+        var report = await Invariants.Of(exchange.Stack).CheckAsync(TimeSpan.FromSeconds(30));
+        Assert.True(report.Broken.All(invented.Contains), report.ToString());
     }
 
     /// <summary>As the queues' leaders count them: what rabbitmqctl lists is up to five seconds old.</summary>

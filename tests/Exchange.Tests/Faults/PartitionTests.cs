@@ -67,7 +67,7 @@ public sealed class PartitionTests(FaultFixture exchange)
     {
         var answer = await Eventually.GetAsync(
             () => exchange.Who("zhuzhou", "officer").GetAsync("/api/catalogue/datasets?limit=1"),
-            a => City(a).GetProperty("state").GetString() == state,
+            a => a.Status == 200 && City(a).GetProperty("state").GetString() == state,
             TimeSpan.FromSeconds(60),
             a => a.Text);
         return City(answer);

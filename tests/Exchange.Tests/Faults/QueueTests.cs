@@ -7,12 +7,13 @@ using Exchange.Contracts;
 using Exchange.Hosting.Messaging;
 using Exchange.Local;
 using Exchange.Local.Accounts;
+using Exchange.Local.Check;
 using RabbitMQ.Client;
 
 namespace Exchange.Tests.Faults;
 
 /// <summary>Queues that are missing, wrong, poisoned or long.</summary>
-[Collection(FaultyExchange.Name)]
+[Collection(ExchangeWithInventedNews.Name)]
 [Trait("needs", "server")]
 public sealed class QueueTests(FaultFixture exchange)
 {
@@ -163,7 +164,7 @@ public sealed class QueueTests(FaultFixture exchange)
         await exchange.HeardAsync("zhuzhou");
         await OutboxRows.ForgetAsync(addressee);
         await OutboxRows.ForgetAsync(neighbour);
-        await exchange.AtRestAsync();
+        await exchange.AtRestAsync(Invariant.Catalogue, Invariant.Effects, Invariant.Aside);
     }
 
     private async Task PoisonAsync(Func<IChannel, Guid, Guid[], Task<Guid[]>> poison)
@@ -200,7 +201,7 @@ public sealed class QueueTests(FaultFixture exchange)
         Assert.Contains($$"""{"queue":"changsha.dead","messages":{{aside.Length}}}""", listed.Text, StringComparison.Ordinal);
         Assert.Equal(aside.Length, (await keeper.PostAsync("/api/operations/changsha/set-aside/changsha.dead/requeue")).Succeeded("requeue")["messages"].GetInt32());
         await Eventually.GetAsync(() => OutboxRows.ArrivedAsync(addressee, all), n => n == all.Length);
-        await exchange.AtRestAsync();
+        await exchange.AtRestAsync(Invariant.Catalogue, Invariant.Effects, Invariant.Aside);
         await OutboxRows.ForgetAsync(addressee);
     }
 
@@ -267,7 +268,7 @@ public sealed class QueueTests(FaultFixture exchange)
         await OutboxRows.WithdrawAllAsync(outbox, city, datasets.ToDictionary(d => d, _ => versions));
         await exchange.HeardAsync(city, within);
         await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync("/api/catalogue/datasets?q=变更次序"), a => a.Status == 200 && a["total"].GetInt32() == 0, show: a => a.Text);
-        await exchange.AtRestAsync();
+        await exchange.AtRestAsync(Invariant.Catalogue, Invariant.Effects, Invariant.Aside);
     }
 
     /// <summary>The most memory the process ever had, in kB.</summary>

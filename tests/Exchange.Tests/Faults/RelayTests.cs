@@ -1,9 +1,10 @@
 using Dapper;
+using Exchange.Local.Check;
 
 namespace Exchange.Tests.Faults;
 
 /// <summary>Two writers race, the relay's leader dies or freezes: nothing is skipped, doubled or numbered twice.</summary>
-[Collection(FaultyExchange.Name)]
+[Collection(ExchangeWithInventedNews.Name)]
 [Trait("needs", "server")]
 public sealed class RelayTests(FaultFixture exchange)
 {
@@ -56,7 +57,7 @@ public sealed class RelayTests(FaultFixture exchange)
             await race.HoldsAsync();
         });
         await race.ClearAsync();
-        await exchange.AtRestAsync();
+        await exchange.AtRestAsync(Invariant.Catalogue);
     });
 
     [Fact]
@@ -95,7 +96,7 @@ public sealed class RelayTests(FaultFixture exchange)
             await race.HoldsAsync();
         });
         await race.ClearAsync();
-        await exchange.AtRestAsync();
+        await exchange.AtRestAsync(Invariant.Catalogue);
     });
 
     private Task RaceAsync(int transactions) => Schedule.RunAsync(async schedule =>
@@ -104,7 +105,7 @@ public sealed class RelayTests(FaultFixture exchange)
         await race.RunAsync(transactions);
         await race.HoldsAsync();
         await race.ClearAsync();
-        await exchange.AtRestAsync();
+        await exchange.AtRestAsync(Invariant.Catalogue);
     });
 
     private Task KillsAsync(int kills, int transactions) => Schedule.RunAsync(async schedule =>
@@ -128,6 +129,6 @@ public sealed class RelayTests(FaultFixture exchange)
             }
         });
         await race.ClearAsync();
-        await exchange.AtRestAsync();
+        await exchange.AtRestAsync(Invariant.Catalogue);
     });
 }
