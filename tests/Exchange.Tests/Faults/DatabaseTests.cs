@@ -70,7 +70,7 @@ public sealed class DatabaseTests(FaultFixture exchange)
             line.HoldAnswers();
             Answer[] told = await Task.WhenAll(
                 exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv"),
-                exchange.Who("changsha", "officer").PostAsync($"/api/cities/changsha/datasets/{dataset}/withdraw", new { Reason = "示例" }, entry.ETag),
+                exchange.Who("changsha", "department_head").PostAsync($"/api/cities/changsha/datasets/{dataset}/withdraw", new { Reason = "示例" }, entry.ETag),
                 exchange.Who("changsha", "officer").GetAsync($"/api/cities/changsha/datasets/{dataset}"));
             Assert.All(told, ComeAgain);
             line.Mend();
