@@ -47,8 +47,7 @@ public sealed class ClockTests(FaultFixture exchange)
         }
         finally
         {
-            exchange.Stack.MoveClock(TimeSpan.Zero);
-            exchange.SignOut();
+            await exchange.MoveClockAsync(TimeSpan.Zero);
         }
     });
 }

@@ -21,8 +21,7 @@ public sealed class PartitionTests(FaultFixture exchange)
         exchange.Line("gateway", "xiangtan").Cut();
         try
         {
-            exchange.Stack.MoveClock(TimeSpan.FromHours(1));
-            exchange.SignOut();
+            await exchange.MoveClockAsync(TimeSpan.FromHours(1));
 
             // Its entries stay, marked with when they were last true.
             var silent = await CityAsync("xiangtan", "silent");
@@ -58,8 +57,7 @@ public sealed class PartitionTests(FaultFixture exchange)
         {
             exchange.Line("xiangtan", FaultFixture.Rabbitmq).Mend();
             exchange.Line("gateway", "xiangtan").Mend();
-            exchange.Stack.MoveClock(TimeSpan.Zero);
-            exchange.SignOut();
+            await exchange.MoveClockAsync(TimeSpan.Zero);
         }
     });
 
