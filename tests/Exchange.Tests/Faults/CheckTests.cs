@@ -9,9 +9,9 @@ using Xunit;
 namespace Exchange.Tests.Faults;
 
 /// <summary>The invariant checker: a whole exchange passes it, and each invariant that somebody breaks behind the services' back is named, alone.</summary>
-[Collection(RunningExchange.Name)]
+[Collection(FaultyExchange.Name)]
 [Trait("needs", "server")]
-public sealed class CheckTests(ExchangeFixture exchange)
+public sealed class CheckTests(FaultFixture exchange)
 {
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(30);
     private static (Guid Id, Guid Dataset)? whole;

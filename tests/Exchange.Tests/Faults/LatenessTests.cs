@@ -1,3 +1,4 @@
+using System.Text;
 using Dapper;
 using Exchange.Local.Accounts;
 using RabbitMQ.Client;
@@ -19,7 +20,8 @@ public sealed class LatenessTests(FaultFixture exchange)
         await exchange.ReceivedAsync(id);
         await exchange.DrainedAsync("zhuzhou");
 
-        // The same bytes under the same id, as a relay sends them that never heard the confirm.
+        // The same bytes under the same id, as a relay sends them that never heard the confirm; and other content under it: the inbox knows the id and takes in nothing.
+        var other = Guid.CreateVersion7().ToString();
         await using (var zhuzhou = await exchange.AdminAsync("zhuzhou"))
         {
             var (message, body) = await zhuzhou.QuerySingleAsync<(Guid, byte[])>("select id, body from service.outbox where correlation_id = @id and type = @Submitted", new { id = Guid.Parse(id), Submitted });
@@ -28,13 +30,15 @@ public sealed class LatenessTests(FaultFixture exchange)
             for (var i = 0; i < 3; i++)
             {
                 var properties = new BasicProperties { ContentType = "application/vnd.masstransit+json", MessageId = message.ToString(), Persistent = true };
-                await channel.BasicPublishAsync("exchange.addressed", "zhuzhou.changsha", mandatory: true, properties, body);
+                var bytes = i < 2 ? body : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(body).Replace(id, other, StringComparison.Ordinal));
+                await channel.BasicPublishAsync("exchange.addressed", "zhuzhou.changsha", mandatory: true, properties, bytes);
             }
         }
 
         await AgainAsync("zhuzhou", id, Submitted);
         await ReadAsync("zhuzhou", "changsha");
         Assert.Equal(["receive"], await StepsAsync("changsha", id));
+        Assert.Empty(await StepsAsync("changsha", other));
 
         await exchange.GrantAsync(id);
         await AgainAsync("zhuzhou", id, Submitted);

@@ -86,6 +86,7 @@ public sealed class QueueTests(FaultFixture exchange)
     });
 
     [Fact]
+    [Trait("length", "long")]
     public Task A_gateway_that_stands_still_holds_up_no_publisher_and_catches_up_in_order() => SlowConsumerAsync(events: 3_000);
 
     [Fact]

@@ -57,7 +57,7 @@ public sealed class RelayTests(FaultFixture exchange)
             await race.HoldsAsync();
         });
         await race.ClearAsync();
-        await exchange.AtRestAsync(Invariant.Catalogue);
+        await exchange.AtRestAsync(Invariant.Catalogue, Invariant.Aside);
     });
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class RelayTests(FaultFixture exchange)
             await race.HoldsAsync();
         });
         await race.ClearAsync();
-        await exchange.AtRestAsync(Invariant.Catalogue);
+        await exchange.AtRestAsync(Invariant.Catalogue, Invariant.Aside);
     });
 
     private Task RaceAsync(int transactions) => Schedule.RunAsync(async schedule =>
@@ -105,7 +105,7 @@ public sealed class RelayTests(FaultFixture exchange)
         await race.RunAsync(transactions);
         await race.HoldsAsync();
         await race.ClearAsync();
-        await exchange.AtRestAsync(Invariant.Catalogue);
+        await exchange.AtRestAsync(Invariant.Catalogue, Invariant.Aside);
     });
 
     private Task KillsAsync(int kills, int transactions) => Schedule.RunAsync(async schedule =>
@@ -129,6 +129,6 @@ public sealed class RelayTests(FaultFixture exchange)
             }
         });
         await race.ClearAsync();
-        await exchange.AtRestAsync(Invariant.Catalogue);
+        await exchange.AtRestAsync(Invariant.Catalogue, Invariant.Aside);
     });
 }
