@@ -200,17 +200,14 @@ internal static class Effects
             {
                 var queue = message.Exchange == Topology.Datasets ? Topology.DatasetsQueue(to) : Topology.AddressedQueue(to);
                 tally.Compared(1, "次送达", "arrivals");
-                if (arrived.Contains((message.Id, queue)))
+                // What was sent before this service existed was not meant for it.
+                if (arrived.Contains((message.Id, queue)) || message.SentAt < since)
                     continue;
                 if (message.FeedKey is { } key)
                 {
-                    // The newest version is enough, and repair may have pulled it; what was published before this service existed was not meant for it.
-                    if (versions.GetValueOrDefault(key) < message.FeedVersion && message.SentAt >= since)
+                    // The newest version is enough, and repair or a copy may have brought it.
+                    if (versions.GetValueOrDefault(key) < message.FeedVersion)
                         Missing(queue, message);
-                }
-                else if (message.SentAt < since)
-                {
-                    continue;
                 }
                 else if (HasEffect(view, to, message))
                 {
@@ -251,9 +248,12 @@ internal static class Effects
         {
             tally.Find(sender, "outbox", message.Id, new($"{to} 已收到（{queue}）", $"{to} has it ({queue})"),
                 new($"丢失：{message.Type} 已发出，但既无收件记录与结果，也不在队列中", $"lost: {message.Type} was sent, has neither inbox row nor effect and lies in no queue{(waiting > 0 ? $" ({waiting} lie aside)" : "")}"),
-                Resend(sender, from, message.RoutingKey));
+                Topology.StateMessages.Contains(message.Type) ? Again : Resend(sender, from, message.RoutingKey));
         }
     }
+
+    // A resend leaves these out.
+    private static readonly Text Again = new("下一条会自动发出（最长十分钟）；届时再次运行。", "The next one comes by itself within ten minutes: run it again then.");
 
     public static Text Resend(string service, string since, string to) => new(
         $"由 {service} 的 operator 补发：POST /api/operations/{service}/outbox/resend {{\"since\":\"{since}\",\"to\":\"{to}\"}}（重复的会被识别）。",
