@@ -116,7 +116,7 @@ internal sealed class Stack : IAsyncDisposable
 
     public async Task StartBrokerAsync(CancellationToken ct = default)
     {
-        await Rabbit!.StartAsync(booting => runs.Record(RunFile.Broker, booting), ct);
+        await Rabbit!.StartAsync(Definitions(PrivateRabbit.VirtualHost), booting => runs.Record(RunFile.Broker, booting), ct);
         runs.Record(RunFile.Broker, Rabbit.Process);
         runs.Record(RunFile.Names, Rabbit.Epmd);
     }
@@ -216,7 +216,6 @@ internal sealed class Stack : IAsyncDisposable
             return;
         }
         await StartBrokerAsync(ct);
-        await Rabbit.ImportAsync(Definitions(PrivateRabbit.VirtualHost), ct);
         Say("RabbitMQ ready, topology declared", clock);
     }
 

@@ -24,10 +24,12 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
         Ports.ListenerOn(ports.Epmd) is { } pid && ProcessId.CommandOf(pid).Contains("epmd", StringComparison.Ordinal) ? ProcessId.Of(pid) : null;
 
     private string PidFile => Path.Combine(folder, "pid");
+    private string DefinitionsFile => Path.Combine(folder, "definitions.json");
     private string Log => Path.Combine(folder, "out");
 
+    /// <param name="definitions">Users, permissions, exchanges, queues and bindings, declared before anyone can connect. What is there already stays.</param>
     /// <param name="booting">Told the process that boots the node as soon as there is one.</param>
-    public async Task StartAsync(Action<ProcessId?>? booting, CancellationToken ct)
+    public async Task StartAsync(string definitions, Action<ProcessId?>? booting, CancellationToken ct)
     {
         if (!File.Exists(Path.Combine(Programs, "rabbitmq-server")))
             throw new LocalFault($"RabbitMQ is missing (looked in {Programs}). Install it with deploy/local/ensure-servers.sh.");
@@ -41,6 +43,7 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
         // Erlang's own cookie is weak, and whoever has it may run anything on the node.
         Files.WriteText(secret, cookie);
         File.SetUnixFileMode(secret, UnixFileMode.UserRead);
+        Files.WriteText(DefinitionsFile, definitions);
         // The default user is made on the first start only, in place of guest.
         Files.WriteText(Path.Combine(folder, "rabbitmq.conf"), $"""
             listeners.tcp.local = 127.0.0.1:{Port}
@@ -51,6 +54,8 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
             vm_memory_high_watermark.absolute = 2GB
             disk_free_limit.absolute = {diskLimit}
             consumer_timeout = 86400000
+            definitions.import_backend = local_filesystem
+            definitions.local.path = {DefinitionsFile}
             """ + "\n");
         await SystemUser.GiveAsync(folder, ct);
         await SystemUser.RequireReachableAsync(folder, ct);
@@ -81,15 +86,12 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
     public Task<Command.Outcome> ControlAsync(IEnumerable<string> arguments, CancellationToken ct) =>
         Command.RunAsync(Path.Combine(Programs, "rabbitmqctl"), arguments, Settings(), asServer: true, folder, ct);
 
-    /// <summary>Declares users, permissions, exchanges, queues and bindings in one go. What is there already stays.</summary>
-    public async Task ImportAsync(string definitions, CancellationToken ct)
+    /// <summary>Declares again what has gone missing meanwhile.</summary>
+    public async Task ImportAsync(CancellationToken ct)
     {
-        var file = Path.Combine(folder, "definitions.json");
-        Files.WriteText(file, definitions);
-        await SystemUser.GiveAsync(file, ct);
-        var outcome = await ControlAsync(["-q", "import_definitions", file], ct);
+        var outcome = await ControlAsync(["-q", "import_definitions", DefinitionsFile], ct);
         if (outcome.Code != 0)
-            throw new LocalFault($"The broker refused the definitions in {file}:\n{outcome.Text}");
+            throw new LocalFault($"The broker refused the definitions in {DefinitionsFile}:\n{outcome.Text}");
     }
 
     public async Task StopAsync()

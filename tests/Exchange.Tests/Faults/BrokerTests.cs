@@ -37,18 +37,13 @@ public sealed class BrokerTests(ExchangeFixture exchange)
 
         (await exchange.Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: signed.ETag)).Succeeded("submit");
         await exchange.ReceivedAsync(id);
-        await exchange.Stack.KillAsync("zhuzhou");
         // The server does not notice that its client is dead while it waits for us: end its wait, or it would mark after all.
-        await using (var admin = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(exchange.Stack.Postgres!.AdminConnectionString) { Database = "zhuzhou", Pooling = false }.ConnectionString))
-        {
-            await Eventually.TrueAsync(async () => await admin.ExecuteScalarAsync<long>("select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'zhuzhou'") == 0);
-        }
-
+        await exchange.KillNoticedAsync("zhuzhou");
         await locked.RollbackAsync();
         await holder.ExecuteAsync("drop trigger hold_marks on service.outbox; drop function service.hold_marks()");
         Assert.True(await holder.ExecuteScalarAsync<long>("select count(*) from service.outbox where sent_at is null and sealed is not null") > 0);
 
-        await exchange.Stack.StartAsync("zhuzhou");
+        await exchange.ReviveAsync("zhuzhou");
         await exchange.DrainedAsync("zhuzhou");
         await exchange.GrantAsync(id);
         await exchange.MirrorAsync(id, "active");
@@ -58,6 +53,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
     }
 
     [Fact]
+    [Trait("length", "long")]
     public async Task A_broker_that_stops_during_traffic_loses_nothing_and_work_goes_on_meanwhile()
     {
         var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
@@ -211,7 +207,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
     public async Task A_service_whose_queue_is_missing_does_not_start_and_says_which()
     {
         await exchange.Stack.StopAsync("xiangtan");
-        await exchange.Stack.Rabbit!.ControlAsync(["-q", "delete_queue", "xiangtan.datasets", "-p", "exchange"], default);
+        await exchange.DeleteQueueAsync("xiangtan.datasets");
         try
         {
             await Assert.ThrowsAsync<LocalFault>(() => exchange.Stack.StartAsync("xiangtan"));
@@ -219,8 +215,7 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         }
         finally
         {
-            var definitions = Exchange.Hosting.Messaging.Topology.Definitions("exchange", exchange.Stack.ServiceNames.ToDictionary(s => s, s => new Uri(exchange.Stack.BrokerUri(s)).UserInfo.Split(':')[1]));
-            await exchange.Stack.Rabbit.ImportAsync(definitions.ToJsonString(), default);
+            await exchange.ImportTopologyAsync();
             await exchange.Stack.StartAsync("xiangtan");
         }
     }

@@ -13,7 +13,6 @@ namespace Exchange.Tests.Faults;
 [Trait("needs", "server")]
 public sealed class CheckTests(FaultFixture exchange)
 {
-    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(30);
     private static (Guid Id, Guid Dataset)? whole;
 
     [Fact]
@@ -21,9 +20,8 @@ public sealed class CheckTests(FaultFixture exchange)
     {
         await WholeAsync();
 
-        var report = await Invariants.Of(exchange.Stack).CheckAsync(Settle);
+        var report = await exchange.CheckedAsync(r => r.Clean);
 
-        Assert.True(report.Clean, report.ToString());
         Assert.All(report.Verdicts, v => Assert.True(v.Number > 0, report.ToString()));
         Assert.All(Enum.GetValues<Invariant>(), i => Assert.Equal(0, report[i].Total));
         using var json = JsonDocument.Parse(ReportText.Json(report));
@@ -146,9 +144,8 @@ public sealed class CheckTests(FaultFixture exchange)
         {
             await channel.BasicPublishAsync("xiangtan.datasets_error", "", mandatory: true, new BasicProperties { Persistent = true }, Encoding.UTF8.GetBytes("{}"));
 
-            var report = await Invariants.Of(exchange.Stack).CheckAsync(Settle);
+            var report = await exchange.CheckedAsync(r => r.Broken is [Invariant.Aside]);
 
-            Assert.Equal([Invariant.Aside], report.Broken);
             Assert.Contains("POST /api/operations/xiangtan/set-aside/xiangtan.datasets_error/requeue", report.ToString(), StringComparison.Ordinal);
         }
         finally
@@ -183,8 +180,7 @@ public sealed class CheckTests(FaultFixture exchange)
         var keeper = exchange.Who("changsha", "operator");
         var lost = await IdAsync("changsha", "select id from outbox where feed_key = @dataset and kind = 'message'", new { dataset });
         await ExecuteAsync("xiangtan", $"delete from inbox where message_id = '{lost}'; delete from known_datasets where dataset_id = '{dataset}'");
-        var before = await Invariants.Of(exchange.Stack).CheckAsync(Settle);
-        Assert.Equal([Invariant.Effects, Invariant.Catalogue], before.Broken);
+        await exchange.CheckedAsync(r => r.Broken is [Invariant.Effects, Invariant.Catalogue]);
 
         Assert.Equal(403, (await exchange.Who("changsha", "officer").PostAsync("/api/operations/changsha/outbox/resend", new { Since = DateTimeOffset.UtcNow })).Status);
         Assert.Equal(403, (await keeper.PostAsync("/api/operations/zhuzhou/outbox/resend", new { Since = DateTimeOffset.UtcNow })).Status);
@@ -194,14 +190,12 @@ public sealed class CheckTests(FaultFixture exchange)
         Assert.Equal(0, (await keeper.PostAsync("/api/operations/changsha/outbox/resend", new { Since = DateTimeOffset.UtcNow.AddHours(1) })).Succeeded("nothing since then")["messages"].GetInt32());
         var one = (await keeper.PostAsync("/api/operations/changsha/outbox/resend", new { Since = DateTimeOffset.UtcNow.AddHours(-1), To = "xiangtan" })).Succeeded("resend")["messages"].GetInt32();
         Assert.True(one > 0);
-        var mended = await Invariants.Of(exchange.Stack).CheckAsync(Settle);
-        Assert.True(mended.Clean, mended.ToString());
+        await exchange.AtRestAsync();
 
         var all = (await keeper.PostAsync("/api/operations/changsha/outbox/resend", new { Since = DateTimeOffset.UtcNow.AddHours(-1) })).Succeeded("resend all")["messages"].GetInt32();
 
         Assert.True(all > one);
-        var after = await Invariants.Of(exchange.Stack).CheckAsync(Settle);
-        Assert.True(after.Clean, after.ToString());
+        await exchange.AtRestAsync();
         await using var log = await exchange.AdminAsync("audit");
         Assert.Equal(3, await log.ExecuteScalarAsync<long>("select count(*) from records where type = 'messages.resent' and source = 'changsha'"));
         Assert.Equal("active", (await exchange.MirrorAsync(id.ToString(), "active"))["state"].GetString());
@@ -246,9 +240,8 @@ public sealed class CheckTests(FaultFixture exchange)
                 done.Push(damage);
             }
 
-            var report = await Invariants.Of(exchange.Stack).CheckAsync(Settle);
+            var report = await exchange.CheckedAsync(r => r.Broken is [var only] && only == expected);
 
-            Assert.True(report.Broken is [var only] && only == expected, report.ToString());
             return report[expected].Findings;
         }
         finally

@@ -24,7 +24,7 @@ public sealed class FourthCityTests
         IReadOnlyList<Account> accounts;
         Dictionary<string, uint> databases;
         var programs = Programs();
-        await using (var three = new Cities(place.Folder, [], []))
+        await using (var three = new Cities(place.Folder, [], []) { Services = [Stack.Gateway, Changsha] })
         {
             await three.InitializeAsync();
             older = (await three.PublishAsync(Changsha, "conditional")).GetProperty("dataset_id").GetGuid();
@@ -33,7 +33,7 @@ public sealed class FourthCityTests
             databases = await DatabasesAsync(three);
         }
 
-        await using var four = new Cities(place.Folder, [Path.Combine(Place.FindRoot(), "tests", "Exchange.Tests", "Faults", "yueyang.json")], accounts);
+        await using var four = new Cities(place.Folder, [Path.Combine(Place.FindRoot(), "tests", "Exchange.Tests", "Faults", "yueyang.json")], accounts) { Services = [Stack.Gateway, Stack.Audit, Changsha, Xiangtan, Yueyang] };
         await four.InitializeAsync();
 
         // Nothing but the file is new: the same programs, the same databases and one beside them.
@@ -103,8 +103,12 @@ public sealed class FourthCityTests
     /// <summary>A launcher's run on a data folder that outlives it. The public address stays, whatever ports are free.</summary>
     private sealed class Cities(string data, IReadOnlyList<string> more, IReadOnlyList<Account> known) : ExchangeFixture
     {
+        /// <summary>Those that have something to do here.</summary>
+        public required IReadOnlyList<string> Services { get; init; }
+
         private protected override StackOptions Options() => StackOptions.ForTests() with
         {
+            Services = Services,
             Data = data,
             MoreCityFiles = more,
             KnownSecrets = known.ToDictionary(a => a.ClientId, a => a.Secret),

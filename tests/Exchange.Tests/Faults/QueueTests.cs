@@ -86,8 +86,7 @@ public sealed class QueueTests(FaultFixture exchange)
     });
 
     [Fact]
-    [Trait("length", "long")]
-    public Task A_gateway_that_stands_still_holds_up_no_publisher_and_catches_up_in_order() => SlowConsumerAsync(events: 3_000);
+    public Task A_gateway_that_stands_still_holds_up_no_publisher_and_catches_up_in_order() => SlowConsumerAsync(events: 500);
 
     [Fact]
     [Trait("length", "long")]
@@ -230,7 +229,8 @@ public sealed class QueueTests(FaultFixture exchange)
             await OutboxRows.PublishAllAsync(outbox, city, datasets, versions);
             await exchange.DrainedAsync(city, within);
             output.WriteLine($"{events} changes left the outbox in {clock.Elapsed.TotalSeconds:0.0} s while the gateway stood still");
-            Assert.InRange(await exchange.QueueDepthAsync("gateway.datasets"), events, long.MaxValue);
+            // All but what it had taken in hand before it stood still.
+            await Eventually.TrueAsync(async () => await exchange.QueueDepthAsync("gateway.datasets") >= events - 64);
 
             // People go on with their work; only what goes through this gateway waits.
             using var request = new HttpRequestMessage(HttpMethod.Post, "/requests") { Content = System.Net.Http.Json.JsonContent.Create(Flow.ExchangeFixture.RequestBody(wanted), options: new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower }) };

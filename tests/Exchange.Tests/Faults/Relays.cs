@@ -80,8 +80,7 @@ internal static class Relays
     }
 
     /// <summary>What an operator does when a queue or binding is gone.</summary>
-    public static Task ImportTopologyAsync(this ExchangeFixture exchange) => exchange.Stack.Rabbit!.ImportAsync(
-        Topology.Definitions("exchange", exchange.Stack.ServiceNames.ToDictionary(s => s, s => new Uri(exchange.Stack.BrokerUri(s)).UserInfo.Split(':')[1], StringComparer.Ordinal)).ToJsonString(), default);
+    public static Task ImportTopologyAsync(this ExchangeFixture exchange) => exchange.Stack.Rabbit!.ImportAsync(default);
 
     public static async Task DeleteQueueAsync(this ExchangeFixture exchange, string queue)
     {

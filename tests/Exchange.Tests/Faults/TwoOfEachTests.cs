@@ -11,10 +11,64 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
 {
     private static readonly string[] Doubled = [Stack.Gateway, Stack.Audit, "changsha", "zhuzhou"];
 
+    /// <summary>Those that callers share: the log is asked by services.</summary>
+    private static readonly string[] Shared = [Stack.Gateway, "changsha", "zhuzhou"];
+
+    private static readonly Dictionary<string, string> Draining = new(StringComparer.Ordinal) { ["Service__Drain"] = "00:00:02" };
+
     [Fact]
-    public Task One_of_two_is_killed_and_nothing_is_lost_or_doubled() => Schedule.RunAsync(async schedule =>
+    public Task One_of_two_is_killed_or_told_to_stop_and_nothing_is_lost_doubled_or_cut() => BesideAsync(async schedule =>
     {
-        await StartSecondsAsync();
+        await KillsAsync(schedule);
+        await StartGoneAsync();
+        await AgreedAsync();
+        await UnderLoadAsync(async () =>
+        {
+            foreach (var process in schedule.Shuffle(Shared.Select(s => s + "-2")))
+            {
+                schedule.Note($"stop {process}");
+                await exchange.Stack.StopAsync(process);
+            }
+        });
+    });
+
+    [Fact]
+    [Trait("length", "long")]
+    public Task A_rolling_restart_of_everything_under_load_answers_no_5xx_and_cuts_nobody() => BesideAsync(schedule => UnderLoadAsync(async () =>
+    {
+        for (var round = 0; round < 3; round++)
+        {
+            foreach (var service in schedule.Shuffle(Shared))
+            {
+                foreach (var process in (string[])[service, service + "-2"])
+                {
+                    schedule.Note($"restart {process}");
+                    await exchange.Stack.StopAsync(process);
+                    await exchange.Stack.StartAsync(process, Draining);
+                }
+            }
+        }
+    }));
+
+    /// <summary>Runs with two of each; afterwards everything holds, and the first ones run alone.</summary>
+    private Task BesideAsync(Func<Schedule, Task> act) => Schedule.RunAsync(async schedule =>
+    {
+        await Task.WhenAll(Doubled.Select(service => exchange.Stack.StartAsync(service + "-2", Draining)));
+        try
+        {
+            await act(schedule);
+            await exchange.AtRestAsync();
+        }
+        finally
+        {
+            await Task.WhenAll(Doubled.Select(service => exchange.Stack.KillAsync(service + "-2")));
+            await StartGoneAsync(Doubled);
+        }
+    });
+
+    /// <summary>One of each two is killed while three departments ask; what they asked for is there, once.</summary>
+    private async Task KillsAsync(Schedule schedule)
+    {
         using var enough = new CancellationTokenSource();
         try
         {
@@ -43,35 +97,22 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
             var granted = schedule.Pick(ids);
             await exchange.GrantAsync(granted);
             await exchange.MirrorAsync(granted, "active");
-            await StartGoneAsync();
             foreach (var id in ids)
             {
                 await exchange.ReceivedAsync(id);
                 var timeline = await exchange.TimelineAsync(id, "request.submitted", "request.received");
                 Assert.All(timeline["events"].EnumerateArray().GroupBy(e => e.GetProperty("type").GetString()), g => Assert.Single(g));
             }
-
-            await AgreedAsync();
-            await exchange.AtRestAsync();
         }
         finally
         {
             await enough.CancelAsync();
-            await StopSecondsAsync();
         }
-    });
+    }
 
-    [Fact]
-    public Task Processes_told_to_stop_under_load_answer_no_5xx_and_cut_nobody() => RollAsync(rounds: 0);
-
-    [Fact]
-    [Trait("length", "long")]
-    public Task A_rolling_restart_of_everything_under_load_answers_no_5xx_and_cuts_nobody() => RollAsync(rounds: 3);
-
-    /// <summary>No round: the second processes stop one by one. Rounds: everything is stopped and started again, one process at a time.</summary>
-    private Task RollAsync(int rounds) => Schedule.RunAsync(async schedule =>
+    /// <summary>Six clients, of which none sees an error or a cut connection, whatever is stopped meanwhile.</summary>
+    private async Task UnderLoadAsync(Func<Task> act)
     {
-        await StartSecondsAsync(drain: "00:00:02");
         using var enough = new CancellationTokenSource();
         try
         {
@@ -92,42 +133,16 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
                     Interlocked.Increment(ref asked);
                 }
             }).ToList();
-            string[] shared = [Stack.Gateway, "changsha", "zhuzhou"];
-            foreach (var process in schedule.Shuffle(shared.Select(s => s + "-2")))
-            {
-                schedule.Note($"stop {process}");
-                await exchange.Stack.StopAsync(process);
-            }
-
-            for (var round = 0; round < rounds; round++)
-            {
-                foreach (var service in schedule.Shuffle(shared))
-                {
-                    foreach (var (stopped, kept) in new[] { (service, service + "-2"), (service + "-2", service) })
-                    {
-                        if (!exchange.Stack.IsRunning(kept))
-                        {
-                            await exchange.Stack.StartAsync(kept, Draining("00:00:02"));
-                        }
-
-                        schedule.Note($"restart {stopped}");
-                        await exchange.Stack.StopAsync(stopped);
-                        await exchange.Stack.StartAsync(stopped, Draining("00:00:02"));
-                    }
-                }
-            }
-
+            await act();
             await enough.CancelAsync();
             await Task.WhenAll(clients);
             Assert.True(asked > 100, $"only {asked} requests were made");
-            await exchange.AtRestAsync();
         }
         finally
         {
             await enough.CancelAsync();
-            await StopSecondsAsync();
         }
-    });
+    }
 
     /// <summary>Both gateways give the same answer, city by city and entry by entry.</summary>
     private async Task AgreedAsync()
@@ -146,15 +161,7 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
         static string Entries(JsonElement answer) => $"{answer.GetProperty("total")} {answer.GetProperty("items")} {answer.GetProperty("facets")}";
     }
 
-    private Task StartSecondsAsync(string drain = "00:00:00") => Task.WhenAll(Doubled.Select(service => exchange.Stack.StartAsync(service + "-2", Draining(drain))));
+    private Task StartGoneAsync() => StartGoneAsync(Doubled.SelectMany<string, string>(s => [s, s + "-2"]));
 
-    private Task StartGoneAsync() => Task.WhenAll(Doubled.SelectMany<string, string>(s => [s, s + "-2"]).Where(p => !exchange.Stack.IsRunning(p)).Select(p => exchange.Stack.StartAsync(p)));
-
-    private async Task StopSecondsAsync()
-    {
-        await Task.WhenAll(Doubled.Select(service => exchange.Stack.KillAsync(service + "-2")));
-        await Task.WhenAll(Doubled.Where(s => !exchange.Stack.IsRunning(s)).Select(s => exchange.Stack.StartAsync(s)));
-    }
-
-    private static Dictionary<string, string> Draining(string drain) => new(StringComparer.Ordinal) { ["Service__Drain"] = drain };
+    private Task StartGoneAsync(IEnumerable<string> processes) => Task.WhenAll(processes.Where(p => !exchange.Stack.IsRunning(p)).Select(p => exchange.Stack.StartAsync(p, Draining)));
 }

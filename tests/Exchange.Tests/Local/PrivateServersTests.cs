@@ -11,6 +11,7 @@ public sealed class PrivateServersTests
 {
     private static readonly StackOptions ServersOnly = StackOptions.ForTests() with { Services = [] };
 
+    [Trait("length", "long")]
     [Fact]
     public async Task Servers_that_were_stopped_and_started_have_kept_everything()
     {
