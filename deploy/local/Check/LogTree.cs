@@ -38,6 +38,7 @@ internal static class LogTree
         var tiles = (await log.ListAsync<TileRow>("select level, idx, bytes from tiles where year = @Year", new { row.Year }, ct)).ToDictionary(t => (t.Level, t.Idx), t => t.Bytes);
         var tree = new Tree();
         var signed = 0;
+        var differs = false;
         var last = DateTimeOffset.MinValue;
         Roots();
         // One connection reads one thing at a time: the leaves come in pages.
@@ -79,8 +80,11 @@ internal static class LogTree
             {
                 tally.Compared(1, "个检查点", "checkpoints");
                 var root = tree.Root();
-                if (!root.AsSpan().SequenceEqual(checkpoints[signed].Root) || !checkpoints[signed].Note.Contains($"\n{tree.Size}\n{Convert.ToBase64String(root)}\n\n", StringComparison.Ordinal))
-                    tally.Find(log.Service, "checkpoints", Id(row.Year, tree.Size), new($"树根 {Convert.ToBase64String(root)}", $"root {Convert.ToBase64String(root)}"), new(Convert.ToBase64String(checkpoints[signed].Root), Convert.ToBase64String(checkpoints[signed].Root)), Keep);
+                // One altered leaf makes every root after it another one: the first tells where to look.
+                if (differs || (root.AsSpan().SequenceEqual(checkpoints[signed].Root) && checkpoints[signed].Note.Contains($"\n{tree.Size}\n{Convert.ToBase64String(root)}\n\n", StringComparison.Ordinal)))
+                    continue;
+                differs = true;
+                tally.Find(log.Service, "checkpoints", Id(row.Year, tree.Size), new($"树根 {Convert.ToBase64String(root)}", $"root {Convert.ToBase64String(root)}"), new(Convert.ToBase64String(checkpoints[signed].Root), Convert.ToBase64String(checkpoints[signed].Root)), Keep);
             }
         }
 

@@ -118,7 +118,6 @@ public sealed class CheckTests(FaultFixture exchange)
     }
 
     [Fact]
-    [Trait("length", "long")]
     public async Task A_leaf_that_was_altered_and_a_signature_that_was_forged_are_told()
     {
         await WholeAsync();
