@@ -20,7 +20,6 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
     public Task One_of_two_is_killed_or_told_to_stop_and_nothing_is_lost_doubled_or_cut() => BesideAsync(async schedule =>
     {
         await KillsAsync(schedule);
-        await StartGoneAsync();
         await AgreedAsync();
         await UnderLoadAsync(async () =>
         {
@@ -97,6 +96,7 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
             var granted = schedule.Pick(ids);
             await exchange.GrantAsync(granted);
             await exchange.MirrorAsync(granted, "active");
+            await StartGoneAsync();
             foreach (var id in ids)
             {
                 await exchange.ReceivedAsync(id);
