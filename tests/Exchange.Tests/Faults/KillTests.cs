@@ -1,7 +1,9 @@
 using System.Globalization;
 using Dapper;
+using Exchange.Hosting.Messaging;
 using Exchange.Local;
 using Exchange.Local.Accounts;
+using Exchange.Local.Check;
 using Exchange.Tests.Flow;
 
 namespace Exchange.Tests.Faults;
@@ -196,6 +198,8 @@ public sealed class KillTests(FaultFixture exchange)
     private async Task KillBeforeAckAsync(Kill kill, Gates gates, Func<Task> act)
     {
         var line = exchange.Line(kill.Victim, FaultFixture.Rabbitmq);
+        // A service is ready without the broker; what it says from now on to the broker is held.
+        await Eventually.TrueAsync(async () => (await Surroundings.Of(exchange.Stack).QueuesAsync(default)).Where(q => Topology.Queues(kill.Victim).Contains(q.Name)).All(q => q.Consumers > 0));
         await using var consumer = await exchange.AdminAsync(kill.Victim);
         var count = kill.Victim == Stack.Audit ? "select count(*) from service.leaves" : "select count(*) from service.inbox where consumer like '%.addressed'";
         long before;
