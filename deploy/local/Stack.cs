@@ -287,7 +287,7 @@ internal sealed class Stack : IAsyncDisposable
             ["Broker__Uri"] = ToBroker(process),
             ["Issuers__0__Name"] = "sandbox",
             ["Issuers__0__Authority"] = Text(PublicAddress),
-            ["Issuers__0__Metadata"] = (service == Gateway ? Text(Address(process)) : Reach(process, Gateway).Split(',')[0]) + "/.well-known/openid-configuration",
+            ["Issuers__0__Metadata"] = string.Join(',', (service == Gateway ? Text(Address(process)) : Reach(process, Gateway)).Split(',').Select(a => a + "/.well-known/openid-configuration")),
             ["Issuers__0__Cities__0"] = "*",
         };
         foreach (var kind in Databases.Kinds(IsCity(service)))

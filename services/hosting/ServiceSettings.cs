@@ -37,9 +37,11 @@ public sealed record IssuerSettings
     [Required]
     public string Authority { get; init; } = "";
 
-    /// <summary>Where the discovery document is fetched.</summary>
+    /// <summary>Where the discovery document is fetched. Several addresses of one issuer, separated by commas: when one does not answer, document and keys are fetched from the next.</summary>
     [Required]
     public string Metadata { get; init; } = "";
+
+    internal IReadOnlyList<Uri> MetadataAddresses => [.. Metadata.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(a => new Uri(a))];
 
     /// <summary>Cities whose people this issuer may speak for; <c>*</c> for all.</summary>
     [MinLength(1)]

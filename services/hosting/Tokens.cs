@@ -3,6 +3,8 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -27,14 +29,17 @@ internal static class Tokens
 
     public static void AddTokens(this IServiceCollection services, ServiceSettings service, IReadOnlyList<IssuerSettings> issuers, TimeProvider clock)
     {
+        services.AddSingleton(issuers);
         var authentication = services.AddAuthentication(Scheme);
         authentication.AddPolicyScheme(Scheme, null, options => options.ForwardDefaultSelector = context => SchemeFor(context, issuers));
         foreach (var issuer in issuers)
         {
             authentication.AddJwtBearer(issuer.Name, options =>
             {
-                options.MetadataAddress = issuer.Metadata;
-                options.RequireHttpsMetadata = !new Uri(issuer.Metadata).IsLoopback;
+                var addresses = issuer.MetadataAddresses;
+                options.MetadataAddress = addresses[0].AbsoluteUri;
+                options.RequireHttpsMetadata = !addresses.All(a => a.IsLoopback);
+                options.BackchannelHttpHandler = new IssuerHandler(addresses);
                 options.MapInboundClaims = false;
                 options.BackchannelTimeout = TimeSpan.FromSeconds(5);
                 options.RefreshInterval = TimeSpan.FromSeconds(30);
@@ -91,6 +96,7 @@ internal static class Tokens
             });
         }
 
+        services.AddHostedService<FetchKeys>();
         services.AddSingleton<IAuthorizationHandler, RoutePolicyHandler>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusalWriter>();
         services.AddAuthorization(options => options.FallbackPolicy = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
@@ -134,6 +140,67 @@ internal static class Tokens
         }
 
         return issuers[0].Name;
+    }
+
+    /// <summary>An issuer that runs as several processes: what one does not answer the next is asked for.</summary>
+    private sealed class IssuerHandler(IReadOnlyList<Uri> addresses) : DelegatingHandler(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(2) })
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var asked = request.RequestUri!;
+            // Asked for elsewhere (keys on another host, say), there is nobody else to ask.
+            Uri[] others = addresses.Any(a => a.Authority == asked.Authority) ? [.. addresses.Where(a => a.Authority != asked.Authority)] : [];
+            foreach (var other in others)
+            {
+                try
+                {
+                    var answer = await base.SendAsync(request, cancellationToken);
+                    if (answer.IsSuccessStatusCode)
+                    {
+                        return answer;
+                    }
+
+                    answer.Dispose();
+                }
+                catch (HttpRequestException)
+                {
+                    // The next one may be there.
+                }
+
+                request.RequestUri = new UriBuilder(asked) { Scheme = other.Scheme, Host = other.Host, Port = other.Port }.Uri;
+            }
+
+            return await base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    /// <summary>Fetches the issuers' keys as soon as the process listens, so that the first caller does not wait for them.</summary>
+    private sealed class FetchKeys(IOptionsMonitor<JwtBearerOptions> options, IReadOnlyList<IssuerSettings> issuers, IHostApplicationLifetime life) : BackgroundService
+    {
+        protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+        {
+            var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            await using var _ = life.ApplicationStarted.Register(listening.SetResult);
+            await listening.Task.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(issuers.Select(issuer => FetchAsync(options.Get(issuer.Name), stoppingToken)));
+        }
+
+        private static async Task FetchAsync(JwtBearerOptions issuer, CancellationToken cancel)
+        {
+            while (!cancel.IsCancellationRequested)
+            {
+                try
+                {
+                    await issuer.ConfigurationManager!.GetConfigurationAsync(cancel);
+                    return;
+                }
+                catch (Exception)
+                {
+                    // Callers are told so meanwhile.
+                    await Task.Delay(TimeSpan.FromSeconds(2), cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
+            }
+        }
     }
 
     private sealed class RoutePolicyHandler : AuthorizationHandler<RoutePolicy>
