@@ -4,6 +4,7 @@ using Exchange.Local;
 using Exchange.Local.Accounts;
 using Exchange.Local.Check;
 using Exchange.Tests.Flow;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Npgsql;
 
 namespace Exchange.Tests.Faults;
@@ -169,20 +170,32 @@ internal static class BehindTheScenes
     public static async Task<long> QueueDepthAsync(this ExchangeFixture exchange, string queue) =>
         (await Surroundings.Of(exchange.Stack).QueuesAsync(default)).SingleOrDefault(q => q.Name == queue)?.Messages ?? -1;
 
-    /// <summary>All clocks; everyone signs in anew until the token belongs to the new time.</summary>
-    public static async Task MoveClockAsync(this FaultFixture exchange, TimeSpan offset)
+    /// <summary>Moves the clocks of all processes, or of these. A process looks at its clock's file every now and then: everyone signs in anew until gateway and cities have seen the new time.</summary>
+    public static async Task MoveClockAsync(this FaultFixture exchange, TimeSpan offset, params string[] processes)
     {
-        exchange.Stack.MoveClock(offset);
-        foreach (var city in (string[])["changsha", "zhuzhou"])
+        if (processes.Length == 0)
+        {
+            exchange.Stack.MoveClock(offset);
+        }
+
+        foreach (var process in processes)
+        {
+            exchange.Stack.MoveClock(offset, process);
+        }
+
+        foreach (var city in exchange.Stack.Cities.Select(c => c.Name))
         {
             await Eventually.GetAsync(
-                () =>
+                async () =>
                 {
                     exchange.SignOut();
-                    return exchange.Who(city, "officer").GetAsync($"/api/cities/{city}/requests");
+                    var officer = exchange.Who(city, "officer");
+                    var issued = new JsonWebToken(await officer.TokenAsync()).IssuedAt;
+                    var answer = await Deaths.InsistAsync(() => officer.GetAsync(new Uri(exchange.Stack.Address(city), "/requests?limit=1").AbsoluteUri));
+                    return (issued, answer);
                 },
-                a => a.Status == 200,
-                show: a => a.Text);
+                seen => seen.answer.Status == 200 && (seen.issued - (DateTime.UtcNow + offset)).Duration() < TimeSpan.FromMinutes(1),
+                show: seen => $"{city}, token of {seen.issued:O}: {seen.answer.Text}");
         }
 
         exchange.SignOut();
