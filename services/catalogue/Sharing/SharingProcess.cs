@@ -548,9 +548,9 @@ internal static class SharingProcess
                 S.Decided,
                 [.. RunOn(request, e.ReplyDue), new WriteRecord("reply.proposed")]);
 
-    /// <summary>Art. 20: the head does not sign; the reviewer proposes anew.</summary>
+    /// <summary>Art. 20: the head does not sign; the reviewer proposes anew. The asking side is told that its request is under review, which it may not have known when the proposal came while a supplement was awaited.</summary>
     private static Applied ReturnReply(SharingRequest request, SharingEvent.ReturnReply e, DateTimeOffset now) =>
-        Move(request with { ProposedBy = null, Proposal = null }, S.UnderReview, new WriteRecord("reply.returned"));
+        Move(request with { ProposedBy = null, Proposal = null }, S.UnderReview, new NotifyAskingCity(), new WriteRecord("reply.returned"));
 
     private static SharingEffect[] RunOn(SharingRequest paused, LegalDate? due) =>
         paused.ReplyDue is null ? [new StartClock(SharingClock.Reply, due ?? throw new InvalidOperationException("A paused clock runs on to a day."))] : [];
