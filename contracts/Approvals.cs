@@ -32,6 +32,12 @@ public sealed record RequestProgressed
     /// <summary>Last day of the delivery clock (art. 22), in Beijing; null unless it runs.</summary>
     public LegalDate? DeliveryDue { get; init; }
 
+    /// <summary>Null until the provider asked for missing material; once at most.</summary>
+    public SupplementNotice? Supplement { get; init; }
+
+    /// <summary>Null until an extension was consented to.</summary>
+    public Extension? Extension { get; init; }
+
     /// <summary>Null until the reply was signed.</summary>
     public Reply? Reply { get; init; }
 
@@ -49,6 +55,31 @@ public sealed record RequestProgressed
 /// <param name="Provisional">True when it lies past the loaded calendar and is computed anew when that arrives.</param>
 public sealed record LegalDate(DateOnly On, bool Provisional);
 
+/// <summary>Everything that is missing, told once (art. 21).</summary>
+public sealed record SupplementNotice
+{
+    public required IReadOnlyList<MissingItem> Missing { get; init; }
+
+    public required DateTimeOffset AskedAt { get; init; }
+
+    /// <summary>Working days left of the reply clock when it was paused; null when it runs on meanwhile, as the owning city has set.</summary>
+    public int? DaysLeft { get; init; }
+
+    /// <summary>When the supplement arrived in the owning city; null while it is awaited.</summary>
+    public DateTimeOffset? AnsweredAt { get; init; }
+}
+
+/// <summary>One thing that is missing.</summary>
+/// <param name="Item">What it belongs to: legal_basis, scenario, scope, fields, use_until or material.</param>
+/// <param name="What">What to supply, in the provider's words.</param>
+public sealed record MissingItem(string Item, string What);
+
+/// <summary>The reply clock was extended (art. 21), at most ten working days in total, with the consent of the provider's data authority.</summary>
+/// <param name="WorkingDays">In total.</param>
+/// <param name="Reason">The provider's, of the newest extension.</param>
+/// <param name="ConsentedAt">When the authority consented to it.</param>
+public sealed record Extension(int WorkingDays, string Reason, DateTimeOffset ConsentedAt);
+
 /// <summary>The signed reply (art. 21).</summary>
 public sealed record Reply
 {
@@ -57,6 +88,9 @@ public sealed record Reply
 
     /// <summary>Why; required for a refusal.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>On which of the regulation's grounds it was refused: outside_duty, not_necessary, conditions_not_met, not_shared_by_law, incomplete, other; null in replies of before.</summary>
+    public IReadOnlyList<string>? Grounds { get; init; }
 
     /// <summary>The law a refusal rests on.</summary>
     public string? CitedLaw { get; init; }

@@ -54,6 +54,30 @@ public sealed record RequestPurpose
     public required DateOnly UseUntil { get; init; }
 }
 
+/// <summary>The asking side supplies what the provider named as missing (art. 21). Fields and term stay as they were submitted.</summary>
+public sealed record RequestSupplemented
+{
+    public required Guid ExchangeId { get; init; }
+
+    public required string AskingCity { get; init; }
+
+    public required string OwningCity { get; init; }
+
+    /// <summary>What answers the notice, in the asking department's words.</summary>
+    public required string Note { get; init; }
+
+    /// <summary>使用依据 as it stands now.</summary>
+    public required string LegalBasis { get; init; }
+
+    /// <summary>使用场景 as it stands now.</summary>
+    public required string Scenario { get; init; }
+
+    /// <summary>使用范围 as it stands now.</summary>
+    public required string Scope { get; init; }
+
+    public required DateTimeOffset SuppliedAt { get; init; }
+}
+
 /// <summary>The asking city takes its request back. If approval won the race, the owning city ends the grant with reason <c>not_needed</c>.</summary>
 public sealed record RequestWithdrawn
 {

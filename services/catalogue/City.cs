@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Exchange.Catalogue.Departments;
+using Exchange.Catalogue.Sharing;
 using Exchange.Hosting;
 
 namespace Exchange.Catalogue;
@@ -67,6 +68,7 @@ internal sealed record City
         Limit("reply_unconditional", Limits.ReplyUnconditional, 1, "21");
         Limit("reply_conditional", Limits.ReplyConditional, 10, "21");
         Limit("delivery", Limits.Delivery, 20, "22");
+        Require(Limits.Extension is >= 0 and <= SharingProcess.LongestExtension, $"limits.extension: must be 0 to {SharingProcess.LongestExtension} working days in total (art. 21)");
         foreach (var department in Departments)
         {
             Require(CreditCode.IsValid(department.Code), $"departments: {department.Code} ({department.Name}) is no valid credit code");
@@ -107,6 +109,15 @@ internal sealed record CityLimits
     public required int ReplyConditional { get; init; }
 
     public required int Delivery { get; init; }
+
+    /// <summary>By how many working days in total a reply clock may be extended (art. 21).</summary>
+    public int Extension { get; init; } = SharingProcess.LongestExtension;
+
+    /// <summary>Whether the clock of an unconditional request may be extended too: the sentence stands after both classes (art. 21).</summary>
+    public bool ExtendUnconditional { get; init; } = true;
+
+    /// <summary>Whether the reply clock waits for a supplement; the regulation is silent.</summary>
+    public bool PauseForSupplement { get; init; } = true;
 }
 
 /// <summary>The city's data authority (政务数据共享主管部门).</summary>

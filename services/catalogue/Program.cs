@@ -17,7 +17,7 @@ return await ExchangeHost.RunAsync(args,
         var settings = reader.Section<CatchUpSettings>("City");
         reader.ThrowOnFaults();
         builder.AddMessages(bus => bus
-            .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged))
+            .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveSupplement), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged))
             .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets), typeof(CopyCatalogue)));
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(settings);
@@ -41,11 +41,14 @@ return await ExchangeHost.RunAsync(args,
         var requests = app.MapGroup("/requests").WithTags("requests");
         DraftRequest.Map(requests);
         SubmitRequest.Map(requests);
+        SupplementRequest.Map(requests);
         WithdrawRequest.Map(requests);
         ReadRequests.Map(requests, Side.Asking);
 
         var approvals = app.MapGroup("/approvals").WithTags("approvals");
         DecideRequest.Map(approvals);
+        AskSupplement.Map(approvals);
+        ExtendReply.Map(approvals);
         ReadRequests.Map(approvals, Side.Owning);
 
         var grants = app.MapGroup("/grants").WithTags("grants");

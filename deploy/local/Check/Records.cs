@@ -137,7 +137,7 @@ internal static class Records
     {
         var leaves = (await log.ListAsync<StepLeaf>("""
             select event_id, type, exchange_id from records
-            where source = @source and type in ('request.signed_off', 'request.submitted', 'request.received', 'request.withdrawn', 'reply.proposed', 'reply.signed_off', 'reply.received', 'grant.activated', 'grant.ended')
+            where source = @source and type in ('request.signed_off', 'request.submitted', 'request.received', 'request.withdrawn', 'request.supplemented', 'supplement.asked', 'extension.asked', 'extension.consented', 'extension.denied', 'reply.proposed', 'reply.returned', 'reply.signed_off', 'reply.received', 'grant.activated', 'grant.ended')
             """, new { source = city.Service }, ct)).ToDictionary(l => l.EventId);
         var told = new HashSet<Guid>();
         var sharing = view.Sharing(city.Service)!;
@@ -181,11 +181,17 @@ internal static class Records
             {
                 SharingEventName.Withdraw when before?.State == "draft" => [],
                 SharingEventName.Withdraw => ["request.withdrawn"],
+                SharingEventName.Supplement => ["request.supplemented"],
                 SharingEventName.SignOff => ["request.signed_off"],
                 SharingEventName.Submit => ["request.submitted"],
                 > SharingEventName.Dispose when step.Side == "asking" => ["reply.received"],
                 SharingEventName.Receive => ["request.received"],
+                SharingEventName.SupplementReceived => ["request.supplemented"],
+                SharingEventName.AskSupplement => ["supplement.asked"],
+                SharingEventName.Extend => ["extension.asked"],
+                SharingEventName.AnswerExtension => ["extension.consented", "extension.denied"],
                 SharingEventName.Propose => ["reply.proposed"],
+                SharingEventName.ReturnReply => ["reply.returned"],
                 SharingEventName.SignOffReply or SharingEventName.StandingReply => ["reply.signed_off"],
                 SharingEventName.SourceAnswered => ["grant.activated"],
                 SharingEventName.WithdrawReceived => ["request.withdrawn", "grant.ended"],

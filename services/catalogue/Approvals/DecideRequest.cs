@@ -18,6 +18,9 @@ internal static class DecideRequest
         /// <summary>Why; required to refuse (art. 21).</summary>
         public string? Reason { get; init; }
 
+        /// <summary>What a refusal rests on, at least one of: outside_duty, not_necessary, conditions_not_met, not_shared_by_law, incomplete (with another one only), other.</summary>
+        public IReadOnlyList<string>? Grounds { get; init; }
+
         /// <summary>The law a refusal rests on; required where the entry is not shared (art. 15).</summary>
         public string? CitedLaw { get; init; }
 
@@ -34,9 +37,25 @@ internal static class DecideRequest
             .WithSummary("Proposes to approve or to refuse a request (art. 21). Needs If-Match.");
         approvals.MapPost("/{id:guid}/sign-off", SignOffAsync).AllowPersons(Roles.SharingHead).WritesOnce()
             .WithSummary("Signs the proposed reply; another person than the one who proposed it (art. 20). Needs If-Match.");
+        approvals.MapPost("/{id:guid}/return", ReturnAsync).AllowPersons(Roles.SharingHead).WritesOnce()
+            .WithSummary("Gives the proposed reply back to the reviewer with a reason instead of signing it (art. 20). Needs If-Match.");
     }
 
-    private static async Task<Results<Ok<RequestView>, Refused>> ProposeAsync(Guid id, Body body, Caller caller, ActOnRequest act, HttpContext http, CancellationToken cancel)
+    public sealed record ReturnBody
+    {
+        /// <summary>What the reviewer is to do better.</summary>
+        public string? Reason { get; init; }
+    }
+
+    private static async Task<Results<Ok<RequestView>, Refused>> ReturnAsync(Guid id, ReturnBody body, Caller caller, ActOnRequest act, HttpContext http, CancellationToken cancel)
+    {
+        var faults = new Faults();
+        faults.RequireText("reason", body.Reason, "第20条");
+        return faults.Any ? new Refused(faults) : await act.RunAsync(id, Side.Owning, caller, http, _ => new SharingEvent.ReturnReply(caller, body.Reason!), cancel);
+    }
+
+    private static async Task<Results<Ok<RequestView>, Refused>> ProposeAsync(
+        Guid id, Body body, Caller caller, ActOnRequest act, WorkingDays days, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         var faults = new Faults();
         if (body.Decision is not ("approve" or "refuse"))
@@ -46,6 +65,16 @@ internal static class DecideRequest
 
         faults.CheckText("reason", body.Reason, "第21条");
         faults.CheckText("cited_law", body.CitedLaw, "第15条");
+        foreach (var (ground, i) in (body.Grounds ?? []).Select((ground, i) => (ground, i)).Where(g => !RefusalGrounds.All.Contains(g.ground, StringComparer.Ordinal)))
+        {
+            faults.Add($"grounds[{i}]", "one-of", "第21条", new($"“{ground}”不在可选的依据之内：{string.Join("、", RefusalGrounds.All)}。", $"'{ground}' is none of {string.Join(", ", RefusalGrounds.All)}."));
+        }
+
+        if (body.Decision == "approve" && body.Grounds is { Count: > 0 })
+        {
+            faults.Add("grounds", "only-to-refuse", "第21条", new("同意时不填不同意的依据。", "An approval has no grounds for refusal."));
+        }
+
         if (body.Decision == "refuse" && body.Fields is not null)
         {
             faults.Add("fields", "only-to-approve", null, new("不同意时不填数据项。", "A refusal names no data items."));
@@ -70,11 +99,12 @@ internal static class DecideRequest
         {
             Decision = Words.Parse<SharingDecision>(body.Decision!),
             Reason = body.Reason,
+            Grounds = body.Grounds ?? [],
             CitedLaw = body.CitedLaw,
             Fields = body.Fields,
             ValidUntil = body.ValidUntil,
         };
-        return await act.RunAsync(id, Side.Owning, caller, http, _ => new SharingEvent.Propose(caller, proposal), cancel);
+        return await act.RunAsync(id, Side.Owning, caller, http, stored => new SharingEvent.Propose(caller, proposal, stored.Process.RunsOnTo(days, clock)), cancel);
     }
 
     private static async Task<Results<Ok<RequestView>, Refused>> SignOffAsync(

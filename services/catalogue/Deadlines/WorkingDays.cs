@@ -52,6 +52,18 @@ internal sealed class WorkingDays
     public bool IsWorkingDay(DateOnly day) =>
         !off.Contains(day) && (work.Contains(day) || day.DayOfWeek is not (DayOfWeek.Saturday or DayOfWeek.Sunday));
 
+    /// <summary>Working days after <paramref name="day"/>, up to and with <paramref name="last"/>; none when that is not later.</summary>
+    public int Left(DateOnly day, DateOnly last)
+    {
+        var n = 0;
+        for (var next = day.AddDays(1); next <= last; next = next.AddDays(1))
+        {
+            n += IsWorkingDay(next) ? 1 : 0;
+        }
+
+        return n;
+    }
+
     /// <summary>
     /// The <paramref name="n"/>th working day after <paramref name="day"/>. Once the count has touched a year whose notice is not loaded,
     /// Monday to Friday is only an assumption: the date is marked provisional and is computed anew when the notice arrives.

@@ -33,10 +33,40 @@ internal static class DraftRequest
         public DateOnly? UseUntil { get; init; }
     }
 
-    public static void Map(RouteGroupBuilder requests) => requests.MapPost("", HandleAsync)
-        .AllowPersons(Roles.Officer)
-        .WritesOnce()
-        .WithSummary("Drafts a request for a dataset (art. 20).");
+    public static void Map(RouteGroupBuilder requests)
+    {
+        requests.MapPost("", HandleAsync).AllowPersons(Roles.Officer).WritesOnce()
+            .WithSummary("Drafts a request for a dataset (art. 20).");
+        requests.MapPut("/{id:guid}", ReviseAsync).AllowPersons(Roles.Officer).WritesOnce()
+            .WithSummary("Writes a draft anew, by the entry as it is published now; a signature given before is void (art. 20). Needs If-Match.");
+    }
+
+    private static async Task<Results<Ok<RequestView>, Refused>> ReviseAsync(
+        Guid id, Body body, Caller caller, Transaction transaction, SharingStore store, ActOnRequest act, TimeProvider clock, HttpContext http, CancellationToken cancel)
+    {
+        if (await store.FindAsync(id, Side.Asking, cancel) is not { } stored || !ReadRequests.MaySee(caller, stored))
+        {
+            return Pipeline.NotFound();
+        }
+
+        var dataset = stored.Process.Ask.DatasetId;
+        var entry = await KnownDatasets.FindAsync(transaction, dataset, cancel);
+        var faults = Check(body with { DatasetId = body.DatasetId ?? dataset }, entry, LegalDay.Of(clock.GetUtcNow()));
+        if (body.DatasetId is { } other && other != dataset)
+        {
+            faults.Add("dataset_id", "other-dataset", "第20条", new("一份申请只对应一个目录条目；请另行起草。", "A request is for one entry; draft another one."));
+        }
+
+        if (faults.Any)
+        {
+            return new Refused(faults);
+        }
+
+        return await act.RunAsync(id, Side.Asking, caller, http, now => new SharingEvent.Revise(
+            caller,
+            now.Process.Ask with { DatasetVersion = entry!.Version, SharingClass = ClassOf(entry, body.Fields!), Fields = [.. body.Fields!], UseUntil = body.UseUntil!.Value },
+            now.Texts with { LegalBasis = body.LegalBasis!, Scenario = body.Scenario!, Scope = body.Scope! }), cancel);
+    }
 
     private static async Task<Results<Created<RequestView>, Refused>> HandleAsync(
         Body body, Caller caller, Transaction transaction, SharingStore store, City city, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel)

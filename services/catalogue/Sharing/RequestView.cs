@@ -52,6 +52,18 @@ internal sealed record RequestView
     /// <summary>Last day of the reply clock (art. 21).</summary>
     public LegalDate? ReplyDue { get; init; }
 
+    /// <summary>What the provider named as missing (art. 21), and how many working days the clock has left while it waits.</summary>
+    public SupplementNotice? Supplement { get; init; }
+
+    /// <summary>What was supplied, in the asking side's words.</summary>
+    public string? SupplementNote { get; init; }
+
+    /// <summary>The extension of the reply clock that the provider's data authority consented to (art. 21).</summary>
+    public Extension? Extension { get; init; }
+
+    /// <summary>An extension that waits for the data authority; seen on the owning side only.</summary>
+    public ExtensionAskedView? ExtensionAsked { get; init; }
+
     /// <summary>Last day of the delivery clock (art. 22).</summary>
     public LegalDate? DeliveryDue { get; init; }
 
@@ -92,8 +104,12 @@ internal sealed record RequestView
             SubmittedAt = row.SubmittedAt,
             ReceivedAt = row.ReceivedAt,
             ReplyDue = request.ReplyDue,
+            Supplement = request.Supplement,
+            SupplementNote = row.SupplementNote,
+            Extension = request.Extension,
+            ExtensionAsked = stored.Side == Side.Owning && request.ExtensionAsked is { } asked ? new ExtensionAskedView(asked.WorkingDays, asked.Reason, asked.At) : null,
             DeliveryDue = request.DeliveryDue,
-            Proposal = stored.Side == Side.Owning && request.Proposal is { } proposal ? new ProposalView(proposal.Decision.Word(), proposal.Reason, proposal.CitedLaw, proposal.Fields, proposal.ValidUntil) : null,
+            Proposal = stored.Side == Side.Owning && request.Proposal is { } proposal ? new ProposalView(proposal.Decision.Word(), proposal.Reason, proposal.Grounds, proposal.CitedLaw, proposal.Fields, proposal.ValidUntil) : null,
             Reply = request.Reply,
             Grant = request.Grant,
             EndReason = row.EndReason,
@@ -113,6 +129,11 @@ internal sealed record RequestView
         yield return new Link("dataset", "GET", $"{publicAddress}/api/catalogue/datasets/{request.Ask.DatasetId}", null);
         if (stored.Side == Side.Asking)
         {
+            if (request.State is SharingState.Draft or SharingState.SignedOff)
+            {
+                yield return new Link("revise", "PUT", asking, Roles.Officer);
+            }
+
             if (request.State == SharingState.Draft)
             {
                 yield return new Link("sign-off", "POST", $"{asking}/sign-off", Roles.SharingHead);
@@ -123,6 +144,11 @@ internal sealed record RequestView
                 yield return new Link("submit", "POST", $"{asking}/submit", Roles.Officer);
             }
 
+            if (request.State == SharingState.SupplementAsked && request.Pending is null)
+            {
+                yield return new Link("supplement", "POST", $"{asking}/supplement", Roles.Officer);
+            }
+
             if (!request.IsClosed && request.Pending is null)
             {
                 yield return new Link("withdraw", "POST", $"{asking}/withdraw", Roles.Officer);
@@ -130,7 +156,19 @@ internal sealed record RequestView
         }
         else
         {
-            if (request.State == SharingState.UnderReview)
+            if (request.State == SharingState.UnderReview && request.Supplement is null)
+            {
+                yield return new Link("ask-supplement", "POST", $"{owning}/ask-supplement", Roles.Reviewer);
+            }
+
+            if (request.State is SharingState.UnderReview or SharingState.SupplementAsked or SharingState.Decided)
+            {
+                yield return request.ExtensionAsked is null
+                    ? new Link("extend", "POST", $"{owning}/extend", Roles.Reviewer)
+                    : new Link("answer-extension", "POST", $"{owning}/answer-extension", Roles.Authority);
+            }
+
+            if (request.State is SharingState.UnderReview or SharingState.SupplementAsked)
             {
                 yield return new Link("decide", "POST", $"{owning}/decide", Roles.Reviewer);
             }
@@ -138,6 +176,7 @@ internal sealed record RequestView
             if (request.State == SharingState.Decided)
             {
                 yield return new Link("sign-off", "POST", $"{owning}/sign-off", Roles.SharingHead);
+                yield return new Link("return", "POST", $"{owning}/return", Roles.SharingHead);
             }
         }
 
@@ -152,7 +191,9 @@ internal sealed record PartyView(string City, string? Department, string? Name);
 
 internal sealed record DatasetView(Guid Id, int Version, string Name, string? SharingType);
 
-internal sealed record ProposalView(string Decision, string? Reason, string? CitedLaw, IReadOnlyList<string>? Fields, DateOnly? ValidUntil);
+internal sealed record ExtensionAskedView(int WorkingDays, string Reason, DateTimeOffset At);
+
+internal sealed record ProposalView(string Decision, string? Reason, IReadOnlyList<string> Grounds, string? CitedLaw, IReadOnlyList<string>? Fields, DateOnly? ValidUntil);
 
 /// <summary>One thing that can be done or read next.</summary>
 /// <param name="Rel">What it is.</param>

@@ -20,6 +20,7 @@ internal enum SharingEventName
     // Persons of the owning side.
     AskSupplement,
     Extend,
+    AnswerExtension,
     Propose,
     ReturnReply,
     SignOffReply,
@@ -61,6 +62,9 @@ internal abstract record SharingEvent(SharingEventName Name)
     /// <summary>An officer writes down what is asked for (art. 20).</summary>
     public sealed record Draft(Caller By, Ask Ask) : AskingAct(SharingEventName.Draft, By, [Roles.Officer]);
 
+    /// <summary>An officer writes the draft anew; a signature given before was for another text.</summary>
+    public sealed record Revise(Caller By, Ask Ask, RequestTexts Texts) : AskingAct(SharingEventName.Revise, By, [Roles.Officer]);
+
     /// <summary>The head of the sharing office signs before it leaves the city (art. 20).</summary>
     public sealed record SignOff(Caller By) : AskingAct(SharingEventName.SignOff, By, [Roles.SharingHead]);
 
@@ -68,10 +72,25 @@ internal abstract record SharingEvent(SharingEventName Name)
 
     public sealed record Withdraw(Caller By, string Reason) : AskingAct(SharingEventName.Withdraw, By, [Roles.Officer, Roles.SharingHead]);
 
+    /// <summary>What the provider named as missing is supplied (art. 21): a note, and the texts as they stand now.</summary>
+    public sealed record Supplement(Caller By, string Note, RequestTexts Texts) : AskingAct(SharingEventName.Supplement, By, [Roles.Officer]);
+
     // Owning side.
 
-    /// <summary>A reviewer proposes the reply; it counts once the head has signed it.</summary>
-    public sealed record Propose(Caller By, Proposal Proposal) : OwningAct(SharingEventName.Propose, By, [Roles.Reviewer]);
+    /// <summary>Everything missing is told in one notice (art. 21). <paramref name="DaysLeft"/>: working days left of the reply clock when the city's setting pauses it.</summary>
+    public sealed record AskSupplement(Caller By, IReadOnlyList<MissingItem> Missing, int? DaysLeft) : OwningAct(SharingEventName.AskSupplement, By, [Roles.Reviewer]);
+
+    /// <summary>The provider needs longer (art. 21); nothing is extended before its data authority consents. <paramref name="AtMost"/>: working days in total, by the city's setting for the class.</summary>
+    public sealed record Extend(Caller By, int WorkingDays, string Reason, int AtMost) : OwningAct(SharingEventName.Extend, By, [Roles.Reviewer]);
+
+    /// <summary>The provider's data authority consents to the extension or does not (art. 21). <paramref name="ReplyDue"/>: the new last day; null while the clock is paused.</summary>
+    public sealed record AnswerExtension(Caller By, bool Consent, string? Reason, LegalDate? ReplyDue) : AuthorityAct(SharingEventName.AnswerExtension, By);
+
+    /// <summary>The head does not sign and gives the proposal back.</summary>
+    public sealed record ReturnReply(Caller By, string Reason) : OwningAct(SharingEventName.ReturnReply, By, [Roles.SharingHead]);
+
+    /// <summary>A reviewer proposes the reply; it counts once the head has signed it. <paramref name="ReplyDue"/>: the clock runs on from here when it was paused for a supplement.</summary>
+    public sealed record Propose(Caller By, Proposal Proposal, LegalDate? ReplyDue = null) : OwningAct(SharingEventName.Propose, By, [Roles.Reviewer]);
 
     /// <summary>The head of the provider's sharing office signs the proposed reply (art. 20). <paramref name="DeliveryDue"/> counts from the day of signing (art. 22).</summary>
     public sealed record SignOffReply(Caller By, LegalDate DeliveryDue) : OwningAct(SharingEventName.SignOffReply, By, [Roles.SharingHead]);
@@ -85,6 +104,9 @@ internal abstract record SharingEvent(SharingEventName Name)
     /// <summary>The dataset's source answered a probe under the grant.</summary>
     public sealed record SourceAnswered() : SharingEvent(SharingEventName.SourceAnswered);
 
+    /// <summary>The supplement arrived. <paramref name="ReplyDue"/>: the clock runs on from here when it was paused.</summary>
+    public sealed record SupplementReceived(string Note, RequestTexts Texts, LegalDate? ReplyDue) : SharingEvent(SharingEventName.SupplementReceived);
+
     public sealed record WithdrawReceived(string Reason) : SharingEvent(SharingEventName.WithdrawReceived);
 
     /// <summary>The sweep found the last day of use behind it.</summary>
@@ -92,23 +114,12 @@ internal abstract record SharingEvent(SharingEventName Name)
 
     // The rest of the life: the cells are written down, the steps are not built yet.
 
-    public sealed record Revise(Caller By) : AskingAct(SharingEventName.Revise, By, [Roles.Officer]);
-
-    public sealed record Supplement(Caller By) : AskingAct(SharingEventName.Supplement, By, [Roles.Officer]);
-
     /// <summary>A wider scope, another purpose or a third party (art. 25).</summary>
     public sealed record AskChange(Caller By) : AskingAct(SharingEventName.AskChange, By, [Roles.Officer]);
 
     public sealed record Dispute(Caller By) : AskingAct(SharingEventName.Dispute, By, [Roles.SharingHead]);
 
     public sealed record Dispose(Caller By) : AskingAct(SharingEventName.Dispose, By, [Roles.Officer]);
-
-    public sealed record AskSupplement(Caller By) : OwningAct(SharingEventName.AskSupplement, By, [Roles.Reviewer]);
-
-    public sealed record Extend(Caller By) : OwningAct(SharingEventName.Extend, By, [Roles.Reviewer]);
-
-    /// <summary>The head does not sign and gives the proposal back.</summary>
-    public sealed record ReturnReply(Caller By) : OwningAct(SharingEventName.ReturnReply, By, [Roles.SharingHead]);
 
     public sealed record Suspend(Caller By) : OwningAct(SharingEventName.Suspend, By, [Roles.SharingHead]);
 
@@ -131,7 +142,7 @@ internal abstract record SharingEvent(SharingEventName Name)
         public Plain(SharingEventName name)
             : base(name)
         {
-            if (name is not (SharingEventName.SupplementReceived or SharingEventName.ChangeReceived or SharingEventName.DisputeReceived or SharingEventName.DisposeReceived or SharingEventName.Archive
+            if (name is not (SharingEventName.ChangeReceived or SharingEventName.DisputeReceived or SharingEventName.DisposeReceived or SharingEventName.Archive
                 or SharingEventName.ReplyReminder or SharingEventName.ReplyBreached or SharingEventName.ReplyEscalated
                 or SharingEventName.DeliveryReminder or SharingEventName.DeliveryBreached or SharingEventName.DeliveryEscalated or SharingEventName.RepairBreached))
                 throw new ArgumentException($"{name.Word()} has facts of its own.", nameof(name));
@@ -148,6 +159,9 @@ internal abstract record AskingAct(SharingEventName Name, Caller By, IReadOnlyLi
 /// <summary>An act of the owning department's own people, in their own city.</summary>
 internal abstract record OwningAct(SharingEventName Name, Caller By, IReadOnlyList<string> AnyOfRoles) : PersonAct(Name, By, AnyOfRoles);
 
+/// <summary>An act of the owning city's data authority.</summary>
+internal abstract record AuthorityAct(SharingEventName Name, Caller By) : PersonAct(Name, By, [Roles.Authority]);
+
 /// <summary>What the owning city learns when a request arrives: what is asked, and who signed it when.</summary>
 /// <param name="Ask">With the owning department and the sharing class filled in from the owning city's own catalogue.</param>
 /// <param name="Version">The asking city's version of the submitted row; the owning city counts on from it, so that versions rise over the handover.</param>
@@ -161,6 +175,9 @@ internal sealed record Proposal
     /// <summary>Required to refuse (art. 21).</summary>
     public string? Reason { get; init; }
 
+    /// <summary>Of <see cref="RefusalGrounds"/>; at least one is required to refuse, and incompleteness alone is none (art. 21).</summary>
+    public IReadOnlyList<string> Grounds { get; init; } = [];
+
     /// <summary>The law a refusal rests on; required where the entry is not shared (art. 15).</summary>
     public string? CitedLaw { get; init; }
 
@@ -169,6 +186,29 @@ internal sealed record Proposal
 
     /// <summary>Last day of use to grant, not after the one asked for; null grants that one.</summary>
     public DateOnly? ValidUntil { get; init; }
+}
+
+/// <summary>What a refusal may rest on.</summary>
+internal static class RefusalGrounds
+{
+    /// <summary>Not what the asking department needs for its duties (art. 20).</summary>
+    public const string OutsideDuty = "outside_duty";
+
+    /// <summary>More than the purpose needs (art. 20).</summary>
+    public const string NotNecessary = "not_necessary";
+
+    /// <summary>The conditions that the entry lists are not met (art. 15).</summary>
+    public const string ConditionsNotMet = "conditions_not_met";
+
+    /// <summary>A law, an administrative regulation or a State Council decision forbids it (arts. 14, 15).</summary>
+    public const string NotSharedByLaw = "not_shared_by_law";
+
+    /// <summary>Material is missing; with another ground only (art. 21).</summary>
+    public const string Incomplete = "incomplete";
+
+    public const string Other = "other";
+
+    public static readonly IReadOnlyList<string> All = [OutsideDuty, NotNecessary, ConditionsNotMet, NotSharedByLaw, Incomplete, Other];
 }
 
 internal enum SharingDecision

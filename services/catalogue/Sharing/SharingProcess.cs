@@ -20,6 +20,9 @@ namespace Exchange.Catalogue.Sharing;
 /// </summary>
 internal static class SharingProcess
 {
+    /// <summary>Working days by which the reply clock is extended in total, at most (art. 21).</summary>
+    public const int LongestExtension = 10;
+
     /// <param name="request">This city's row; null when there is none.</param>
     /// <param name="event">What happened.</param>
     /// <param name="now">Business time.</param>
@@ -59,6 +62,8 @@ internal static class SharingProcess
             ReceivedAt = news.ReceivedAt,
             ReplyDue = news.ReplyDue,
             DeliveryDue = news.DeliveryDue,
+            Supplement = news.Supplement,
+            Extension = news.Extension,
             Reply = news.Reply,
             Grant = news.Grant,
             EndReason = news.EndReason,
@@ -81,6 +86,7 @@ internal static class SharingProcess
         E.Dispose => OnDispose(state),
         E.AskSupplement => OnAskSupplement(state),
         E.Extend => OnExtend(state),
+        E.AnswerExtension => OnAnswerExtension(state),
         E.Propose => OnPropose(state),
         E.ReturnReply => OnReturnReply(state),
         E.SignOffReply => OnSignOffReply(state),
@@ -116,8 +122,7 @@ internal static class SharingProcess
     private static SharingCell OnRevise(SharingState state) => state switch
     {
         S.None => Refuse(SharingRules.NoSuchRequest),
-        S.Draft => Open("第20条", S.Draft),
-        S.SignedOff => Open("第20条", S.Draft), // the signature was for another text
+        S.Draft or S.SignedOff => Do<SharingEvent.Revise>(Revise, S.Draft), // a signature was for another text
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Active or S.Suspended => Refuse(SharingRules.AlreadySubmitted),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
@@ -145,7 +150,7 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.Decided => Refuse(SharingRules.SupplementNotAsked),
-        S.SupplementAsked => Open("第21条", S.SupplementAsked),
+        S.SupplementAsked => new SharingCell.Pend(),
         S.Approved or S.Active or S.Suspended => Refuse(SharingRules.AlreadyAnswered),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
@@ -190,7 +195,7 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted => Refuse(SharingRules.NotYetReceived),
-        S.UnderReview => Open("第21条", S.SupplementAsked),
+        S.UnderReview => Do<SharingEvent.AskSupplement>(AskSupplement, S.SupplementAsked), // once: a second notice is refused
         S.SupplementAsked => Refuse(SharingRules.SupplementOnce),
         S.Decided => Refuse(SharingRules.AlreadyProposed),
         S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended or S.Disposed or S.Archived => Refuse(SharingRules.AlreadyAnswered),
@@ -202,7 +207,17 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted => Refuse(SharingRules.NotYetReceived),
-        S.UnderReview or S.SupplementAsked or S.Decided => Open("第21条", state),
+        S.UnderReview or S.SupplementAsked or S.Decided => Do<SharingEvent.Extend>(Extend, state),
+        S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended or S.Disposed or S.Archived => Refuse(SharingRules.AlreadyAnswered),
+        S.Withdrawn => Refuse(SharingRules.AlreadyWithdrawn),
+    };
+
+    private static SharingCell OnAnswerExtension(SharingState state) => state switch
+    {
+        S.None => Refuse(SharingRules.NoSuchRequest),
+        S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
+        S.Submitted => Refuse(SharingRules.NotYetReceived),
+        S.UnderReview or S.SupplementAsked or S.Decided => Do<SharingEvent.AnswerExtension>(AnswerExtension, state),
         S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended or S.Disposed or S.Archived => Refuse(SharingRules.AlreadyAnswered),
         S.Withdrawn => Refuse(SharingRules.AlreadyWithdrawn),
     };
@@ -213,7 +228,7 @@ internal static class SharingProcess
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted => Refuse(SharingRules.NotYetReceived),
         S.UnderReview => Do<SharingEvent.Propose>(Propose, S.Decided),
-        S.SupplementAsked => Open("第21条", S.Decided), // never a refusal for incompleteness alone
+        S.SupplementAsked => Do<SharingEvent.Propose>(Propose, S.Decided), // on what there is, never a refusal for incompleteness alone
         S.Decided => Refuse(SharingRules.AlreadyProposed),
         S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended or S.Disposed or S.Archived => Refuse(SharingRules.AlreadyAnswered),
         S.Withdrawn => Refuse(SharingRules.AlreadyWithdrawn),
@@ -225,7 +240,7 @@ internal static class SharingProcess
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted => Refuse(SharingRules.NotYetReceived),
         S.UnderReview or S.SupplementAsked => Refuse(SharingRules.NotProposed),
-        S.Decided => Open("第20条", S.UnderReview),
+        S.Decided => Do<SharingEvent.ReturnReply>(ReturnReply, S.UnderReview),
         S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended or S.Disposed or S.Archived => Refuse(SharingRules.AlreadyAnswered),
         S.Withdrawn => Refuse(SharingRules.AlreadyWithdrawn),
     };
@@ -332,8 +347,8 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NotYetReceived),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted => Refuse(SharingRules.NotYetReceived),
-        S.UnderReview or S.Decided => Ignore("supplemented before"),
-        S.SupplementAsked => Open("第21条", S.UnderReview),
+        S.UnderReview or S.Decided => Do<SharingEvent.SupplementReceived>(SupplementReceived, state), // somebody decided on what there was; ignored when supplemented before
+        S.SupplementAsked => Do<SharingEvent.SupplementReceived>(SupplementReceived, S.UnderReview),
         S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended or S.Disposed or S.Archived => Ignore("answered before"),
         S.Withdrawn => Ignore("withdrawn before"),
     };
@@ -423,9 +438,15 @@ internal static class SharingProcess
 
     /// <summary>Art. 20: the head of the asking side's sharing office signs what somebody else drafted.</summary>
     private static SharingOutcome SignOff(SharingRequest request, SharingEvent.SignOff e, DateTimeOffset now) =>
-        e.By.Subject == request.DraftedBy
+        e.By.Subject == request.DraftedBy || request.RevisedBy.Contains(e.By.Subject, StringComparer.Ordinal)
             ? new Refused(SharingRules.SamePersonSigns)
             : Move(request with { SignedOffBy = e.By.Subject }, S.SignedOff, new WriteRecord("request.signed_off"));
+
+    /// <summary>Art. 20: what is written anew is signed anew.</summary>
+    private static Applied Revise(SharingRequest request, SharingEvent.Revise e, DateTimeOffset now) => Move(
+        request with { Ask = e.Ask, SignedOffBy = null, RevisedBy = [.. request.RevisedBy.Append(e.By.Subject).Where(s => s != request.DraftedBy).Distinct(StringComparer.Ordinal)] },
+        S.Draft,
+        new Rewrite(e.Texts));
 
     private static SharingOutcome Submit(SharingRequest request, SharingEvent.Submit e, DateTimeOffset now) =>
         LegalDay.Of(now) > request.Ask.UseUntil
@@ -451,10 +472,88 @@ internal static class SharingProcess
             new WriteRecord("request.received"));
     }
 
-    // Stays inside the owning city: to the asking side only the signed reply is an answer.
+    /// <summary>Art. 21: everything that is missing, once. Whether the clock waits meanwhile is the city's setting; the notice says how much of it is left.</summary>
+    private static SharingOutcome AskSupplement(SharingRequest request, SharingEvent.AskSupplement e, DateTimeOffset now) => request.Supplement is not null
+        ? new Refused(SharingRules.SupplementOnce)
+        : Move(
+            request with
+            {
+                ReplyDue = e.DaysLeft is null ? request.ReplyDue : null,
+                Supplement = new SupplementNotice { Missing = e.Missing, AskedAt = now, DaysLeft = e.DaysLeft },
+            },
+            S.SupplementAsked,
+            [
+                .. e.DaysLeft is null ? Array.Empty<SharingEffect>() : [new StopClock(SharingClock.Reply)],
+                new NotifyAskingCity(),
+                new WriteRecord("supplement.asked"),
+            ]);
+
+    /// <summary>Art. 21: what was missing is there. It is taken up too when somebody has decided meanwhile on what there was.</summary>
+    private static SharingOutcome SupplementReceived(SharingRequest request, SharingEvent.SupplementReceived e, DateTimeOffset now) => request.Supplement is not { AnsweredAt: null } notice
+        ? new Ignored("supplemented before")
+        : Move(
+            request with { Supplement = notice with { AnsweredAt = now }, ReplyDue = request.ReplyDue ?? e.ReplyDue },
+            request.State == S.SupplementAsked ? S.UnderReview : request.State,
+            [
+                new Rewrite(e.Texts),
+                .. RunOn(request, e.ReplyDue),
+                new NotifyAskingCity(),
+                new WriteRecord("request.supplemented"),
+            ]);
+
+    /// <summary>Art. 21: inside the clock, ten working days in total at most. Nothing is extended yet.</summary>
+    private static SharingOutcome Extend(SharingRequest request, SharingEvent.Extend e, DateTimeOffset now)
+    {
+        if (request.ExtensionAsked is not null)
+            return new Refused(SharingRules.ExtensionAskedAlready);
+        if (e.WorkingDays < 1 || (request.Extension?.WorkingDays ?? 0) + e.WorkingDays > Math.Min(e.AtMost, LongestExtension))
+            return new Refused(SharingRules.ExtensionTooLong);
+        return request.ReplyDue is { } due && LegalDay.Of(now) > due.On
+            ? new Refused(SharingRules.ExtensionTooLate)
+            : Move(request with { ExtensionAsked = new ExtensionAsked(e.WorkingDays, e.Reason, e.By.Subject, now) }, request.State, new WriteRecord("extension.asked"));
+    }
+
+    /// <summary>Art. 21: with the consent of the provider's own data authority, and the asking side is told.</summary>
+    private static SharingOutcome AnswerExtension(SharingRequest request, SharingEvent.AnswerExtension e, DateTimeOffset now)
+    {
+        if (request.ExtensionAsked is not { } asked)
+            return new Refused(SharingRules.ExtensionNotAsked);
+        if (e.By.Subject == asked.By)
+            return new Refused(SharingRules.SamePersonConsents);
+        if (!e.Consent)
+            return Move(request with { ExtensionAsked = null }, request.State, new WriteRecord("extension.denied"));
+
+        var paused = request.ReplyDue is null;
+        return Move(
+            request with
+            {
+                ExtensionAsked = null,
+                Extension = new Extension((request.Extension?.WorkingDays ?? 0) + asked.WorkingDays, asked.Reason, now),
+                ReplyDue = paused ? null : e.ReplyDue,
+                Supplement = paused ? request.Supplement! with { DaysLeft = request.Supplement.DaysLeft + asked.WorkingDays } : request.Supplement,
+            },
+            request.State,
+            [
+                .. paused ? Array.Empty<SharingEffect>() : [new StopClock(SharingClock.Reply), new StartClock(SharingClock.Reply, e.ReplyDue!)],
+                new NotifyAskingCity(),
+                new WriteRecord("extension.consented"),
+            ]);
+    }
+
+    // Stays inside the owning city: to the asking side only the signed reply is an answer. A paused clock runs on, or nobody would wait for the signature.
     private static SharingOutcome Propose(SharingRequest request, SharingEvent.Propose e, DateTimeOffset now) =>
         Unlawful(request.Ask, e.Proposal, now)
-            ?? (SharingOutcome)Move(request with { ProposedBy = e.By.Subject, Proposal = e.Proposal }, S.Decided, new WriteRecord("reply.proposed"));
+            ?? (SharingOutcome)Move(
+                request with { ProposedBy = e.By.Subject, Proposal = e.Proposal, ReplyDue = request.ReplyDue ?? e.ReplyDue },
+                S.Decided,
+                [.. RunOn(request, e.ReplyDue), new WriteRecord("reply.proposed")]);
+
+    /// <summary>Art. 20: the head does not sign; the reviewer proposes anew. The asking side is told that its request is under review, which it may not have known when the proposal came while a supplement was awaited.</summary>
+    private static Applied ReturnReply(SharingRequest request, SharingEvent.ReturnReply e, DateTimeOffset now) =>
+        Move(request with { ProposedBy = null, Proposal = null }, S.UnderReview, new NotifyAskingCity(), new WriteRecord("reply.returned"));
+
+    private static SharingEffect[] RunOn(SharingRequest paused, LegalDate? due) =>
+        paused.ReplyDue is null ? [new StartClock(SharingClock.Reply, due ?? throw new InvalidOperationException("A paused clock runs on to a day."))] : [];
 
     /// <summary>Art. 20: the head of the provider's sharing office signs what somebody else proposed.</summary>
     private static SharingOutcome SignOffReply(SharingRequest request, SharingEvent.SignOffReply e, DateTimeOffset now)
@@ -478,7 +577,7 @@ internal static class SharingProcess
         if (request.Ask.SharingClass != (standing.Decision == SharingDecision.Approve ? SharingClass.Unconditional : SharingClass.Refused))
             return new Refused(SharingRules.StandingOtherClass);
 
-        var proposal = new Proposal { Decision = standing.Decision, CitedLaw = standing.CitedLaw, Reason = standing.Decision == SharingDecision.Refuse ? standing.CitedLaw : null };
+        var proposal = new Proposal { Decision = standing.Decision, Grounds = standing.Decision == SharingDecision.Refuse ? [RefusalGrounds.NotSharedByLaw] : [], CitedLaw = standing.CitedLaw, Reason = standing.Decision == SharingDecision.Refuse ? standing.CitedLaw : null };
         return Unlawful(request.Ask, proposal, now) ?? (SharingOutcome)Answer(request, proposal, standing.SignedBy, standing.Since, e.DeliveryDue, now);
     }
 
@@ -488,10 +587,12 @@ internal static class SharingProcess
         var answered = request with
         {
             ReplyDue = null,
+            ExtensionAsked = null,
             Reply = new Reply
             {
                 Outcome = approved ? "approved" : "refused",
                 Reason = proposal.Reason,
+                Grounds = approved ? null : proposal.Grounds,
                 CitedLaw = proposal.CitedLaw,
                 SignedBy = signedBy,
                 StandingSince = standingSince,
@@ -531,7 +632,7 @@ internal static class SharingProcess
         new WriteRecord("grant.activated"));
 
     private static Applied WithdrawUnanswered(SharingRequest request, SharingEvent.WithdrawReceived e, DateTimeOffset now) => Move(
-        request with { ReplyDue = null, EndReason = EndReasons.Withdrawn },
+        request with { ReplyDue = null, ExtensionAsked = null, EndReason = EndReasons.Withdrawn },
         S.Withdrawn,
         new StopClock(SharingClock.Reply),
         new NotifyAskingCity(),
@@ -557,6 +658,7 @@ internal static class SharingProcess
         ? new Refused(SharingRules.AlreadyPending)
         : new Applied(mirror with { Pending = act.Name }, act switch
         {
+            SharingEvent.Supplement supplement => [new Rewrite(supplement.Texts), new SendSupplement(supplement.Note, supplement.Texts), new WriteRecord("request.supplemented")],
             SharingEvent.Withdraw withdraw => [new SendWithdrawal(withdraw.Reason), new WriteRecord("request.withdrawn")],
             _ => throw new InvalidOperationException($"{act.Name.Word()} says nothing to the owning city."),
         });
@@ -568,7 +670,11 @@ internal static class SharingProcess
         {
             if (ask.SharingClass == SharingClass.Refused && string.IsNullOrWhiteSpace(proposal.CitedLaw))
                 return new Refused(SharingRules.RefusalNeedsLaw);
-            return string.IsNullOrWhiteSpace(proposal.Reason) ? new Refused(SharingRules.RefusalNeedsReason) : null;
+            if (string.IsNullOrWhiteSpace(proposal.Reason))
+                return new Refused(SharingRules.RefusalNeedsReason);
+            if (proposal.Grounds.Count == 0)
+                return new Refused(SharingRules.RefusalNeedsGrounds);
+            return proposal.Grounds.All(g => g == RefusalGrounds.Incomplete) ? new Refused(SharingRules.IncompleteIsNoRefusal) : null;
         }
 
         if (ask.SharingClass == SharingClass.Refused)
@@ -590,6 +696,8 @@ internal static class SharingProcess
             return new Refused(SharingRules.RoleMissing, new($"需要角色：{string.Join("、", act.AnyOfRoles)}。", $"One of these roles is needed: {string.Join(", ", act.AnyOfRoles)}."));
         if (ask is null)
             return null;
+        if (act is AuthorityAct)
+            return by.City == ask.OwningCity ? null : new Refused(SharingRules.OtherAuthority);
 
         var (city, department) = act is AskingAct ? (ask.AskingCity, ask.AskingDepartment) : (ask.OwningCity, ask.OwningDepartment);
         return by.City == city && department is not null && by.Department == department ? null : new Refused(SharingRules.WrongDepartment);
@@ -601,8 +709,10 @@ internal static class SharingProcess
         return new Applied(moved with { Pending = StillPending(moved) }, effects);
     }
 
-    // A withdrawal is answered by whatever closes the request, even when something else closed it first.
-    private static SharingEventName? StillPending(SharingRequest request) => request.IsClosed ? null : request.Pending;
+    // A withdrawal is answered by whatever closes the request, even when something else closed it first; a supplement by its being taken up.
+    private static SharingEventName? StillPending(SharingRequest request) => request.IsClosed || (request.Pending == E.Supplement && (request.Supplement?.AnsweredAt ?? request.Reply?.SignedAt) is not null)
+        ? null
+        : request.Pending;
 
     private static SharingCell.Apply Do<TEvent>(Func<SharingRequest, TEvent, DateTimeOffset, SharingOutcome> step, params SharingState[] to)
         where TEvent : SharingEvent => new(to, (request, e, now) => step(request!, (TEvent)e, now));

@@ -43,14 +43,26 @@ internal sealed record SharingRequest
     /// <summary>Known in the asking city only.</summary>
     public string? DraftedBy { get; init; }
 
+    /// <summary>Whoever else wrote at the draft: none of them signs it.</summary>
+    public IReadOnlyList<string> RevisedBy { get; init; } = [];
+
     public string? SignedOffBy { get; init; }
 
     public DateTimeOffset? SubmittedAt { get; init; }
 
     public DateTimeOffset? ReceivedAt { get; init; }
 
-    /// <summary>Null once answered.</summary>
+    /// <summary>Null once answered, and while the clock is paused.</summary>
     public LegalDate? ReplyDue { get; init; }
+
+    /// <summary>Null until missing material was asked for.</summary>
+    public SupplementNotice? Supplement { get; init; }
+
+    /// <summary>Asked for and not answered by the authority yet; in the owning city only.</summary>
+    public ExtensionAsked? ExtensionAsked { get; init; }
+
+    /// <summary>Null until an extension was consented to.</summary>
+    public Extension? Extension { get; init; }
 
     /// <summary>Null unless the delivery clock runs.</summary>
     public LegalDate? DeliveryDue { get; init; }
@@ -72,6 +84,9 @@ internal sealed record SharingRequest
     /// <summary>Closed requests never give access again.</summary>
     public bool IsClosed => State is SharingState.Refused or SharingState.Terminated or SharingState.Ended or SharingState.Disposed or SharingState.Archived or SharingState.Withdrawn;
 }
+
+/// <summary>The provider asks its data authority for a longer reply clock (art. 21).</summary>
+internal sealed record ExtensionAsked(int WorkingDays, string Reason, string By, DateTimeOffset At);
 
 internal static class EndReasons
 {
@@ -96,6 +111,12 @@ internal abstract record SharingEffect
 
     /// <summary><see cref="RequestSubmitted"/> to the owning city.</summary>
     public sealed record SendRequest : SharingEffect;
+
+    /// <summary><see cref="RequestSupplemented"/> to the owning city.</summary>
+    public sealed record SendSupplement(string Note, RequestTexts Texts) : SharingEffect;
+
+    /// <summary>What people wrote stands anew in the row.</summary>
+    public sealed record Rewrite(RequestTexts Texts) : SharingEffect;
 
     /// <summary><see cref="RequestWithdrawn"/> to the owning city.</summary>
     public sealed record SendWithdrawal(string Reason) : SharingEffect;

@@ -28,6 +28,7 @@ internal sealed record SharingRow
     public required DateOnly UseUntil { get; init; }
     public string? Reference { get; init; }
     public string? DraftedBy { get; init; }
+    public required string[] RevisedBy { get; init; }
     public string? SignedOffBy { get; init; }
     public DateTimeOffset? SubmittedAt { get; init; }
     public DateTimeOffset? ReceivedAt { get; init; }
@@ -37,6 +38,10 @@ internal sealed record SharingRow
     public bool? DeliveryDueProvisional { get; init; }
     public string? ProposedBy { get; init; }
     public string? Proposal { get; init; }
+    public string? Supplement { get; init; }
+    public string? SupplementNote { get; init; }
+    public string? ExtensionAsked { get; init; }
+    public string? Extension { get; init; }
     public string? Reply { get; init; }
     public string? GrantTerms { get; init; }
     public string? EndReason { get; init; }
@@ -47,8 +52,10 @@ internal sealed record SharingRow
     public const string Select = """
         select exchange_id, side, state, version, asking_city, asking_department, asking_department_name, owning_city, owning_department,
                dataset_id, dataset_version, dataset_name, sharing_class, legal_basis, scenario, scope, method, fields, use_until, reference,
-               drafted_by, signed_off_by, submitted_at, received_at, reply_due, reply_due_provisional, delivery_due, delivery_due_provisional,
-               proposed_by, proposal::text as proposal, reply::text as reply, grant_terms::text as grant_terms, end_reason, pending, created_at, changed_at
+               drafted_by, revised_by, signed_off_by, submitted_at, received_at, reply_due, reply_due_provisional, delivery_due, delivery_due_provisional,
+               proposed_by, proposal::text as proposal, supplement::text as supplement,
+               (select note from supplements s where s.exchange_id = sharing_requests.exchange_id and s.side = sharing_requests.side) as supplement_note,
+               extension_asked::text as extension_asked, extension::text as extension, reply::text as reply, grant_terms::text as grant_terms, end_reason, pending, created_at, changed_at
         from sharing_requests
         """;
 
@@ -72,6 +79,7 @@ internal sealed record SharingRow
             State = Words.Parse<SharingState>(State),
             Version = Version,
             DraftedBy = DraftedBy,
+            RevisedBy = RevisedBy,
             SignedOffBy = SignedOffBy,
             SubmittedAt = SubmittedAt,
             ReceivedAt = ReceivedAt,
@@ -79,6 +87,9 @@ internal sealed record SharingRow
             DeliveryDue = DeliveryDue is { } delivery ? new LegalDate(delivery, DeliveryDueProvisional ?? false) : null,
             ProposedBy = ProposedBy,
             Proposal = Read<Proposal>(Proposal),
+            Supplement = Read<SupplementNotice>(Supplement),
+            ExtensionAsked = Read<ExtensionAsked>(ExtensionAsked),
+            Extension = Read<Extension>(Extension),
             Reply = Read<Reply>(Reply),
             Grant = Read<GrantTerms>(GrantTerms),
             EndReason = EndReason,

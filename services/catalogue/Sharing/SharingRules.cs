@@ -64,6 +64,38 @@ internal static class SharingRules
         new("补正材料须一次性告知，不得再次要求。", "Missing material is asked for once, all of it, and not again."),
         new("请等待需求方补正后审核。", "Wait for the supplement, then decide."));
 
+    public static readonly Rule ExtensionTooLong = new("extension-too-long", 422, "第21条",
+        new("延长答复期限累计不得超过十个工作日，且不得超过本市规定。", "The reply clock is extended by at most ten working days in total, and by no more than the city has set."),
+        new("请在剩余的可延长天数内申请，或在期限内答复。", "Ask for no more than is left, or reply inside the clock."));
+
+    public static readonly Rule ExtensionAskedAlready = new("extension-asked", 409, "第21条",
+        new("已有延期申请，等待本市数据主管部门答复。", "An extension is asked for and waits for the data authority's answer."),
+        new("请由本市数据主管部门答复。", "Have the city's data authority answer it."));
+
+    public static readonly Rule ExtensionNotAsked = new("extension-not-asked", 409, "第21条",
+        new("没有等待答复的延期申请。", "No extension waits for an answer."),
+        new("须先由提供部门申请延期。", "The providing department asks for it first."));
+
+    public static readonly Rule ExtensionTooLate = new("extension-too-late", 409, "第21条",
+        new("答复期限已过，不能再延长。", "The reply clock has run out and is no longer extended."),
+        new("请立即答复；逾期情况已有记录。", "Reply at once; that it is late is on record."));
+
+    public static readonly Rule SamePersonConsents = new("same-person-consents", 403, "第21条",
+        new("申请延期的人不得同意本人的申请。", "Whoever asked for an extension does not consent to it."),
+        new("请由本市数据主管部门的另一位工作人员答复。", "Have another person of the city's data authority answer it."));
+
+    public static readonly Rule OtherAuthority = new("other-authority", 403, "第21条",
+        new("只有提供部门所在城市的数据主管部门可以办理此事项。", "Only the data authority of the providing department's city may do this."),
+        new("请由提供方城市的数据主管部门办理。", "Have the owning city's data authority do it."));
+
+    public static readonly Rule RefusalNeedsGrounds = new("refusal-needs-grounds", 422, "第21条",
+        new("不同意共享的，应当注明所依据的规定。", "A refusal names the rule that it rests on."),
+        new("请选择至少一项依据：超出履职需要、超出必要范围、不符合共享条件、法律规定不予共享、其他。", "Choose at least one of the grounds: outside_duty, not_necessary, conditions_not_met, not_shared_by_law, other."));
+
+    public static readonly Rule IncompleteIsNoRefusal = new("incomplete-is-no-refusal", 409, "第21条",
+        new("不得仅以材料不全为由不同意共享。", "A request is not refused because material is missing alone."),
+        new("请一次性告知全部需要补正的内容。", "Ask for everything that is missing, in one notice."));
+
     public static readonly Rule AlreadyProposed = new("already-proposed", 409, "第20条",
         new("已有拟办意见，等待负责人审签。", "A reply is proposed and waits for the head's signature."),
         new("请由提供部门共享工作机构负责人审签。", "Have the head of the providing department's sharing office sign it."));

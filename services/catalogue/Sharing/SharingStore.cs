@@ -109,6 +109,7 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             return new SharingOutcome.Refused(RouteWrites.VersionChanged);
         }
 
+        texts = applied.Effects.OfType<SharingEffect.Rewrite>().FirstOrDefault()?.Texts ?? texts;
         var by = (happened as PersonAct)?.By;
         Guid? audited = null;
         foreach (var effect in applied.Effects)
@@ -117,9 +118,9 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         }
 
         await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-            insert into sharing_history (exchange_id, side, version, event, state, at, by_subject, by_name, audit_event)
-            values (@ExchangeId, @side, @Version, @happened, @state, @now, @Subject, @Name, @audited)
-            """, new { after.Ask.ExchangeId, side = Word(side), after.Version, happened = happened.Name.Word(), state = after.State.Word(), now, by?.Subject, by?.Name, audited }, cancellationToken: cancel));
+            insert into sharing_history (exchange_id, side, version, event, state, at, by_subject, by_name, audit_event, note)
+            values (@ExchangeId, @side, @Version, @happened, @state, @now, @Subject, @Name, @audited, @note)
+            """, new { after.Ask.ExchangeId, side = Word(side), after.Version, happened = happened.Name.Word(), state = after.State.Word(), now, by?.Subject, by?.Name, audited, note = NoteOf(happened) }, cancellationToken: cancel));
         return applied;
     }
 
@@ -140,6 +141,31 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
                 return null;
             case SharingEffect.SendRequest:
                 await transaction.SendAsync(Submitted(request, texts), ask.OwningCity, ask.ExchangeId, cancel);
+                return null;
+            case SharingEffect.Rewrite rewrite:
+                await transaction.Connection.ExecuteAsync(new CommandDefinition(
+                    "update sharing_requests set legal_basis = @LegalBasis, scenario = @Scenario, scope = @Scope where exchange_id = @ExchangeId and side = @side",
+                    new { rewrite.Texts.LegalBasis, rewrite.Texts.Scenario, rewrite.Texts.Scope, ask.ExchangeId, side = Word(side) }, cancellationToken: cancel));
+                if (((happened as SharingEvent.Supplement)?.Note ?? (happened as SharingEvent.SupplementReceived)?.Note) is { } said)
+                {
+                    await transaction.Connection.ExecuteAsync("insert into supplements (exchange_id, side, note, at) values (@ExchangeId, @side, @said, @now) on conflict do nothing", new { ask.ExchangeId, side = Word(side), said, now });
+                }
+
+                return null;
+            case SharingEffect.SendSupplement supplement:
+                await transaction.SendAsync(
+                    new RequestSupplemented
+                    {
+                        ExchangeId = ask.ExchangeId,
+                        AskingCity = ask.AskingCity,
+                        OwningCity = ask.OwningCity,
+                        Note = supplement.Note,
+                        LegalBasis = supplement.Texts.LegalBasis,
+                        Scenario = supplement.Texts.Scenario,
+                        Scope = supplement.Texts.Scope,
+                        SuppliedAt = now,
+                    },
+                    ask.OwningCity, ask.ExchangeId, cancel);
                 return null;
             case SharingEffect.SendWithdrawal withdrawal:
                 await transaction.SendAsync(
@@ -167,6 +193,15 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
                 throw new InvalidOperationException($"{effect.GetType().Name} is an effect nobody carries out.");
         }
     }
+
+    /// <summary>What a person said about a step that stays inside the city.</summary>
+    private static string? NoteOf(SharingEvent happened) => happened switch
+    {
+        SharingEvent.ReturnReply returned => returned.Reason,
+        SharingEvent.Extend extend => extend.Reason,
+        SharingEvent.AnswerExtension answer => answer.Reason,
+        _ => null,
+    };
 
     /// <summary>Codes, ids and outcomes in clear; who did it and what they wrote only as commitments.</summary>
     private static AuditRecord AuditOf(string type, Side side, SharingRequest request, RequestTexts texts, string? reference, Caller? by)
@@ -198,6 +233,28 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         if (request.Reply?.CitedLaw is { } law)
         {
             details["cited_law"] = law;
+        }
+
+        if (request.Reply?.Grounds is { Count: > 0 } grounds)
+        {
+            details["grounds"] = string.Join(',', grounds);
+        }
+
+        if (request.ReplyDue is { } due)
+        {
+            details["reply_due"] = due.On.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        }
+
+        if (request is { ReplyDue: null, Reply: null, Supplement.DaysLeft: { } left })
+        {
+            // The pause is seen in the log (art. 21 says nothing of one: it is the city's setting).
+            details["reply_clock"] = "paused";
+            details["working_days_left"] = left.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (request.Extension is { } extension)
+        {
+            details["extended_by"] = extension.WorkingDays.ToString(CultureInfo.InvariantCulture);
         }
 
         if (request.Reply?.StandingSince is { } since)
@@ -256,6 +313,8 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         ReceivedAt = request.ReceivedAt!.Value,
         ReplyDue = request.ReplyDue,
         DeliveryDue = request.DeliveryDue,
+        Supplement = request.Supplement,
+        Extension = request.Extension,
         Reply = request.Reply,
         Grant = request.Grant,
         EndReason = request.EndReason,
@@ -311,6 +370,7 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             Fields = r.Ask.Fields.ToArray(),
             r.Ask.UseUntil,
             r.DraftedBy,
+            RevisedBy = r.RevisedBy.ToArray(),
             r.SignedOffBy,
             r.SubmittedAt,
             r.ReceivedAt,
@@ -320,6 +380,9 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             DeliveryDueProvisional = r.DeliveryDue?.Provisional,
             r.ProposedBy,
             Proposal = Serialise(r.Proposal),
+            Supplement = Serialise(r.Supplement),
+            ExtensionAsked = Serialise(r.ExtensionAsked),
+            Extension = Serialise(r.Extension),
             Reply = Serialise(r.Reply),
             GrantTerms = Serialise(r.Grant),
             r.EndReason,
@@ -340,22 +403,23 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         insert into sharing_requests (
             exchange_id, side, state, version, asking_city, asking_department, asking_department_name, owning_city, owning_department,
             dataset_id, dataset_version, dataset_name, sharing_class, legal_basis, scenario, scope, method, fields, use_until, reference,
-            drafted_by, signed_off_by, submitted_at, received_at, reply_due, reply_due_provisional, delivery_due, delivery_due_provisional,
-            proposed_by, proposal, reply, grant_terms, end_reason, pending, created_at, changed_at)
+            drafted_by, revised_by, signed_off_by, submitted_at, received_at, reply_due, reply_due_provisional, delivery_due, delivery_due_provisional,
+            proposed_by, proposal, supplement, extension_asked, extension, reply, grant_terms, end_reason, pending, created_at, changed_at)
         values (
             @ExchangeId, @Side, @State, @Version, @AskingCity, @AskingDepartment, @DepartmentName, @OwningCity, @OwningDepartment,
             @DatasetId, @DatasetVersion, @DatasetName, @SharingClass, @LegalBasis, @Scenario, @Scope, @Method, @Fields, @UseUntil, @Reference,
-            @DraftedBy, @SignedOffBy, @SubmittedAt, @ReceivedAt, @ReplyDue, @ReplyDueProvisional, @DeliveryDue, @DeliveryDueProvisional,
-            @ProposedBy, @Proposal::jsonb, @Reply::jsonb, @GrantTerms::jsonb, @EndReason, @Pending, @Now, @Now)
+            @DraftedBy, @RevisedBy, @SignedOffBy, @SubmittedAt, @ReceivedAt, @ReplyDue, @ReplyDueProvisional, @DeliveryDue, @DeliveryDueProvisional,
+            @ProposedBy, @Proposal::jsonb, @Supplement::jsonb, @ExtensionAsked::jsonb, @Extension::jsonb, @Reply::jsonb, @GrantTerms::jsonb, @EndReason, @Pending, @Now, @Now)
         on conflict do nothing
         """;
 
     private const string Update = """
         update sharing_requests
         set state = @State, version = @Version, owning_department = @OwningDepartment, sharing_class = @SharingClass,
-            drafted_by = @DraftedBy, signed_off_by = @SignedOffBy, submitted_at = @SubmittedAt, received_at = @ReceivedAt,
+            dataset_version = @DatasetVersion, fields = @Fields, use_until = @UseUntil, drafted_by = @DraftedBy, revised_by = @RevisedBy, signed_off_by = @SignedOffBy, submitted_at = @SubmittedAt, received_at = @ReceivedAt,
             reply_due = @ReplyDue, reply_due_provisional = @ReplyDueProvisional, delivery_due = @DeliveryDue, delivery_due_provisional = @DeliveryDueProvisional,
-            proposed_by = @ProposedBy, proposal = @Proposal::jsonb, reply = @Reply::jsonb, grant_terms = @GrantTerms::jsonb,
+            proposed_by = @ProposedBy, proposal = @Proposal::jsonb,
+            supplement = @Supplement::jsonb, extension_asked = @ExtensionAsked::jsonb, extension = @Extension::jsonb, reply = @Reply::jsonb, grant_terms = @GrantTerms::jsonb,
             end_reason = @EndReason, pending = @Pending, changed_at = @Now
         where exchange_id = @ExchangeId and side = @Side and version = @VersionBefore and pending is not distinct from @PendingBefore
         """;

@@ -35,6 +35,7 @@ public sealed class MessageTests
             SubmittedAt = At,
             Version = 3,
         },
+        new RequestSupplemented { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Note = "补充依据（示例）", LegalBasis = "法（示例）", Scenario = "场景（示例）", Scope = "范围（示例）", SuppliedAt = At },
         new RequestWithdrawn { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Reason = "不再需要（示例）", WithdrawnAt = At },
         new RequestProgressed
         {
@@ -49,7 +50,9 @@ public sealed class MessageTests
             ReceivedAt = At,
             ReplyDue = new LegalDate(new DateOnly(2026, 10, 9), false),
             DeliveryDue = new LegalDate(new DateOnly(2027, 1, 8), true),
-            Reply = new Reply { Outcome = "approved", Reason = "相符", CitedLaw = "法（示例）", SignedBy = "changsha-labour-sharing-head", StandingSince = new DateOnly(2026, 9, 1), SignedAt = At },
+            Supplement = new SupplementNotice { Missing = [new("legal_basis", "请注明条款（示例）")], AskedAt = At, DaysLeft = 8, AnsweredAt = At },
+            Extension = new Extension(3, "涉及多个部门（示例）", At),
+            Reply = new Reply { Outcome = "approved", Reason = "相符", Grounds = ["outside_duty"], CitedLaw = "法（示例）", SignedBy = "changsha-labour-sharing-head", StandingSince = new DateOnly(2026, 9, 1), SignedAt = At },
             Grant = new GrantTerms { ExchangeId = Exchange, DatasetId = Dataset, DatasetVersion = 2, Fields = ["name"], ValidFrom = new DateOnly(2026, 9, 18), ValidUntil = new DateOnly(2027, 9, 18) },
             EndReason = "term",
             At = At,

@@ -143,7 +143,7 @@ public sealed class AuditAwayTests(ExchangeFixture exchange)
     {
         var id = await exchange.SubmitAsync(dataset);
         var received = await exchange.ReceivedAsync(id);
-        return (await exchange.Who(Changsha, "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/decide", new { Decision = decision, Reason = "说明（示例）" }, received.ETag)).Succeeded("decide");
+        return (await exchange.Who(Changsha, "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/decide", new { Decision = decision, Reason = "说明（示例）", Grounds = decision == "refuse" ? new[] { "outside_duty" } : null }, received.ETag)).Succeeded("decide");
     }
 
     private Task<Answer> SignOffAsync(Answer proposed) =>

@@ -83,7 +83,7 @@ public sealed class LatenessTests(FaultFixture exchange)
 
         var proposed = await Task.WhenAll(
             reviewer.PostAsync($"{path}/decide", new { Decision = "approve" }, received.ETag),
-            deputy.PostAsync($"{path}/decide", new { Decision = "refuse", Reason = "示例" }, received.ETag));
+            deputy.PostAsync($"{path}/decide", new { Decision = "refuse", Grounds = new[] { "outside_duty" }, Reason = "示例" }, received.ETag));
         var won = Assert.Single(proposed, a => a.Status == 200);
         Assert.Single(proposed, a => a.Status is 409 or 412);
 
@@ -242,7 +242,7 @@ public sealed class LatenessTests(FaultFixture exchange)
     private async Task RefuseAsync(string id)
     {
         var received = await exchange.ReceivedAsync(id);
-        var decided = (await exchange.Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/decide", new { Decision = "refuse", Reason = "示例" }, received.ETag)).Succeeded("decide");
+        var decided = (await exchange.Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/decide", new { Decision = "refuse", Grounds = new[] { "outside_duty" }, Reason = "示例" }, received.ETag)).Succeeded("decide");
         (await exchange.Who("changsha", "sharing_head").PostAsync($"/api/cities/changsha/approvals/{id}/sign-off", etag: decided.ETag)).Succeeded("sign off");
     }
 

@@ -143,7 +143,7 @@ public sealed class ExchangeTests(ExchangeFixture exchange)
         var reviewer = exchange.Who("changsha", "reviewer");
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => reviewer.PostAsync(
-            $"/api/cities/changsha/approvals/{id}/decide", new { Decision = i % 2 == 0 ? "approve" : "refuse", Reason = "示例" }, received.ETag)));
+            $"/api/cities/changsha/approvals/{id}/decide", new { Decision = i % 2 == 0 ? "approve" : "refuse", Reason = "示例", Grounds = i % 2 == 0 ? null : new[] { "outside_duty" } }, received.ETag)));
 
         Assert.Equal(1, answers.Count(a => a.Status == 200));
         Assert.All(answers.Where(a => a.Status != 200), a => Assert.True(a.Status is 409 or 412, a.Text));

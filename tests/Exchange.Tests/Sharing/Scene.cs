@@ -19,6 +19,7 @@ internal static class Scene
     public static readonly Caller Officer = Person("zhuzhou-officer", "zhuzhou", Asking, Roles.Officer);
     public static readonly Caller AskingHead = Person("zhuzhou-head", "zhuzhou", Asking, Roles.SharingHead);
     public static readonly Caller Reviewer = Person("changsha-reviewer", "changsha", Owning, Roles.Reviewer);
+    public static readonly Caller Authority = Person("changsha-authority", "changsha", "11430100000000009Z", Roles.Authority);
     public static readonly Caller OwningHead = Person("changsha-head", "changsha", Owning, Roles.SharingHead);
 
     public static readonly Ask Ask = new()
@@ -36,7 +37,10 @@ internal static class Scene
     };
 
     public static readonly Proposal Approval = new() { Decision = SharingDecision.Approve };
-    public static readonly Proposal Refusal = new() { Decision = SharingDecision.Refuse, Reason = "用途不属于职责范围" };
+    public static readonly Proposal Refusal = new() { Decision = SharingDecision.Refuse, Reason = "用途不属于职责范围", Grounds = [RefusalGrounds.OutsideDuty] };
+    public static readonly RequestTexts Texts = new() { DepartmentName = "示例", DatasetName = "示例", LegalBasis = "依据", Scenario = "场景", Scope = "范围", Method = "rows" };
+    public static readonly IReadOnlyList<MissingItem> Missing = [new("legal_basis", "请注明条款（示例）")];
+    public static readonly LegalDate Later = new(new DateOnly(2026, 3, 23), false);
 
     public static Caller Person(string subject, string city, string department, params string[] roles) => new()
     {
@@ -63,18 +67,19 @@ internal static class Scene
     public static SharingEvent Event(SharingEventName name) => name switch
     {
         SharingEventName.Draft => new SharingEvent.Draft(Officer, Ask),
-        SharingEventName.Revise => new SharingEvent.Revise(Officer),
+        SharingEventName.Revise => new SharingEvent.Revise(Officer, Ask, Texts),
         SharingEventName.SignOff => new SharingEvent.SignOff(AskingHead),
         SharingEventName.Submit => new SharingEvent.Submit(Officer),
-        SharingEventName.Supplement => new SharingEvent.Supplement(Officer),
+        SharingEventName.Supplement => new SharingEvent.Supplement(Officer, "补充依据", Texts),
         SharingEventName.Withdraw => new SharingEvent.Withdraw(Officer, "不再需要"),
         SharingEventName.AskChange => new SharingEvent.AskChange(Officer),
         SharingEventName.Dispute => new SharingEvent.Dispute(AskingHead),
         SharingEventName.Dispose => new SharingEvent.Dispose(Officer),
-        SharingEventName.AskSupplement => new SharingEvent.AskSupplement(Reviewer),
-        SharingEventName.Extend => new SharingEvent.Extend(Reviewer),
-        SharingEventName.Propose => new SharingEvent.Propose(Reviewer, Approval),
-        SharingEventName.ReturnReply => new SharingEvent.ReturnReply(OwningHead),
+        SharingEventName.AskSupplement => new SharingEvent.AskSupplement(Reviewer, Missing, 8),
+        SharingEventName.Extend => new SharingEvent.Extend(Reviewer, 3, "涉及多个部门", 10),
+        SharingEventName.AnswerExtension => new SharingEvent.AnswerExtension(Authority, Consent: true, Reason: null, Later),
+        SharingEventName.Propose => new SharingEvent.Propose(Reviewer, Approval, Later),
+        SharingEventName.ReturnReply => new SharingEvent.ReturnReply(OwningHead, "请写明范围"),
         SharingEventName.SignOffReply => new SharingEvent.SignOffReply(OwningHead, DeliveryDue),
         SharingEventName.Suspend => new SharingEvent.Suspend(OwningHead),
         SharingEventName.Resume => new SharingEvent.Resume(OwningHead),
@@ -86,6 +91,7 @@ internal static class Scene
         SharingEventName.Receive => new SharingEvent.Receive(new Submission(Ask, AskingHead.Subject, Now, 3), ReplyDue),
         SharingEventName.StandingReply => new SharingEvent.StandingReply(Standing(SharingDecision.Approve), DeliveryDue),
         SharingEventName.SourceAnswered => new SharingEvent.SourceAnswered(),
+        SharingEventName.SupplementReceived => new SharingEvent.SupplementReceived("补充依据", Texts, Later),
         SharingEventName.WithdrawReceived => new SharingEvent.WithdrawReceived("不再需要"),
         SharingEventName.TermEnd => new SharingEvent.TermEnd(),
         _ => new SharingEvent.Plain(name),
@@ -109,8 +115,10 @@ internal static class Scene
         if (state is SharingState.SignedOff)
             return request;
         request = request with { SubmittedAt = Now, ReceivedAt = Now, ReplyDue = ReplyDue };
-        if (state is SharingState.Submitted or SharingState.UnderReview or SharingState.SupplementAsked)
+        if (state is SharingState.Submitted or SharingState.UnderReview)
             return request;
+        if (state is SharingState.SupplementAsked)
+            return request with { ReplyDue = null, Supplement = new SupplementNotice { Missing = Missing, AskedAt = Now, DaysLeft = 8 } };
         request = request with { ProposedBy = Reviewer.Subject, Proposal = state == SharingState.Refused ? Refusal : Approval };
         if (state is SharingState.Decided)
             return request;
@@ -142,6 +150,8 @@ internal static class Scene
         ReceivedAt = row.ReceivedAt ?? Now,
         ReplyDue = row.ReplyDue,
         DeliveryDue = row.DeliveryDue,
+        Supplement = row.Supplement,
+        Extension = row.Extension,
         Reply = row.Reply,
         Grant = row.Grant,
         EndReason = row.EndReason,

@@ -130,6 +130,9 @@ public sealed class SharingProcessTests
         Assert.Equal(SharingRules.RefusalNeedsReason, Proposes(Scene.In(SharingState.UnderReview), refuse with { Reason = " " }));
         Assert.Equal(SharingRules.RefusalNeedsLaw, Proposes(notShared, refuse with { Reason = "不予共享" }));
         Assert.Equal(SharingRules.NotShared, Proposes(notShared, Scene.Approval));
+        Assert.Equal(SharingRules.RefusalNeedsGrounds, Proposes(Scene.In(SharingState.UnderReview), refuse with { Reason = "不予共享" }));
+        Assert.Equal(SharingRules.IncompleteIsNoRefusal, Proposes(Scene.In(SharingState.UnderReview), refuse with { Reason = "材料不全", Grounds = [RefusalGrounds.Incomplete] }));
+        refuse = refuse with { Grounds = [RefusalGrounds.NotSharedByLaw] };
         var refused = Scene.After(notShared, new SharingEvent.Propose(Scene.Reviewer, refuse with { Reason = "不予共享", CitedLaw = "《统计法》第9条" }), Scene.Event(SharingEventName.SignOffReply));
         Assert.Equal((SharingState.Refused, "refused", "不予共享", "《统计法》第9条"), (refused.State, refused.Reply!.Outcome, refused.Reply.Reason, refused.Reply.CitedLaw));
         Assert.Null(refused.Grant);
