@@ -274,6 +274,7 @@ internal static class Effects
         return message.Type switch
         {
             _ when message.Type == typeof(RequestSubmitted).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.Receive.Word()),
+            _ when message.Type == typeof(RequestSupplemented).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.SupplementReceived.Word()),
             _ when message.Type == typeof(RequestWithdrawn).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.WithdrawReceived.Word()),
             _ when message.Type == typeof(RequestProgressed).FullName => there.History[(id, "asking")].Any(h => h.Version == message.Version && !IsAsked(h.Event)),
             _ => false,

@@ -266,6 +266,19 @@ public sealed class CheckTests(FaultFixture exchange)
         return await connection.QuerySingleAsync<Guid>(sql, values);
     }
 
+    private async Task SupplementAndExtendAsync(string id)
+    {
+        var (owning, asking) = ($"/api/cities/changsha/approvals/{id}", $"/api/cities/zhuzhou/requests/{id}");
+        var received = await exchange.ReceivedAsync(id);
+        var reviewer = exchange.Who("changsha", "reviewer");
+        (await reviewer.PostAsync($"{owning}/ask-supplement", new { Missing = new[] { new { Item = "scope", What = "请写明范围（示例）" } } }, received.ETag)).Succeeded("ask");
+        var told = await exchange.MirrorAsync(id, "supplement_asked");
+        (await exchange.Who("zhuzhou", "officer").PostAsync($"{asking}/supplement", new { Note = "见范围（示例）" }, told.ETag)).Succeeded("supplement");
+        var supplemented = await Eventually.GetAsync(() => reviewer.GetAsync(owning), a => a["state"].GetString() == "under_review", show: a => a.Text);
+        var extend = (await reviewer.PostAsync($"{owning}/extend", new { WorkingDays = 2, Reason = "示例" }, supplemented.ETag)).Succeeded("extend");
+        (await exchange.Who("changsha", "authority").PostAsync($"{owning}/answer-extension", new { Consent = true }, extend.ETag)).Succeeded("consent");
+    }
+
     /// <summary>One exchange from publication to delivery, shared by the tests here.</summary>
     private async Task<(Guid Id, Guid Dataset)> WholeAsync()
     {
@@ -273,6 +286,7 @@ public sealed class CheckTests(FaultFixture exchange)
             return made;
         var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
         var id = await exchange.SubmitAsync(dataset);
+        await SupplementAndExtendAsync(id);
         await exchange.GrantAsync(id);
         await exchange.MirrorAsync(id, "active");
         (await exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv")).Succeeded("deliver");
