@@ -42,9 +42,10 @@ public sealed class ReplyTests(ExchangeFixture exchange)
         // Nor is it refused for that.
         var incomplete = await reviewer.PostAsync($"{Owning(id)}/decide", new { Decision = "refuse", Reason = "材料不全（示例）", Grounds = new[] { "incomplete" } }, supplemented.ETag);
         Assert.Equal((409, "incomplete-is-no-refusal", "第21条"), (incomplete.Status, incomplete["rule"].GetString(), incomplete["article"].GetString()));
-        var timeline = await exchange.TimelineAsync(id, "supplement.asked", "request.supplemented");
-        // Both cities tell of the supplement, the owning one also that its clock waited.
-        Assert.Equal(2, timeline["events"].EnumerateArray().Count(e => e.GetProperty("type").GetString() == "request.supplemented"));
+        // Both cities tell of the supplement.
+        await Eventually.GetAsync(
+            () => exchange.TimelineAsync(id, "supplement.asked"),
+            a => a["events"].EnumerateArray().Count(e => e.GetProperty("type").GetString() == "request.supplemented") == 2, show: a => a.Text);
     }
 
     [Fact]
