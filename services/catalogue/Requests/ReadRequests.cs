@@ -93,7 +93,7 @@ internal static class ReadRequests
         }
 
         var steps = await connection.QueryAsync<Step>(new CommandDefinition("""
-            select version, event, state, at, by_name as by, audit_event from sharing_history where exchange_id = @id and side = @side order by position
+            select version, event, state, at, by_name as by, note, audit_event from sharing_history where exchange_id = @id and side = @side order by position
             """, new { id, side = SharingStore.Word(side) }, cancellationToken: cancel));
         return TypedResults.Ok<IReadOnlyList<Step>>([.. steps]);
     }
@@ -110,6 +110,9 @@ internal static class ReadRequests
 
         /// <summary>Name of the person; absent when a message, a clock or a standing sign-off did it.</summary>
         public string? By { get; init; }
+
+        /// <summary>Why a proposal was returned, or an extension asked for or denied; seen in this city only.</summary>
+        public string? Note { get; init; }
 
         /// <summary>Event id in the audit log.</summary>
         public Guid? AuditEvent { get; init; }

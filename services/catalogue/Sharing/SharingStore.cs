@@ -148,7 +148,7 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
                     new { rewrite.Texts.LegalBasis, rewrite.Texts.Scenario, rewrite.Texts.Scope, ask.ExchangeId, side = Word(side) }, cancellationToken: cancel));
                 if (((happened as SharingEvent.Supplement)?.Note ?? (happened as SharingEvent.SupplementReceived)?.Note) is { } said)
                 {
-                    await transaction.Connection.ExecuteAsync("insert into supplements (exchange_id, side, note, at) values (@ExchangeId, @side, @said, @now) on conflict do nothing", new { ask.ExchangeId, side = Word(side), said, now });
+                    await transaction.Connection.ExecuteAsync("insert into supplements (exchange_id, side, note, at) values (@ExchangeId, @side, @said, @now) on conflict (exchange_id, side) do update set note = @said, at = @now", new { ask.ExchangeId, side = Word(side), said, now });
                 }
 
                 return null;

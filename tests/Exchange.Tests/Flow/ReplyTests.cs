@@ -88,6 +88,8 @@ public sealed class ReplyTests(ExchangeFixture exchange)
         var returned = (await head.PostAsync($"{Owning(id)}/return", new { Reason = "请重新核对范围（示例）" }, proposed.ETag)).Succeeded("return");
 
         Assert.Equal("under_review", returned["state"].GetString());
+        var told = (await reviewer.GetAsync($"{Owning(id)}/history")).Succeeded("history");
+        Assert.Contains(told.Json.EnumerateArray(), s => s.GetProperty("event").GetString() == "return_reply" && s.GetProperty("note").GetString() == "请重新核对范围（示例）");
         Assert.Equal("not-proposed", (await head.PostAsync($"{Owning(id)}/sign-off", etag: returned.ETag))["rule"].GetString());
         await exchange.GrantAsync(id);
         await exchange.MirrorAsync(id, "active");
