@@ -18,10 +18,12 @@ internal sealed class Participant(HttpClient gateway, Account account, string la
 
     /// <summary>An act: with a fresh Idempotency-Key unless one is given, and with If-Match when an ETag is.</summary>
     public Task<Answer> PostAsync(string path, object? body = null, string? etag = null, string? key = null, CancellationToken ct = default) =>
-        SendAsync(HttpMethod.Post, path, body is HttpContent content ? content : body is null ? null : JsonContent.Create(body, options: Snake), request => Mark(request, etag, key), ct);
+        SendAsync(HttpMethod.Post, path, ContentOf(body), request => Mark(request, etag, key), ct);
 
-    public Task<Answer> PutAsync(string path, HttpContent body, string? etag = null, string? key = null, CancellationToken ct = default) =>
-        SendAsync(HttpMethod.Put, path, body, request => Mark(request, etag, key), ct);
+    public Task<Answer> PutAsync(string path, object body, string? etag = null, string? key = null, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Put, path, ContentOf(body), request => Mark(request, etag, key), ct);
+
+    private static HttpContent? ContentOf(object? body) => body as HttpContent ?? (body is null ? null : JsonContent.Create(body, options: Snake));
 
     public async Task<Answer> SendAsync(HttpMethod method, string path, HttpContent? body, Action<HttpRequestMessage>? adjust, CancellationToken ct)
     {

@@ -106,10 +106,10 @@ public sealed class ReplyTests(ExchangeFixture exchange)
         var signed = (await head.PostAsync($"{Asking(id)}/sign-off", etag: draft.ETag)).Succeeded("sign off");
 
         var deputy = exchange.Who("zhuzhou-labour-deputy");
-        var faulty = await deputy.PutAsync(Asking(id), Body(new { LegalBasis = "", Scenario = "示例", Scope = "示例", Fields = new[] { "no such" } }), signed.ETag);
+        var faulty = await deputy.PutAsync(Asking(id), new { LegalBasis = "", Scenario = "示例", Scope = "示例", Fields = new[] { "no such" } }, signed.ETag);
         Assert.Equal(422, faulty.Status);
         Assert.Equal(["fields[0]", "legal_basis", "use_until"], faulty["errors"].EnumerateArray().Select(e => e.GetProperty("field").GetString()!).Order(StringComparer.Ordinal));
-        var revised = (await deputy.PutAsync(Asking(id), Body(new { LegalBasis = "《示例条例》（示例）", Scenario = "示例", Scope = "示例", Fields = new[] { "person" }, UseUntil = DateOnly.FromDateTime(DateTime.UtcNow).AddMonths(6) }), signed.ETag)).Succeeded("revise");
+        var revised = (await deputy.PutAsync(Asking(id), new { LegalBasis = "《示例条例》（示例）", Scenario = "示例", Scope = "示例", Fields = new[] { "person" }, UseUntil = DateOnly.FromDateTime(DateTime.UtcNow).AddMonths(6) }, signed.ETag)).Succeeded("revise");
 
         Assert.Equal(("draft", 1), (revised["state"].GetString(), revised["fields"].GetArrayLength()));
         Assert.Equal("not-signed-off", (await exchange.Who("zhuzhou", "officer").PostAsync($"{Asking(id)}/submit", etag: revised.ETag))["rule"].GetString());
@@ -118,7 +118,7 @@ public sealed class ReplyTests(ExchangeFixture exchange)
         (await exchange.Who("zhuzhou", "officer").PostAsync($"{Asking(id)}/submit", etag: again.ETag)).Succeeded("submit");
         var received = await exchange.ReceivedAsync(id);
         Assert.Equal("《示例条例》（示例）", received["legal_basis"].GetString());
-        Assert.Equal("already-submitted", (await deputy.PutAsync(Asking(id), Body(ExchangeFixture.RequestBody(dataset)), $"\"{(await exchange.MirrorAsync(id, "under_review"))["version"]}\""))["rule"].GetString());
+        Assert.Equal("already-submitted", (await deputy.PutAsync(Asking(id), ExchangeFixture.RequestBody(dataset), $"\"{(await exchange.MirrorAsync(id, "under_review"))["version"]}\""))["rule"].GetString());
     }
 
     private static readonly object Missing = new { Missing = new[] { new { Item = "legal_basis", What = "请注明条款（示例）" } } };
@@ -128,7 +128,4 @@ public sealed class ReplyTests(ExchangeFixture exchange)
     private static string Asking(string id) => $"/api/cities/zhuzhou/requests/{id}";
 
     private async Task<Guid> DatasetAsync() => (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
-
-    private static System.Net.Http.Json.JsonContent Body(object body) =>
-        System.Net.Http.Json.JsonContent.Create(body, options: new System.Text.Json.JsonSerializerOptions { PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower });
 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Exchange.Local;
@@ -100,7 +99,7 @@ public class ExchangeFixture : IAsyncLifetime
     {
         var officer = Who(city, "officer");
         var now = (await officer.GetAsync($"/api/cities/{city}/datasets/{dataset}")).Succeeded("read");
-        using var text = JsonContent.Create(Draft($"参保核验（示例）{Guid.NewGuid():N}", sharing, officer.Account.Department!, fields), options: new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower });
+        var text = Draft($"参保核验（示例）{Guid.NewGuid():N}", sharing, officer.Account.Department!, fields);
         var revised = (await officer.PutAsync($"/api/cities/{city}/datasets/{dataset}", text, now.ETag)).Succeeded("revise");
         return await ReviewAsync(city, dataset, revised.ETag);
     }
