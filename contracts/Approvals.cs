@@ -44,7 +44,28 @@ public sealed record RequestProgressed
     /// <summary>Null until access was granted.</summary>
     public GrantTerms? Grant { get; init; }
 
-    /// <summary>Why it ended: term, not_needed, withdrawn; null while it has not.</summary>
+    /// <summary>Null until access was stopped for the first time; the newest one.</summary>
+    public Suspension? Suspension { get; init; }
+
+    /// <summary>Null until a change of scope was asked for; the newest one.</summary>
+    public ScopeChange? Change { get; init; }
+
+    /// <summary>Null until the provider consulted about ending or changing the service; the newest one.</summary>
+    public Consultation? Consultation { get; init; }
+
+    /// <summary>Null until somebody disagreed.</summary>
+    public Dispute? Dispute { get; init; }
+
+    /// <summary>Last day to dispose of the data, in Beijing; null unless that clock runs.</summary>
+    public LegalDate? DisposalDue { get; init; }
+
+    /// <summary>Null until the data was disposed of.</summary>
+    public Disposal? Disposal { get; init; }
+
+    /// <summary>Until when the records are kept at least (art. 29); null until archived.</summary>
+    public DateOnly? RetainUntil { get; init; }
+
+    /// <summary>Why it ended: term, not_needed, withdrawn, service_ended, misuse; null while it has not.</summary>
     public string? EndReason { get; init; }
 
     public required DateTimeOffset At { get; init; }

@@ -17,4 +17,16 @@ public sealed record GrantTerms
 
     /// <summary>Last day of use, in Beijing.</summary>
     public required DateOnly ValidUntil { get; init; }
+
+    /// <summary>共享方式: rows, file or service; null in grants of before.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>使用场景: the purpose that was agreed; null in grants of before.</summary>
+    public string? Purpose { get; init; }
+
+    /// <summary>To whom the data may be passed on (art. 25); empty: to nobody.</summary>
+    public IReadOnlyList<string> ThirdParties { get; init; } = [];
+
+    /// <summary>How the provider requires the data to be disposed of (art. 27): delete, return, seal or anonymise.</summary>
+    public string? Disposal { get; init; }
 }

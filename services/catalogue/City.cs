@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Departments;
 using Exchange.Catalogue.Sharing;
+using Exchange.Contracts;
 using Exchange.Hosting;
 
 namespace Exchange.Catalogue;
@@ -38,6 +40,9 @@ internal sealed record City
 
     public required IReadOnlyList<Department> Departments { get; init; }
 
+    /// <summary>The last day to dispose of what was received, when access ends now (art. 27).</summary>
+    public LegalDate DisposalDue(WorkingDays days, TimeProvider clock) => days.Add(LegalDay.Of(clock.GetUtcNow()), Limits.Disposal);
+
     /// <summary>Reads and checks the file; throws with every fault at once.</summary>
     public static City Read(string file)
     {
@@ -69,6 +74,13 @@ internal sealed record City
         Limit("reply_conditional", Limits.ReplyConditional, 10, "21");
         Limit("delivery", Limits.Delivery, 20, "22");
         Require(Limits.Extension is >= 0 and <= SharingProcess.LongestExtension, $"limits.extension: must be 0 to {SharingProcess.LongestExtension} working days in total (art. 21)");
+        Limit("correction", Limits.Correction, 10, "26");
+        Limit("catalogue_update", Limits.CatalogueUpdate, 10, "17");
+        Limit("catalogue_review", Limits.CatalogueReview, 2, "17");
+        Require(Limits.CatalogueExtension is >= 0 and <= 5, "limits.catalogue_extension: must be 0 to 5 working days (art. 17)");
+        Require(Limits is { Disposal: >= 1, ConsultationAnswer: >= 1, RemindBefore: >= 1, EscalateAfter: >= 1, UseRecordEvery: >= 1 }, "limits: disposal, consultation_answer, remind_before, escalate_after and use_record_every must be at least 1 working day");
+        Require(Limits.ArchiveAfter >= 0, "limits.archive_after: must be 0 days or more");
+        Require(Limits.RetentionYears >= CityLimits.LeastRetentionYears, $"limits.retention_years: must be at least {CityLimits.LeastRetentionYears} (art. 29)");
         foreach (var department in Departments)
         {
             Require(CreditCode.IsValid(department.Code), $"departments: {department.Code} ({department.Name}) is no valid credit code");
@@ -118,6 +130,41 @@ internal sealed record CityLimits
 
     /// <summary>Whether the reply clock waits for a supplement; the regulation is silent.</summary>
     public bool PauseForSupplement { get; init; } = true;
+
+    /// <summary>Verify, correct and answer (art. 26).</summary>
+    public int Correction { get; init; } = 10;
+
+    /// <summary>Update an entry after a change of law or duty (art. 17).</summary>
+    public int CatalogueUpdate { get; init; } = 10;
+
+    /// <summary>By how much that is extended with the data authority's consent (art. 17).</summary>
+    public int CatalogueExtension { get; init; } = 5;
+
+    /// <summary>Review and publish (art. 17).</summary>
+    public int CatalogueReview { get; init; } = 2;
+
+    /// <summary>Dispose of the data once access is over. The regulation sets no limit; this is the city's own.</summary>
+    public int Disposal { get; init; } = 10;
+
+    /// <summary>Answer a consultation about ending or changing a service. The city's own.</summary>
+    public int ConsultationAnswer { get; init; } = 10;
+
+    /// <summary>How many working days before a clock's last day people are reminded.</summary>
+    public int RemindBefore { get; init; } = 2;
+
+    /// <summary>After how many working days a late clock goes to the department's head, and after as many again to the data authority.</summary>
+    public int EscalateAfter { get; init; } = 2;
+
+    /// <summary>After how many working days without a use record (art. 29) those who use data are reminded.</summary>
+    public int UseRecordEvery { get; init; } = 60;
+
+    /// <summary>Days, not working days, until a closed request goes to the archive.</summary>
+    public int ArchiveAfter { get; init; } = 30;
+
+    /// <summary>Art. 29: at least three years.</summary>
+    public int RetentionYears { get; init; } = LeastRetentionYears;
+
+    public const int LeastRetentionYears = 3;
 }
 
 /// <summary>The city's data authority (政务数据共享主管部门).</summary>

@@ -3,6 +3,7 @@ using Exchange.Catalogue.Approvals;
 using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Deliveries;
+using Exchange.Catalogue.Disputes;
 using Exchange.Catalogue.Grants;
 using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
@@ -17,12 +18,15 @@ return await ExchangeHost.RunAsync(args,
         var settings = reader.Section<CatchUpSettings>("City");
         reader.ThrowOnFaults();
         builder.AddMessages(bus => bus
-            .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveSupplement), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged))
+            .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveActs), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged))
             .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets), typeof(CopyCatalogue)));
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         builder.Services.AddDatasets();
+        builder.Services.AddScoped<Clocks>();
+        builder.Services.AddScoped<Notices>();
+        builder.Services.AddScoped<IClockSubject, SharingClocks>();
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
@@ -31,6 +35,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton<DeliveryLog>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<DeliveryLog>());
         builder.Services.AddHostedService<SweepGrants>();
+        builder.Services.AddHostedService<SweepClocks>();
         builder.Services.AddHostedService<SweepDeliveries>();
         builder.Services.AddHostedService<TellKnownCatalogue>();
     },
@@ -43,16 +48,25 @@ return await ExchangeHost.RunAsync(args,
         SubmitRequest.Map(requests);
         SupplementRequest.Map(requests);
         WithdrawRequest.Map(requests);
+        ChangeScope.Map(requests);
+        AnswerProvider.Map(requests);
+        DisposeData.Map(requests);
+        DisputeSteps.Map(requests, app);
         ReadRequests.Map(requests, Side.Asking);
 
         var approvals = app.MapGroup("/approvals").WithTags("approvals");
         DecideRequest.Map(approvals);
         AskSupplement.Map(approvals);
         ExtendReply.Map(approvals);
+        SuspendGrant.Map(approvals);
+        EndService.Map(approvals);
+        DecideChange.Map(approvals);
         ReadRequests.Map(approvals, Side.Owning);
 
         var grants = app.MapGroup("/grants").WithTags("grants");
         ReadGrants.Map(grants);
         ReadRows.Map(grants);
         ReadReceipt.Map(grants);
+
+        ReadNotices.Map(app);
     });

@@ -164,8 +164,8 @@ public sealed class Transaction(Database database, RelaySignal relay, ServiceSet
             Kind = "message",
             Exchange = exchange,
             RoutingKey = routingKey,
-            Type = typeof(T).FullName!,
-            Content = JsonSerializer.Serialize(message, MessageJson.Options),
+            Type = message.GetType().FullName!,
+            Content = JsonSerializer.Serialize(message, message.GetType(), MessageJson.Options),
             Traceparent = Activity.Current?.Id,
         };
 

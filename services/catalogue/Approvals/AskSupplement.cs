@@ -3,8 +3,6 @@ using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
 using Exchange.Contracts;
 using Exchange.Hosting;
-using Exchange.Hosting.Messaging;
-using MassTransit;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Exchange.Catalogue.Approvals;
@@ -55,30 +53,4 @@ internal static class AskSupplement
     /// <summary>The day to which a clock that waits for a supplement runs from today; null when it does not wait. At least the next working day.</summary>
     public static LegalDate? RunsOnTo(this SharingRequest request, WorkingDays days, TimeProvider clock) =>
         request is { ReplyDue: null, Supplement.DaysLeft: { } left } ? days.Add(LegalDay.Of(clock.GetUtcNow()), Math.Max(1, left)) : null;
-}
-
-/// <summary>What was missing arrives. A supplement that comes twice, or after the answer, changes nothing.</summary>
-internal sealed class ReceiveSupplement(SharingStore store, WorkingDays days, TimeProvider clock) : IConsumer<RequestSupplemented>
-{
-    public async Task Consume(ConsumeContext<RequestSupplemented> context)
-    {
-        var message = context.Message;
-        context.Require(message.AskingCity);
-        if (await store.FindAsync(message.ExchangeId, Side.Owning, context.CancellationToken) is not { } stored)
-        {
-            throw new InvalidOperationException($"Request {message.ExchangeId}, which {message.AskingCity} supplements, was never received.");
-        }
-
-        if (stored.Process.Ask.AskingCity != message.AskingCity)
-        {
-            throw new InvalidOperationException($"{message.AskingCity} supplements request {message.ExchangeId}, which is {stored.Process.Ask.AskingCity}'s.");
-        }
-
-        var texts = stored.Texts with { LegalBasis = message.LegalBasis, Scenario = message.Scenario, Scope = message.Scope };
-        var outcome = await store.ApplyAsync(stored, new SharingEvent.SupplementReceived(message.Note, texts, stored.Process.RunsOnTo(days, clock)), context.CancellationToken);
-        if (outcome is SharingOutcome.Refused refused)
-        {
-            throw new InvalidOperationException($"The supplement of request {message.ExchangeId} does not fit: {refused.Rule.Title.En}");
-        }
-    }
 }

@@ -29,6 +29,9 @@ internal static class DecideRequest
 
         /// <summary>An earlier last day than asked for; that one when left out.</summary>
         public DateOnly? ValidUntil { get; init; }
+
+        /// <summary>How the data is to be disposed of in the end (art. 27): delete, return, seal or anonymise; delete when left out.</summary>
+        public string? Disposal { get; init; }
     }
 
     public static void Map(RouteGroupBuilder approvals)
@@ -56,6 +59,18 @@ internal static class DecideRequest
 
     private static async Task<Results<Ok<RequestView>, Refused>> ProposeAsync(
         Guid id, Body body, Caller caller, ActOnRequest act, WorkingDays days, TimeProvider clock, HttpContext http, CancellationToken cancel)
+    {
+        var faults = Check(body);
+        if (faults.Any)
+        {
+            return new Refused(faults);
+        }
+
+        var proposal = ProposalOf(body);
+        return await act.RunAsync(id, Side.Owning, caller, http, stored => new SharingEvent.Propose(caller, proposal, stored.Process.RunsOnTo(days, clock)), cancel);
+    }
+
+    internal static Faults Check(Body body)
     {
         var faults = new Faults();
         if (body.Decision is not ("approve" or "refuse"))
@@ -90,22 +105,24 @@ internal static class DecideRequest
             faults.Add("fields", "twice", null, new("数据项重复。", "A data item stands twice."));
         }
 
-        if (faults.Any)
+        if (body.Disposal is not null && (body.Decision == "refuse" || !Disposals.All.Contains(body.Disposal, StringComparer.Ordinal)))
         {
-            return new Refused(faults);
+            faults.Add("disposal", "one-of", "第27条", new($"同意时可填 {string.Join("、", Disposals.All)} 之一。", $"With an approval it is one of {string.Join(", ", Disposals.All)}."));
         }
 
-        var proposal = new Proposal
-        {
-            Decision = Words.Parse<SharingDecision>(body.Decision!),
-            Reason = body.Reason,
-            Grounds = body.Grounds ?? [],
-            CitedLaw = body.CitedLaw,
-            Fields = body.Fields,
-            ValidUntil = body.ValidUntil,
-        };
-        return await act.RunAsync(id, Side.Owning, caller, http, stored => new SharingEvent.Propose(caller, proposal, stored.Process.RunsOnTo(days, clock)), cancel);
+        return faults;
     }
+
+    internal static Proposal ProposalOf(Body body) => new()
+    {
+        Decision = Words.Parse<SharingDecision>(body.Decision!),
+        Reason = body.Reason,
+        Grounds = body.Grounds ?? [],
+        CitedLaw = body.CitedLaw,
+        Fields = body.Fields,
+        ValidUntil = body.ValidUntil,
+        Disposal = body.Disposal,
+    };
 
     private static async Task<Results<Ok<RequestView>, Refused>> SignOffAsync(
         Guid id, Caller caller, ActOnRequest act, ProbeSource probe, AuditWatch audit, City city, WorkingDays days, TimeProvider clock, HttpContext http, CancellationToken cancel)

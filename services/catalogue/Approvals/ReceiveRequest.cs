@@ -70,7 +70,7 @@ internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays 
         if (await transaction.Connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
             "delete from early_withdrawals where exchange_id = @ExchangeId and asking_city = @AskingCity returning reason", message, cancellationToken: cancel)) is { } reason)
         {
-            await store.ApplyAsync((await store.FindAsync(message.ExchangeId, Side.Owning, cancel))!, new SharingEvent.WithdrawReceived(reason), cancel);
+            await store.ApplyAsync((await store.FindAsync(message.ExchangeId, Side.Owning, cancel))!, new SharingEvent.WithdrawReceived(reason, city.DisposalDue(days, clock)), cancel);
             return;
         }
 

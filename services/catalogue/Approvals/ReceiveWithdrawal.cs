@@ -1,4 +1,5 @@
 using Dapper;
+using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Sharing;
 using Exchange.Contracts;
 using Exchange.Hosting;
@@ -11,7 +12,7 @@ namespace Exchange.Catalogue.Approvals;
 /// The asking city takes its request back. Before the answer it is withdrawn; after it the grant ends as not needed; after the end nothing happens.
 /// A withdrawal that overtook its request waits for it in a table, not in the queue, or it would hold up the very request it waits for.
 /// </summary>
-internal sealed class ReceiveWithdrawal(SharingStore store, Transaction transaction) : IConsumer<RequestWithdrawn>
+internal sealed class ReceiveWithdrawal(SharingStore store, City city, WorkingDays days, Transaction transaction, TimeProvider clock) : IConsumer<RequestWithdrawn>
 {
     public async Task Consume(ConsumeContext<RequestWithdrawn> context)
     {
@@ -29,7 +30,7 @@ internal sealed class ReceiveWithdrawal(SharingStore store, Transaction transact
             throw new InvalidOperationException($"{message.AskingCity} withdraws request {message.ExchangeId}, which is {stored.Process.Ask.AskingCity}'s.");
         }
 
-        var outcome = await store.ApplyAsync(stored, new SharingEvent.WithdrawReceived(message.Reason), context.CancellationToken);
+        var outcome = await store.ApplyAsync(stored, new SharingEvent.WithdrawReceived(message.Reason, city.DisposalDue(days, clock)), context.CancellationToken);
         if (outcome is SharingOutcome.Refused refused)
         {
             throw new InvalidOperationException($"The withdrawal of request {message.ExchangeId} does not fit: {refused.Rule.Title.En}");

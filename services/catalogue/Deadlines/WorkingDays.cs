@@ -64,6 +64,18 @@ internal sealed class WorkingDays
         return n;
     }
 
+    /// <summary>The <paramref name="n"/>th working day before <paramref name="day"/>; the day itself for none.</summary>
+    public DateOnly Back(DateOnly day, int n)
+    {
+        while (n > 0)
+        {
+            day = day.AddDays(-1);
+            n -= IsWorkingDay(day) ? 1 : 0;
+        }
+
+        return day;
+    }
+
     /// <summary>
     /// The <paramref name="n"/>th working day after <paramref name="day"/>. Once the count has touched a year whose notice is not loaded,
     /// Monday to Friday is only an assumption: the date is marked provisional and is computed anew when the notice arrives.

@@ -43,7 +43,16 @@ internal static class GrantTable
 
     public static Task OpenAsync(Transaction transaction, Guid exchangeId, DateTimeOffset now, CancellationToken cancel) =>
         transaction.Connection.ExecuteAsync(new CommandDefinition(
-            "update grants set state = 'active', changed_at = @now where exchange_id = @exchangeId and state = 'issued'", new { exchangeId, now }, cancellationToken: cancel));
+            "update grants set state = 'active', changed_at = @now where exchange_id = @exchangeId and state in ('issued', 'suspended')", new { exchangeId, now }, cancellationToken: cancel));
+
+    public static Task SuspendAsync(Transaction transaction, Guid exchangeId, DateTimeOffset now, CancellationToken cancel) =>
+        transaction.Connection.ExecuteAsync(new CommandDefinition(
+            "update grants set state = 'suspended', changed_at = @now where exchange_id = @exchangeId and state = 'active'", new { exchangeId, now }, cancellationToken: cancel));
+
+    public static Task ChangeAsync(Transaction transaction, GrantTerms terms, DateTimeOffset now, CancellationToken cancel) =>
+        transaction.Connection.ExecuteAsync(new CommandDefinition(
+            "update grants set fields = @fields, valid_until = @ValidUntil, changed_at = @now where exchange_id = @ExchangeId and state <> 'ended'",
+            new { fields = terms.Fields.ToArray(), terms.ValidUntil, now, terms.ExchangeId }, cancellationToken: cancel));
 
     public static Task EndAsync(Transaction transaction, Guid exchangeId, string reason, DateTimeOffset now, CancellationToken cancel) =>
         transaction.Connection.ExecuteAsync(new CommandDefinition(

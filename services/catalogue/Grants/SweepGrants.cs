@@ -6,10 +6,10 @@ using Exchange.Hosting;
 namespace Exchange.Catalogue.Grants;
 
 /// <summary>
-/// Ends grants whose last day is over (24:00 in Beijing) and asks sources again that did not answer. Several processes of one city may sweep:
+/// Ends grants whose last day is over (24:00 in Beijing), archives what is closed (art. 29) and asks sources again that did not answer. Several processes of one city may sweep:
 /// each request is taken under its row's lock, and what another one holds is skipped.
 /// </summary>
-internal sealed partial class SweepGrants(IServiceScopeFactory scopes, TimeProvider clock, ILogger<SweepGrants> log) : BackgroundService
+internal sealed partial class SweepGrants(IServiceScopeFactory scopes, City city, WorkingDays days, TimeProvider clock, ILogger<SweepGrants> log) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(2);
 
@@ -19,7 +19,11 @@ internal sealed partial class SweepGrants(IServiceScopeFactory scopes, TimeProvi
         {
             try
             {
-                while (await SweepOneAsync(Over, (store, _, stored, cancel) => store.ApplyAsync(stored, new SharingEvent.TermEnd(), cancel), stoppingToken))
+                while (await SweepOneAsync(Over, (store, _, stored, cancel) => store.ApplyAsync(stored, new SharingEvent.TermEnd(city.DisposalDue(days, clock)), cancel), stoppingToken))
+                {
+                }
+
+                while (await SweepOneAsync(Closed, (store, _, stored, cancel) => store.ApplyAsync(stored, new SharingEvent.Archive(LegalDay.Of(clock.GetUtcNow()).AddYears(city.Limits.RetentionYears)), cancel), stoppingToken))
                 {
                 }
 
@@ -40,7 +44,7 @@ internal sealed partial class SweepGrants(IServiceScopeFactory scopes, TimeProvi
         var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
         await transaction.BeginAsync(cancel);
         var now = clock.Now();
-        var id = await transaction.Connection.QuerySingleOrDefaultAsync<Guid?>(new CommandDefinition(select, new { today = LegalDay.Of(now) }, cancellationToken: cancel));
+        var id = await transaction.Connection.QuerySingleOrDefaultAsync<Guid?>(new CommandDefinition(select, new { today = LegalDay.Of(now), closedBefore = now.AddDays(-city.Limits.ArchiveAfter) }, cancellationToken: cancel));
         if (id is null)
         {
             return false;
@@ -59,6 +63,14 @@ internal sealed partial class SweepGrants(IServiceScopeFactory scopes, TimeProvi
         where g.state in ('issued', 'active', 'suspended') and g.valid_until < @today and r.state in ('approved', 'active', 'suspended')
         limit 1
         for update of r skip locked
+        """;
+
+    private const string Closed = """
+        select exchange_id
+        from sharing_requests
+        where side = 'owning' and state in ('refused', 'disposed', 'withdrawn') and changed_at <= @closedBefore
+        limit 1
+        for update skip locked
         """;
 
     // The least recently asked first, so that one silent source does not keep the others waiting.

@@ -38,6 +38,14 @@ internal sealed class KnownDatasets(Transaction transaction) : IConsumer<Dataset
             """, new { context.Message.DatasetId, context.Message.City, context.Message.Version }, cancellationToken: context.CancellationToken));
     }
 
+    /// <summary>Personal or important data, or not known what: whoever disposes of it is two persons. An entry that was withdrawn is still known.</summary>
+    public static async Task<bool> IsSensitiveAsync(Transaction transaction, Guid datasetId, CancellationToken cancel)
+    {
+        var json = await transaction.Connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
+            "select entry from known_datasets where dataset_id = @datasetId and entry <> ''", new { datasetId }, cancellationToken: cancel));
+        return json is null || JsonSerializer.Deserialize<DatasetEntry>(json, Json.Options) is not { PersonalInformation: false, Classification: "general" };
+    }
+
     /// <summary>The entry as published, or null when it is unknown or withdrawn.</summary>
     public static async Task<DatasetEntry?> FindAsync(Transaction transaction, Guid datasetId, CancellationToken cancel)
     {

@@ -74,7 +74,33 @@ internal sealed record RequestView
 
     public GrantTerms? Grant { get; init; }
 
-    /// <summary>Why it ended: term, not_needed, withdrawn.</summary>
+    /// <summary>Access was stopped until misuse is put right (art. 27); the newest one.</summary>
+    public Suspension? Suspension { get; init; }
+
+    /// <summary>A change of scope, purpose or receivers (art. 25); the newest one.</summary>
+    public ScopeChange? Change { get; init; }
+
+    /// <summary>The provider's consultation about ending or changing the service (art. 27); the newest one.</summary>
+    public Consultation? Consultation { get; init; }
+
+    /// <summary>A dispute with all its steps (art. 28).</summary>
+    public Dispute? Dispute { get; init; }
+
+    /// <summary>Last day to dispose of what was received (art. 27).</summary>
+    public LegalDate? DisposalDue { get; init; }
+
+    public Disposal? Disposal { get; init; }
+
+    /// <summary>A change that was prepared and waits for the head's signature; seen on the asking side only.</summary>
+    public ScopeChange? PreparedChange { get; init; }
+
+    /// <summary>A disposal that waits for its second person; seen on the asking side only.</summary>
+    public Disposal? PreparedDisposal { get; init; }
+
+    /// <summary>The records are kept at least until then (art. 29).</summary>
+    public DateOnly? RetainUntil { get; init; }
+
+    /// <summary>Why it ended: term, not_needed, withdrawn, service_ended, misuse.</summary>
     public string? EndReason { get; init; }
 
     public required DateTimeOffset ChangedAt { get; init; }
@@ -112,6 +138,15 @@ internal sealed record RequestView
             Proposal = stored.Side == Side.Owning && request.Proposal is { } proposal ? new ProposalView(proposal.Decision.Word(), proposal.Reason, proposal.Grounds, proposal.CitedLaw, proposal.Fields, proposal.ValidUntil) : null,
             Reply = request.Reply,
             Grant = request.Grant,
+            Suspension = request.Suspension,
+            Change = request.Change,
+            Consultation = request.Consultation,
+            Dispute = request.Dispute,
+            DisposalDue = request.DisposalDue,
+            Disposal = request.Disposal,
+            PreparedChange = request.Prepared?.Change,
+            PreparedDisposal = request.Prepared?.Disposal,
+            RetainUntil = request.RetainUntil,
             EndReason = row.EndReason,
             ChangedAt = row.ChangedAt,
             Links = [.. LinksOf(stored, publicAddress)],
@@ -153,6 +188,11 @@ internal sealed record RequestView
             {
                 yield return new Link("withdraw", "POST", $"{asking}/withdraw", Roles.Officer);
             }
+
+            foreach (var link in AskingDuringUse(request, asking))
+            {
+                yield return link;
+            }
         }
         else
         {
@@ -178,11 +218,102 @@ internal sealed record RequestView
                 yield return new Link("sign-off", "POST", $"{owning}/sign-off", Roles.SharingHead);
                 yield return new Link("return", "POST", $"{owning}/return", Roles.SharingHead);
             }
+
+            foreach (var link in OwningDuringUse(request, owning))
+            {
+                yield return link;
+            }
+
+            if (request.State is not (SharingState.Submitted or SharingState.Disposed or SharingState.Archived or SharingState.Withdrawn))
+            {
+                yield return new Link("dispute", "POST", $"{publicAddress}/api/cities/{request.Ask.OwningCity}/disputes/{id}/step", Roles.SharingHead);
+            }
         }
 
         if (request.State == SharingState.Active)
         {
             yield return new Link("data", "GET", $"{publicAddress}/api/cities/{request.Ask.OwningCity}/grants/{id}/data", Roles.Integrator);
+        }
+    }
+
+    private static IEnumerable<Link> AskingDuringUse(SharingRequest request, string asking)
+    {
+        if (request is { Pending: SharingEventName.AskChange })
+        {
+            yield return new Link("sign-off-change", "POST", $"{asking}/change/sign-off", Roles.SharingHead);
+        }
+
+        if (request is { Pending: SharingEventName.Dispose, Prepared.Disposal: not null })
+        {
+            yield return new Link("confirm-disposal", "POST", $"{asking}/confirm-disposal", Roles.Officer);
+        }
+
+        if (request is { Pending: SharingEventName.AskChange } or { Pending: SharingEventName.Dispose, Prepared.Disposal: not null })
+        {
+            yield return new Link("take-back", "POST", $"{asking}/take-back", Roles.Officer);
+        }
+
+        if (request.Pending is not null)
+        {
+            yield break;
+        }
+
+        if (request is { State: SharingState.Approved or SharingState.Active, Change: null or { Outcome: not null } })
+        {
+            yield return new Link("change", "POST", $"{asking}/change", Roles.Officer);
+        }
+
+        if (request.State == SharingState.Suspended)
+        {
+            yield return new Link("report-repair", "POST", $"{asking}/report-repair", Roles.Officer);
+        }
+
+        if (request is { IsClosed: false, Consultation: { AnsweredAt: null, FiledAt: null } })
+        {
+            yield return new Link("answer-consultation", "POST", $"{asking}/answer-consultation", Roles.SharingHead);
+        }
+
+        if (request.State is SharingState.Ended or SharingState.Terminated)
+        {
+            yield return new Link("dispose", "POST", $"{asking}/dispose", Roles.Officer);
+        }
+
+        if (request.State is not (SharingState.Draft or SharingState.SignedOff or SharingState.Disposed or SharingState.Archived or SharingState.Withdrawn))
+        {
+            yield return new Link("dispute", "POST", $"{asking}/dispute", Roles.SharingHead);
+        }
+    }
+
+    private static IEnumerable<Link> OwningDuringUse(SharingRequest request, string owning)
+    {
+        if (request is { State: SharingState.Approved or SharingState.Active, Change: { Outcome: null } })
+        {
+            yield return new Link("decide-change", "POST", $"{owning}/change/decide", Roles.Reviewer);
+            if (request.Proposal is not null)
+            {
+                yield return new Link("sign-off-change", "POST", $"{owning}/change/sign-off", Roles.SharingHead);
+            }
+        }
+
+        if (request.State == SharingState.Active)
+        {
+            yield return new Link("suspend", "POST", $"{owning}/suspend", Roles.SharingHead);
+        }
+
+        if (request.State == SharingState.Suspended)
+        {
+            yield return new Link("resume", "POST", $"{owning}/resume", Roles.SharingHead);
+            yield return new Link("terminate", "POST", $"{owning}/terminate", Roles.SharingHead);
+        }
+
+        if (request.State is SharingState.Approved or SharingState.Active or SharingState.Suspended)
+        {
+            yield return request.Consultation switch
+            {
+                { FiledAt: null } => new Link("file", "POST", $"{owning}/file", Roles.SharingHead),
+                { Kind: "end" } => new Link("end-service", "POST", $"{owning}/end-service", Roles.SharingHead),
+                _ => new Link("consult", "POST", $"{owning}/consult", Roles.SharingHead),
+            };
         }
     }
 }

@@ -1,3 +1,4 @@
+using Exchange.Catalogue.Deadlines;
 using Exchange.Contracts;
 using Exchange.Hosting;
 
@@ -14,6 +15,11 @@ internal enum SharingEventName
     Supplement,
     Withdraw,
     AskChange,
+    SignOffAskedChange,
+    TakeBack,
+    ReportRepair,
+    AnswerConsultation,
+    ConfirmDisposal,
     Dispute,
     Dispose,
 
@@ -27,6 +33,8 @@ internal enum SharingEventName
     Suspend,
     Resume,
     Terminate,
+    Consult,
+    FileChange,
     EndService,
     ProposeChange,
     SignOffChange,
@@ -38,11 +46,14 @@ internal enum SharingEventName
     SourceAnswered,
     SupplementReceived,
     ChangeReceived,
+    RepairReceived,
+    ConsultationReceived,
     WithdrawReceived,
     DisputeReceived,
     DisposeReceived,
     TermEnd,
     Archive,
+    Recount,
 
     // Clocks, in the owning city.
     ReplyReminder,
@@ -52,6 +63,9 @@ internal enum SharingEventName
     DeliveryBreached,
     DeliveryEscalated,
     RepairBreached,
+    DisposalReminder,
+    DisposalBreached,
+    DisposalEscalated,
 }
 
 /// <summary>Something that happened, with the facts the process needs.</summary>
@@ -107,47 +121,81 @@ internal abstract record SharingEvent(SharingEventName Name)
     /// <summary>The supplement arrived. <paramref name="ReplyDue"/>: the clock runs on from here when it was paused.</summary>
     public sealed record SupplementReceived(string Note, RequestTexts Texts, LegalDate? ReplyDue) : SharingEvent(SharingEventName.SupplementReceived);
 
-    public sealed record WithdrawReceived(string Reason) : SharingEvent(SharingEventName.WithdrawReceived);
+    public sealed record WithdrawReceived(string Reason, LegalDate DisposalDue) : SharingEvent(SharingEventName.WithdrawReceived);
 
     /// <summary>The sweep found the last day of use behind it.</summary>
-    public sealed record TermEnd() : SharingEvent(SharingEventName.TermEnd);
+    public sealed record TermEnd(LegalDate DisposalDue) : SharingEvent(SharingEventName.TermEnd);
 
-    // The rest of the life: the cells are written down, the steps are not built yet.
+    // During use (arts. 25-28).
 
-    /// <summary>A wider scope, another purpose or a third party (art. 25).</summary>
-    public sealed record AskChange(Caller By) : AskingAct(SharingEventName.AskChange, By, [Roles.Officer]);
+    /// <summary>An officer prepares a wider scope, another purpose or a third party (art. 25); it leaves the city once the head has signed.</summary>
+    public sealed record AskChange(Caller By, ScopeChange Change) : AskingAct(SharingEventName.AskChange, By, [Roles.Officer]);
 
-    public sealed record Dispute(Caller By) : AskingAct(SharingEventName.Dispute, By, [Roles.SharingHead]);
+    /// <summary>The head of the asking side's sharing office signs the change that somebody else prepared (arts. 20, 25).</summary>
+    public sealed record SignOffAskedChange(Caller By) : AskingAct(SharingEventName.SignOffAskedChange, By, [Roles.SharingHead]);
 
-    public sealed record Dispose(Caller By) : AskingAct(SharingEventName.Dispose, By, [Roles.Officer]);
+    /// <summary>What was prepared and waits for a second person is taken back.</summary>
+    public sealed record TakeBack(Caller By) : AskingAct(SharingEventName.TakeBack, By, [Roles.Officer, Roles.SharingHead]);
 
-    public sealed record Suspend(Caller By) : OwningAct(SharingEventName.Suspend, By, [Roles.SharingHead]);
+    /// <summary>The asking side says what it has put right (art. 27).</summary>
+    public sealed record ReportRepair(Caller By, string Note) : AskingAct(SharingEventName.ReportRepair, By, [Roles.Officer, Roles.SharingHead]);
 
-    public sealed record Resume(Caller By) : OwningAct(SharingEventName.Resume, By, [Roles.SharingHead]);
+    public sealed record AnswerConsultation(Caller By, bool Agreed, string Answer) : AskingAct(SharingEventName.AnswerConsultation, By, [Roles.SharingHead]);
 
-    public sealed record Terminate(Caller By) : OwningAct(SharingEventName.Terminate, By, [Roles.SharingHead]);
+    /// <summary>The asking side opens a dispute or adds its position (art. 28).</summary>
+    public sealed record Dispute(Caller By, string Position) : AskingAct(SharingEventName.Dispute, By, [Roles.SharingHead]);
+
+    /// <summary>The data is disposed of (art. 27). <paramref name="TwoPersons"/>: it is personal or important, so that a second person confirms before it counts.</summary>
+    public sealed record Dispose(Caller By, string Method, string Note, bool TwoPersons) : AskingAct(SharingEventName.Dispose, By, [Roles.Officer]);
+
+    /// <summary>A second person saw that the data is gone (GB/T 45396-2025, 7.2 h).</summary>
+    public sealed record ConfirmDisposal(Caller By) : AskingAct(SharingEventName.ConfirmDisposal, By, [Roles.Officer, Roles.SharingHead]);
+
+    /// <summary>The provider or its data authority stops access until misuse is put right (art. 27).</summary>
+    public sealed record Suspend(Caller By, string Reason, DateOnly RepairBy) : ProviderOrAuthorityAct(SharingEventName.Suspend, By);
+
+    public sealed record Resume(Caller By) : ProviderOrAuthorityAct(SharingEventName.Resume, By);
+
+    /// <summary>Repair was refused or is not good enough (art. 27).</summary>
+    public sealed record Terminate(Caller By, string Reason, LegalDate DisposalDue) : ProviderOrAuthorityAct(SharingEventName.Terminate, By);
+
+    /// <summary>The provider asks the asking side before it ends or changes a running service (art. 27).</summary>
+    public sealed record Consult(Caller By, string Kind, string Reason, DateOnly EffectiveOn, LegalDate AnswerBy) : OwningAct(SharingEventName.Consult, By, [Roles.SharingHead]);
+
+    /// <summary>What the asking side was consulted on is filed with the provider's data authority (art. 27).</summary>
+    public sealed record FileChange(Caller By) : OwningAct(SharingEventName.FileChange, By, [Roles.SharingHead]);
 
     /// <summary>The provider ends a running service for a good reason, after consultation and filing (art. 27).</summary>
-    public sealed record EndService(Caller By) : OwningAct(SharingEventName.EndService, By, [Roles.SharingHead]);
+    public sealed record EndService(Caller By, LegalDate DisposalDue) : OwningAct(SharingEventName.EndService, By, [Roles.SharingHead]);
 
-    public sealed record ProposeChange(Caller By) : OwningAct(SharingEventName.ProposeChange, By, [Roles.Reviewer]);
+    public sealed record ProposeChange(Caller By, Proposal Proposal) : OwningAct(SharingEventName.ProposeChange, By, [Roles.Reviewer]);
 
     public sealed record SignOffChange(Caller By) : OwningAct(SharingEventName.SignOffChange, By, [Roles.SharingHead]);
 
-    public sealed record DisputeStep(Caller By) : OwningAct(SharingEventName.DisputeStep, By, [Roles.SharingHead]);
+    /// <summary>What happened in the dispute (art. 28), written down where the request is owned. What superior and government said is written down by the data authority.</summary>
+    public sealed record DisputeStep(Caller By, string Kind, string Text) : ProviderOrAuthorityAct(SharingEventName.DisputeStep, By);
 
-    /// <summary>An event without facts of its own: an arriving act of the asking side, a clock, the archivist's job.</summary>
-    public sealed record Plain : SharingEvent
-    {
-        public Plain(SharingEventName name)
-            : base(name)
-        {
-            if (name is not (SharingEventName.ChangeReceived or SharingEventName.DisputeReceived or SharingEventName.DisposeReceived or SharingEventName.Archive
-                or SharingEventName.ReplyReminder or SharingEventName.ReplyBreached or SharingEventName.ReplyEscalated
-                or SharingEventName.DeliveryReminder or SharingEventName.DeliveryBreached or SharingEventName.DeliveryEscalated or SharingEventName.RepairBreached))
-                throw new ArgumentException($"{name.Word()} has facts of its own.", nameof(name));
-        }
-    }
+    /// <summary>The signed change arrived. <paramref name="ReplyDue"/> counts from the day it was signed.</summary>
+    public sealed record ChangeReceived(ScopeChange Change, LegalDate ReplyDue) : SharingEvent(SharingEventName.ChangeReceived);
+
+    public sealed record RepairReceived(string Note, DateTimeOffset ReportedAt) : SharingEvent(SharingEventName.RepairReceived);
+
+    public sealed record ConsultationReceived(bool Agreed, string Answer, DateTimeOffset AnsweredAt) : SharingEvent(SharingEventName.ConsultationReceived);
+
+    public sealed record DisputeReceived(string Position, DateTimeOffset RaisedAt) : SharingEvent(SharingEventName.DisputeReceived);
+
+    public sealed record DisposeReceived(Disposal Disposal) : SharingEvent(SharingEventName.DisposeReceived);
+
+    /// <summary>Closed long enough to go to the archive. <paramref name="RetainUntil"/>: at least three years on (art. 29).</summary>
+    public sealed record Archive(DateOnly RetainUntil) : SharingEvent(SharingEventName.Archive);
+
+    /// <summary>The calendar arrived on which a provisional date rests; null for a clock that it does not change.</summary>
+    public sealed record Recount(LegalDate? ReplyDue, LegalDate? DeliveryDue, LegalDate? DisposalDue) : SharingEvent(SharingEventName.Recount);
+
+    /// <summary>A step of a clock that ran on: before its last day, after it, or long after it.</summary>
+    /// <param name="Step">Which one.</param>
+    /// <param name="Name">The clock and what it means.</param>
+    public sealed record ClockStepped(SharingEventName Name, ClockStep Step) : SharingEvent(Name);
 }
 
 /// <summary>An act of a person: who, and which roles allow it.</summary>
@@ -158,6 +206,9 @@ internal abstract record AskingAct(SharingEventName Name, Caller By, IReadOnlyLi
 
 /// <summary>An act of the owning department's own people, in their own city.</summary>
 internal abstract record OwningAct(SharingEventName Name, Caller By, IReadOnlyList<string> AnyOfRoles) : PersonAct(Name, By, AnyOfRoles);
+
+/// <summary>An act that the provider's head and its data authority may do, each on their own.</summary>
+internal abstract record ProviderOrAuthorityAct(SharingEventName Name, Caller By) : PersonAct(Name, By, [Roles.SharingHead, Roles.Authority]);
 
 /// <summary>An act of the owning city's data authority.</summary>
 internal abstract record AuthorityAct(SharingEventName Name, Caller By) : PersonAct(Name, By, [Roles.Authority]);
@@ -186,6 +237,9 @@ internal sealed record Proposal
 
     /// <summary>Last day of use to grant, not after the one asked for; null grants that one.</summary>
     public DateOnly? ValidUntil { get; init; }
+
+    /// <summary>How the data is to be disposed of in the end (art. 27); null: deleted.</summary>
+    public string? Disposal { get; init; }
 }
 
 /// <summary>What a refusal may rest on.</summary>
@@ -232,4 +286,12 @@ internal sealed record StandingSignOff
     public required string Department { get; init; }
 
     public required DateOnly Since { get; init; }
+}
+
+/// <summary>How received data is disposed of (art. 27).</summary>
+internal static class Disposals
+{
+    public const string Delete = "delete";
+
+    public static readonly IReadOnlyList<string> All = [Delete, "return", "seal", "anonymise"];
 }

@@ -35,10 +35,9 @@ internal static class SharingProcess
         return Cell(request?.State ?? S.None, @event.Name) switch
         {
             SharingCell.Apply apply => apply.Step(request, @event, now),
-            SharingCell.Pend => Pend(request!, (AskingAct)@event),
+            SharingCell.Pend => Pend(request!, (AskingAct)@event, now),
             SharingCell.Ignore ignore => new Ignored(ignore.Why),
             SharingCell.Refuse refuse => new Refused(refuse.Rule),
-            SharingCell.NotBuilt open => new Refused(SharingRules.NotBuiltYet with { Article = open.Article }),
             var cell => throw new InvalidOperationException($"No answer for {cell}."),
         };
     }
@@ -66,9 +65,16 @@ internal static class SharingProcess
             Extension = news.Extension,
             Reply = news.Reply,
             Grant = news.Grant,
+            Suspension = news.Suspension,
+            Change = news.Change,
+            Consultation = news.Consultation,
+            Dispute = news.Dispute,
+            DisposalDue = news.DisposalDue,
+            Disposal = news.Disposal,
+            RetainUntil = news.RetainUntil,
             EndReason = news.EndReason,
         };
-        return new Applied(followed with { Pending = StillPending(followed) }, []);
+        return new Applied(Answered(followed), []);
     }
 
     // The table.
@@ -81,9 +87,12 @@ internal static class SharingProcess
         E.Submit => OnSubmit(state),
         E.Supplement => OnSupplement(state),
         E.Withdraw => OnWithdraw(state),
-        E.AskChange => OnAskChange(state),
+        E.AskChange or E.SignOffAskedChange => OnAskChange(state),
+        E.TakeBack => OnTakeBack(state),
+        E.ReportRepair => OnReportRepair(state),
+        E.AnswerConsultation => OnAnswerConsultation(state),
         E.Dispute => OnDispute(state),
-        E.Dispose => OnDispose(state),
+        E.Dispose or E.ConfirmDisposal => OnDispose(state),
         E.AskSupplement => OnAskSupplement(state),
         E.Extend => OnExtend(state),
         E.AnswerExtension => OnAnswerExtension(state),
@@ -93,23 +102,29 @@ internal static class SharingProcess
         E.Suspend => OnSuspend(state),
         E.Resume => OnResume(state),
         E.Terminate => OnTerminate(state),
-        E.EndService => OnEndService(state),
-        E.ProposeChange => OnChange(state),
-        E.SignOffChange => OnChange(state),
+        E.Consult => OnRunningService(state, Do<SharingEvent.Consult>(Consult, state)),
+        E.FileChange => OnRunningService(state, Do<SharingEvent.FileChange>(FileChange, state)),
+        E.EndService => OnRunningService(state, Do<SharingEvent.EndService>(EndService, S.Ended)),
+        E.ProposeChange => OnChange(state, Do<SharingEvent.ProposeChange>(ProposeChange, state)),
+        E.SignOffChange => OnChange(state, Do<SharingEvent.SignOffChange>(SignOffChange, state)),
         E.DisputeStep => OnDisputeStep(state),
         E.Receive => OnReceive(state),
         E.StandingReply => OnStandingReply(state),
         E.SourceAnswered => OnSourceAnswered(state),
         E.SupplementReceived => OnSupplementReceived(state),
         E.ChangeReceived => OnChangeReceived(state),
+        E.RepairReceived => OnRepairReceived(state),
+        E.ConsultationReceived => OnConsultationReceived(state),
         E.WithdrawReceived => OnWithdrawReceived(state),
         E.DisputeReceived => OnDisputeReceived(state),
         E.DisposeReceived => OnDisposeReceived(state),
         E.TermEnd => OnTermEnd(state),
         E.Archive => OnArchive(state),
+        E.Recount => OnRecount(state),
         E.ReplyReminder or E.ReplyBreached or E.ReplyEscalated => OnReplyClock(state),
         E.DeliveryReminder or E.DeliveryBreached or E.DeliveryEscalated => OnDeliveryClock(state),
         E.RepairBreached => OnRepairClock(state),
+        E.DisposalReminder or E.DisposalBreached or E.DisposalEscalated => OnDisposalClock(state),
     };
 
     private static SharingCell OnDraft(SharingState state) => state switch
@@ -168,8 +183,36 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided => Refuse(SharingRules.NotGranted),
-        S.Approved or S.Active => Open("第25条", state),
+        S.Approved or S.Active => new SharingCell.Pend(), // prepared by one person, sent with the signature of another
         S.Suspended => Refuse(SharingRules.GrantSuspended),
+        S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
+    };
+
+    private static SharingCell OnTakeBack(SharingState state) => state switch
+    {
+        S.None => Refuse(SharingRules.NoSuchRequest),
+        S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
+        S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided => Refuse(SharingRules.NothingPrepared),
+        S.Approved or S.Active or S.Suspended or S.Terminated or S.Ended => new SharingCell.Pend(), // nothing was sent yet, so nothing stays pending
+        S.Refused or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
+    };
+
+    private static SharingCell OnReportRepair(SharingState state) => state switch
+    {
+        S.None => Refuse(SharingRules.NoSuchRequest),
+        S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
+        S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved => Refuse(SharingRules.NotGranted),
+        S.Active => Refuse(SharingRules.NotSuspended),
+        S.Suspended => new SharingCell.Pend(),
+        S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
+    };
+
+    private static SharingCell OnAnswerConsultation(SharingState state) => state switch
+    {
+        S.None => Refuse(SharingRules.NoSuchRequest),
+        S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
+        S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided => Refuse(SharingRules.NotGranted),
+        S.Approved or S.Active or S.Suspended => new SharingCell.Pend(),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
 
@@ -177,7 +220,7 @@ internal static class SharingProcess
     {
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
-        S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended => Open("第28条", state),
+        S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended => new SharingCell.Pend(),
         S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
 
@@ -186,7 +229,7 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Refused or S.Active or S.Suspended or S.Withdrawn => Refuse(SharingRules.NotEnded),
-        S.Terminated or S.Ended => Open("第27条", state),
+        S.Terminated or S.Ended => new SharingCell.Pend(), // personal and important data: prepared by one person, sent once another has confirmed
         S.Disposed or S.Archived => Refuse(SharingRules.AlreadyDisposed),
     };
 
@@ -261,7 +304,7 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved => Refuse(SharingRules.NotGranted),
-        S.Active => Open("第27条", S.Suspended),
+        S.Active => Do<SharingEvent.Suspend>(Suspend, S.Suspended),
         S.Suspended => Refuse(SharingRules.AlreadySuspended),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
@@ -272,7 +315,7 @@ internal static class SharingProcess
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved => Refuse(SharingRules.NotGranted),
         S.Active => Refuse(SharingRules.NotSuspended),
-        S.Suspended => Open("第27条", S.Active),
+        S.Suspended => Do<SharingEvent.Resume>(Resume, S.Active),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
 
@@ -282,25 +325,25 @@ internal static class SharingProcess
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved => Refuse(SharingRules.NotGranted),
         S.Active => Refuse(SharingRules.SuspendFirst),
-        S.Suspended => Open("第27条", S.Terminated),
+        S.Suspended => Do<SharingEvent.Terminate>(Terminate, S.Terminated),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
 
-    private static SharingCell OnEndService(SharingState state) => state switch
+    private static SharingCell OnRunningService(SharingState state, SharingCell apply) => state switch
     {
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided => Refuse(SharingRules.NotGranted),
-        S.Approved or S.Active or S.Suspended => Open("第27条", S.Ended),
+        S.Approved or S.Active or S.Suspended => apply,
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
 
-    private static SharingCell OnChange(SharingState state) => state switch
+    private static SharingCell OnChange(SharingState state, SharingCell apply) => state switch
     {
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided => Refuse(SharingRules.NotGranted),
-        S.Approved or S.Active => Open("第25条", state),
+        S.Approved or S.Active => apply,
         S.Suspended => Refuse(SharingRules.GrantSuspended),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
@@ -310,7 +353,7 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NoSuchRequest),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted => Refuse(SharingRules.NotYetReceived),
-        S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended => Open("第28条", state),
+        S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended => Do<SharingEvent.DisputeStep>(TakeDisputeStep, state),
         S.Disposed or S.Archived or S.Withdrawn => Refuse(SharingRules.Closed),
     };
 
@@ -358,8 +401,27 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NotYetReceived),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided => Refuse(SharingRules.NotGranted),
-        S.Approved or S.Active => Open("第25条", state),
-        S.Suspended => Ignore("suspended in between"),
+        S.Approved or S.Active => Do<SharingEvent.ChangeReceived>(ChangeReceived, state),
+        S.Suspended => Do<SharingEvent.ChangeReceived>(ChangeLapses, state), // suspended in between: the asking side is told that it lapsed
+        S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Ignore("closed in between"),
+    };
+
+    private static SharingCell OnRepairReceived(SharingState state) => state switch
+    {
+        S.None => Refuse(SharingRules.NotYetReceived),
+        S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
+        S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved => Refuse(SharingRules.NotGranted),
+        S.Active => Ignore("resumed before"),
+        S.Suspended => Do<SharingEvent.RepairReceived>(RepairReceived, S.Suspended),
+        S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Ignore("closed in between"),
+    };
+
+    private static SharingCell OnConsultationReceived(SharingState state) => state switch
+    {
+        S.None => Refuse(SharingRules.NotYetReceived),
+        S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
+        S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided => Refuse(SharingRules.NotGranted),
+        S.Approved or S.Active or S.Suspended => Do<SharingEvent.ConsultationReceived>(ConsultationReceived, state),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Ignore("closed in between"),
     };
 
@@ -379,7 +441,7 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NotYetReceived),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted => Refuse(SharingRules.NotYetReceived),
-        S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended => Open("第28条", state),
+        S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended => Do<SharingEvent.DisputeReceived>(DisputeReceived, state),
         S.Disposed or S.Archived or S.Withdrawn => Ignore("closed before"),
     };
 
@@ -388,7 +450,7 @@ internal static class SharingProcess
         S.None => Refuse(SharingRules.NotYetReceived),
         S.Draft or S.SignedOff => Refuse(SharingRules.NotSubmitted),
         S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Refused or S.Active or S.Suspended or S.Withdrawn => Refuse(SharingRules.NotEnded),
-        S.Terminated or S.Ended => Open("第27条", S.Disposed),
+        S.Terminated or S.Ended => Do<SharingEvent.DisposeReceived>(DisposeReceived, S.Disposed),
         S.Disposed or S.Archived => Ignore("disposed before"),
     };
 
@@ -403,22 +465,30 @@ internal static class SharingProcess
     {
         S.None or S.Draft or S.SignedOff or S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Active or S.Suspended => Ignore("not closed yet"),
         S.Terminated or S.Ended => Ignore("not disposed of yet"),
-        S.Refused or S.Disposed or S.Withdrawn => Open("第29条", S.Archived),
+        S.Refused or S.Disposed or S.Withdrawn => Do<SharingEvent.Archive>(Archive, S.Archived),
         S.Archived => Ignore("archived before"),
+    };
+
+    private static SharingCell OnRecount(SharingState state) => state switch
+    {
+        S.None or S.Draft or S.SignedOff or S.Submitted => Ignore("the clock's row is in the owning city"),
+        S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Active or S.Suspended or S.Terminated or S.Ended => Do<SharingEvent.Recount>(Recount, state),
+        S.Refused or S.Disposed or S.Archived or S.Withdrawn => Ignore("no clock runs"),
     };
 
     private static SharingCell OnReplyClock(SharingState state) => state switch
     {
         S.None or S.Draft or S.SignedOff or S.Submitted => Ignore("the clock's row is in the owning city"),
-        S.UnderReview or S.SupplementAsked or S.Decided => Open("第21条", state),
-        S.Approved or S.Refused or S.Active or S.Suspended or S.Terminated or S.Ended or S.Disposed or S.Archived => Ignore("answered before"),
+        S.UnderReview or S.SupplementAsked or S.Decided => Do<SharingEvent.ClockStepped>(ReplyClock, state),
+        S.Approved or S.Active => Do<SharingEvent.ClockStepped>(ReplyClock, state), // of a change that was asked for (art. 25)
+        S.Refused or S.Suspended or S.Terminated or S.Ended or S.Disposed or S.Archived => Ignore("answered before"),
         S.Withdrawn => Ignore("withdrawn before"),
     };
 
     private static SharingCell OnDeliveryClock(SharingState state) => state switch
     {
         S.None or S.Draft or S.SignedOff or S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided => Ignore("no grant yet"),
-        S.Approved => Open("第22条", state),
+        S.Approved => Do<SharingEvent.ClockStepped>(DeliveryClock, state),
         S.Active or S.Suspended => Ignore("opened before"),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Ignore("closed before"),
     };
@@ -427,8 +497,15 @@ internal static class SharingProcess
     {
         S.None or S.Draft or S.SignedOff or S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided => Ignore("no grant yet"),
         S.Approved or S.Active => Ignore("not suspended"),
-        S.Suspended => Open("第27条", state),
+        S.Suspended => Do<SharingEvent.ClockStepped>(RepairClock, state),
         S.Refused or S.Terminated or S.Ended or S.Disposed or S.Archived or S.Withdrawn => Ignore("closed before"),
+    };
+
+    private static SharingCell OnDisposalClock(SharingState state) => state switch
+    {
+        S.None or S.Draft or S.SignedOff or S.Submitted or S.UnderReview or S.SupplementAsked or S.Decided or S.Approved or S.Active or S.Suspended => Ignore("not ended yet"),
+        S.Terminated or S.Ended => Do<SharingEvent.ClockStepped>(DisposalClock, state),
+        S.Refused or S.Disposed or S.Archived or S.Withdrawn => Ignore("nothing is left to dispose of"),
     };
 
     // The steps.
@@ -610,6 +687,7 @@ internal static class SharingProcess
             Fields = proposal.Fields ?? request.Ask.Fields,
             ValidFrom = LegalDay.Of(now),
             ValidUntil = proposal.ValidUntil ?? request.Ask.UseUntil,
+            Disposal = proposal.Disposal ?? Disposals.Delete,
         };
         return Move(
             answered with { Grant = terms, DeliveryDue = deliveryDue },
@@ -638,30 +716,326 @@ internal static class SharingProcess
         new NotifyAskingCity(),
         new WriteRecord("request.withdrawn"));
 
-    private static Applied WithdrawGranted(SharingRequest request, SharingEvent.WithdrawReceived e, DateTimeOffset now) => End(request, EndReasons.NotNeeded);
+    private static Applied WithdrawGranted(SharingRequest request, SharingEvent.WithdrawReceived e, DateTimeOffset now) => End(request, EndReasons.NotNeeded, e.DisposalDue);
 
     /// <summary>Arts. 20, 27: past the last day of use, which ends at 24:00 in Beijing, the data is no longer needed.</summary>
     private static SharingOutcome TermEnd(SharingRequest request, SharingEvent.TermEnd e, DateTimeOffset now) =>
-        now < LegalDay.EndOf(request.Grant!.ValidUntil) ? new Ignored("the term is not over yet") : End(request, EndReasons.Term);
+        now < LegalDay.EndOf(request.Grant!.ValidUntil) ? new Ignored("the term is not over yet") : End(request, EndReasons.Term, e.DisposalDue);
 
-    private static Applied End(SharingRequest request, string reason) => Move(
-        request with { DeliveryDue = null, EndReason = reason },
-        S.Ended,
+    /// <summary>Art. 27: access is over, and the data that was received is disposed of as the provider requires.</summary>
+    private static Applied End(SharingRequest request, string reason, LegalDate disposalDue, SharingState to = S.Ended, string record = "grant.ended") => Move(
+        Lapsed(request) with { DeliveryDue = null, DisposalDue = disposalDue, EndReason = reason, Suspension = Over(request.Suspension) },
+        to,
         [
-            .. request.State == S.Approved ? [new StopClock(SharingClock.Delivery)] : Array.Empty<SharingEffect>(),
+            .. Stopped(request),
             new EndGrant(reason),
+            new StartClock(SharingClock.Disposal, disposalDue),
             new NotifyAskingCity(),
-            new WriteRecord("grant.ended"),
+            new WriteRecord(record),
         ]);
 
-    private static SharingOutcome Pend(SharingRequest mirror, AskingAct act) => mirror.Pending is not null
-        ? new Refused(SharingRules.AlreadyPending)
-        : new Applied(mirror with { Pending = act.Name }, act switch
+    private static Suspension? Over(Suspension? suspension) => suspension is { EndedAt: null } running ? running with { EndedAt = running.ReportedAt ?? running.At } : suspension;
+
+    // A change that nobody has decided on lapses with what it was to change.
+    private static SharingRequest Lapsed(SharingRequest request) => request.Change is { Outcome: null } open
+        ? request with { ReplyDue = null, Change = open with { Outcome = "lapsed" }, Proposal = null, ProposedBy = null }
+        : request;
+
+    private static IEnumerable<SharingEffect> Stopped(SharingRequest request)
+    {
+        if (request.ReplyDue is not null)
+            yield return new StopClock(SharingClock.Reply);
+        if (request.DeliveryDue is not null)
+            yield return new StopClock(SharingClock.Delivery);
+        if (request.State == S.Suspended)
+            yield return new StopClock(SharingClock.Repair);
+    }
+
+    /// <summary>Art. 27: use beyond scope or purpose, or onward supply: access stops at once, and a date is set to put it right.</summary>
+    private static SharingOutcome Suspend(SharingRequest request, SharingEvent.Suspend e, DateTimeOffset now) => e.RepairBy < LegalDay.Of(now)
+        ? new Refused(SharingRules.RepairDatePast)
+        : Move(
+            Lapsed(request) with { Suspension = new Suspension { Reason = e.Reason, RepairBy = e.RepairBy, By = SideOf(request, e.By), At = now } },
+            S.Suspended,
+            [
+                .. Stopped(request),
+                new SuspendGrant(),
+                new StartClock(SharingClock.Repair, new LegalDate(e.RepairBy, false)),
+                new NotifyAskingCity(),
+                new WriteRecord("grant.suspended"),
+            ]);
+
+    private static Applied Resume(SharingRequest request, SharingEvent.Resume e, DateTimeOffset now) => Move(
+        request with { Suspension = request.Suspension! with { EndedAt = now } },
+        S.Active,
+        new StopClock(SharingClock.Repair),
+        new OpenGrant(),
+        new NotifyAskingCity(),
+        new WriteRecord("grant.resumed"));
+
+    /// <summary>Art. 27: repair was refused or is not good enough. Before its date only when the asking side has said that it is done.</summary>
+    private static SharingOutcome Terminate(SharingRequest request, SharingEvent.Terminate e, DateTimeOffset now) =>
+        request.Suspension is { ReportedAt: null } open && LegalDay.Of(now) <= open.RepairBy
+            ? new Refused(SharingRules.RepairDateNotReached)
+            : End(request with { Suspension = request.Suspension! with { EndedAt = now } }, EndReasons.Misuse, e.DisposalDue, S.Terminated, "grant.terminated");
+
+    private static SharingOutcome RepairReceived(SharingRequest request, SharingEvent.RepairReceived e, DateTimeOffset now) => request.Suspension!.ReportedAt >= e.ReportedAt
+        ? new Ignored("reported before")
+        : Move(request with { Suspension = request.Suspension with { Repair = e.Note, ReportedAt = e.ReportedAt } }, S.Suspended, new NotifyAskingCity(), new WriteRecord("repair.reported"));
+
+    /// <summary>Art. 27: who has to end or change a running service asks those who use it first.</summary>
+    private static SharingOutcome Consult(SharingRequest request, SharingEvent.Consult e, DateTimeOffset now)
+    {
+        if (request.Consultation is { FiledAt: null })
+            return new Refused(SharingRules.ConsultationOpen);
+        if (e.EffectiveOn <= LegalDay.Of(now))
+            return new Refused(SharingRules.ConsultBefore);
+        return Move(
+            request with { Consultation = new Consultation { Kind = e.Kind, Reason = e.Reason, EffectiveOn = e.EffectiveOn, AnswerBy = e.AnswerBy, AskedAt = now } },
+            request.State,
+            new NotifyAskingCity(),
+            new WriteRecord("service_change.consulted"));
+    }
+
+    private static SharingOutcome ConsultationReceived(SharingRequest request, SharingEvent.ConsultationReceived e, DateTimeOffset now) => request.Consultation is not { AnsweredAt: null } open
+        ? new Ignored("answered before")
+        : Move(
+            request with { Consultation = open with { Agreed = e.Agreed, Answer = e.Answer, AnsweredAt = e.AnsweredAt } },
+            request.State,
+            new NotifyAskingCity(),
+            new WriteRecord("service_change.answered"));
+
+    /// <summary>Art. 27: filed with the provider's data authority, once the asking side has answered or its time is over.</summary>
+    private static SharingOutcome FileChange(SharingRequest request, SharingEvent.FileChange e, DateTimeOffset now)
+    {
+        if (request.Consultation is not { FiledAt: null } open)
+            return new Refused(SharingRules.NotConsulted);
+        return open.AnsweredAt is null && LegalDay.Of(now) <= open.AnswerBy.On
+            ? new Refused(SharingRules.ConsultationRuns)
+            : Move(request with { Consultation = open with { FiledAt = now } }, request.State, new NotifyAskingCity(), new WriteRecord("service_change.filed"));
+    }
+
+    private static SharingOutcome EndService(SharingRequest request, SharingEvent.EndService e, DateTimeOffset now) =>
+        request.Consultation is not { Kind: "end", FiledAt: not null } filed || LegalDay.Of(now) < filed.EffectiveOn
+            ? new Refused(SharingRules.ConsultAndFile)
+            : End(request, EndReasons.ServiceEnded, e.DisposalDue);
+
+    /// <summary>Art. 25: a wider scope, another purpose or a third party needs the provider's agreement: a new decision, with the clock of one.</summary>
+    private static SharingOutcome ChangeReceived(SharingRequest request, SharingEvent.ChangeReceived e, DateTimeOffset now) => request.Change?.AskedAt >= e.Change.AskedAt
+        ? new Ignored("asked before")
+        : Move(
+            request with { Change = e.Change, ReplyDue = e.ReplyDue, Proposal = null, ProposedBy = null },
+            request.State,
+            [
+                .. request.ReplyDue is null ? Array.Empty<SharingEffect>() : [new StopClock(SharingClock.Reply)],
+                new StartClock(SharingClock.Reply, e.ReplyDue),
+                new NotifyAskingCity(),
+                new WriteRecord("change.received"),
+            ]);
+
+    private static SharingOutcome ChangeLapses(SharingRequest request, SharingEvent.ChangeReceived e, DateTimeOffset now) => request.Change?.AskedAt >= e.Change.AskedAt
+        ? new Ignored("asked before")
+        : Move(request with { Change = e.Change with { Outcome = "lapsed" } }, request.State, new NotifyAskingCity(), new WriteRecord("change.received"));
+
+    private static SharingOutcome ProposeChange(SharingRequest request, SharingEvent.ProposeChange e, DateTimeOffset now) => request.Change is not { Outcome: null }
+        ? new Refused(SharingRules.NoChangeAsked)
+        : UnlawfulChange(request, e.Proposal, now)
+            ?? (SharingOutcome)Move(request with { ProposedBy = e.By.Subject, Proposal = e.Proposal }, request.State, new WriteRecord("change.proposed"));
+
+    /// <summary>Arts. 20, 25: signed by the head of the provider's sharing office, another person than the one who proposed it.</summary>
+    private static SharingOutcome SignOffChange(SharingRequest request, SharingEvent.SignOffChange e, DateTimeOffset now)
+    {
+        if (request.Change is not { Outcome: null } change)
+            return new Refused(SharingRules.NoChangeAsked);
+        if (request.Proposal is not { } proposal)
+            return new Refused(SharingRules.NotProposed);
+        if (e.By.Subject == request.ProposedBy)
+            return new Refused(SharingRules.SamePersonReplies);
+        if (UnlawfulChange(request, proposal, now) is { } unlawful)
+            return unlawful;
+
+        var approved = proposal.Decision == SharingDecision.Approve;
+        var decided = request with { ReplyDue = null, Change = change with { Outcome = approved ? "approved" : "refused", OutcomeReason = proposal.Reason, DecidedAt = now } };
+        if (!approved)
+            return Move(decided, request.State, new StopClock(SharingClock.Reply), new NotifyAskingCity(), new WriteRecord("change.signed_off"));
+
+        var grant = request.Grant!;
+        var terms = grant with
         {
-            SharingEvent.Supplement supplement => [new Rewrite(supplement.Texts), new SendSupplement(supplement.Note, supplement.Texts), new WriteRecord("request.supplemented")],
-            SharingEvent.Withdraw withdraw => [new SendWithdrawal(withdraw.Reason), new WriteRecord("request.withdrawn")],
+            Fields = proposal.Fields ?? change.Fields ?? grant.Fields,
+            ValidUntil = proposal.ValidUntil ?? change.UseUntil ?? grant.ValidUntil,
+            Purpose = change.Scenario ?? grant.Purpose,
+            ThirdParties = change.ThirdParty is { } third ? [.. grant.ThirdParties, third] : grant.ThirdParties,
+        };
+        return Move(decided with { Grant = terms }, request.State, new StopClock(SharingClock.Reply), new ChangeGrant(terms), new NotifyAskingCity(), new WriteRecord("change.signed_off"));
+    }
+
+    private static Refused? UnlawfulChange(SharingRequest request, Proposal proposal, DateTimeOffset now) => Unlawful(
+        request.Ask with { Fields = request.Change!.Fields ?? request.Grant!.Fields, UseUntil = request.Change.UseUntil ?? request.Grant!.ValidUntil }, proposal, now);
+
+    // Art. 28: negotiation between the two, the common superior's coordination, its government's decision, in this order; settled at any time.
+
+    private static SharingOutcome TakeDisputeStep(SharingRequest request, SharingEvent.DisputeStep e, DateTimeOffset now)
+    {
+        if (e.Kind is "superior_decision" or "government_decision" && !e.By.Has(Roles.Authority))
+            return new Refused(SharingRules.AuthorityRecords);
+        return Stage(request.Dispute, e.Kind) is { } stage
+            ? InDispute(request, stage, new DisputeStep(e.Kind, e.Kind is "superior_decision" or "government_decision" ? "authority" : SideOf(request, e.By) == "provider" ? "owning" : "authority", e.Text, now))
+            : new Refused(SharingRules.DisputeOrder);
+    }
+
+    private static SharingOutcome DisputeReceived(SharingRequest request, SharingEvent.DisputeReceived e, DateTimeOffset now) =>
+        request.Dispute?.Steps.Any(step => step.By == "asking" && step.At >= e.RaisedAt) == true
+            ? new Ignored("raised before")
+            : InDispute(request, Stage(request.Dispute, "position")!, new DisputeStep("position", "asking", e.Position, e.RaisedAt));
+
+    private static Applied InDispute(SharingRequest request, string stage, DisputeStep step) => Move(
+        request with { Dispute = new Dispute { Stage = stage, Steps = [.. request.Dispute?.Steps ?? [], step] } },
+        request.State,
+        new NotifyAskingCity(),
+        new WriteRecord("dispute." + step.Kind));
+
+    private static string? Stage(Dispute? dispute, string kind) => (dispute?.Stage, kind) switch
+    {
+        (null or "settled", "position") => "negotiation",
+        (null or "settled", _) => null,
+        (var stage, "position") => stage,
+        (_, "settled") => "settled",
+        ("negotiation", "to_superior") => "superior",
+        ("superior", "superior_decision") => "superior",
+        ("superior", "to_government") when dispute.Steps[^1].Kind is not "to_superior" => "government",
+        ("government", "government_decision") => "settled",
+        _ => null,
+    };
+
+    /// <summary>Art. 27: what had been received is gone, as the provider required.</summary>
+    private static Applied DisposeReceived(SharingRequest request, SharingEvent.DisposeReceived e, DateTimeOffset now) => Move(
+        request with { Disposal = e.Disposal, DisposalDue = null },
+        S.Disposed,
+        new StopClock(SharingClock.Disposal),
+        new NotifyAskingCity(),
+        new WriteRecord("disposal.recorded"));
+
+    /// <summary>Art. 29: kept at least three years.</summary>
+    private static Applied Archive(SharingRequest request, SharingEvent.Archive e, DateTimeOffset now) =>
+        Move(request with { RetainUntil = e.RetainUntil }, S.Archived, new NotifyAskingCity(), new WriteRecord("exchange.archived"));
+
+    /// <summary>A date past the loaded calendar was provisional; now it is known.</summary>
+    private static SharingOutcome Recount(SharingRequest request, SharingEvent.Recount e, DateTimeOffset now)
+    {
+        var recounted = request with
+        {
+            ReplyDue = request.ReplyDue is null ? null : e.ReplyDue ?? request.ReplyDue,
+            DeliveryDue = request.DeliveryDue is null ? null : e.DeliveryDue ?? request.DeliveryDue,
+            DisposalDue = request.DisposalDue is null ? null : e.DisposalDue ?? request.DisposalDue,
+        };
+        if (recounted == request)
+            return new Ignored("counted so already");
+
+        (SharingClock, LegalDate?, LegalDate?)[] clocks =
+        [
+            (SharingClock.Reply, request.ReplyDue, recounted.ReplyDue), (SharingClock.Delivery, request.DeliveryDue, recounted.DeliveryDue), (SharingClock.Disposal, request.DisposalDue, recounted.DisposalDue),
+        ];
+        return Move(
+            recounted,
+            request.State,
+            [
+                .. clocks.Where(c => c.Item2 != c.Item3).SelectMany(c => new SharingEffect[] { new StopClock(c.Item1), new StartClock(c.Item1, c.Item3!) }),
+                new NotifyAskingCity(),
+                new WriteRecord("clock.recounted"),
+            ]);
+    }
+
+    private static SharingOutcome ReplyClock(SharingRequest request, SharingEvent.ClockStepped e, DateTimeOffset now) => Stepped(request, e, request.ReplyDue is not null);
+
+    private static SharingOutcome DeliveryClock(SharingRequest request, SharingEvent.ClockStepped e, DateTimeOffset now) => Stepped(request, e, request.DeliveryDue is not null);
+
+    private static SharingOutcome RepairClock(SharingRequest request, SharingEvent.ClockStepped e, DateTimeOffset now) => Stepped(request, e, running: true);
+
+    private static SharingOutcome DisposalClock(SharingRequest request, SharingEvent.ClockStepped e, DateTimeOffset now) => Stepped(request, e, request.DisposalDue is not null);
+
+    // The asking side is told of what is late, and of what it has to do itself.
+    private static SharingOutcome Stepped(SharingRequest request, SharingEvent.ClockStepped e, bool running)
+    {
+        if (!running)
+            return new Ignored("the clock does not run");
+        var record = new WriteRecord(e.Step switch { ClockStep.Reminder => "clock.reminder", ClockStep.Breach => "clock.breached", _ => "clock.escalated" });
+        return e.Step == ClockStep.Breach || e.Name == E.DisposalReminder
+            ? Move(request, request.State, new NotifyAskingCity(), record)
+            : Move(request, request.State, record);
+    }
+
+    private static string SideOf(SharingRequest request, Caller by) => by.Has(Roles.SharingHead) && by.Department == request.Ask.OwningDepartment ? "provider" : "authority";
+
+    /// <summary>An act of the asking side: noted on its mirror and sent, or prepared for a second person and not sent yet.</summary>
+    private static SharingOutcome Pend(SharingRequest mirror, AskingAct act, DateTimeOffset now)
+    {
+        var ask = mirror.Ask;
+        switch (act)
+        {
+            case SharingEvent.SignOffAskedChange when mirror is { Pending: E.AskChange, Prepared: { Change: { } change } prepared }:
+                var signed = change with { SignedBy = act.By.Subject, AskedAt = now };
+                return prepared.By == act.By.Subject
+                    ? new Refused(SharingRules.SamePersonSigns)
+                    : Noted(prepared with { At = now, Change = signed },
+                        new SendAct(new ScopeChangeAsked { ExchangeId = ask.ExchangeId, AskingCity = ask.AskingCity, OwningCity = ask.OwningCity, Change = signed }), new WriteRecord("change.asked"));
+            case SharingEvent.ConfirmDisposal when mirror is { Pending: E.Dispose, Prepared: { Disposal: { } disposal } prepared }:
+                return prepared.By == act.By.Subject
+                    ? new Refused(SharingRules.SamePersonConfirms)
+                    : Disposed(disposal with { SecondPerson = act.By.Subject, At = now });
+            case SharingEvent.TakeBack when mirror is { Pending: E.AskChange } or { Pending: E.Dispose, Prepared.Disposal: not null }:
+                return new Applied(mirror with { Pending = null, Prepared = null }, []);
+            case SharingEvent.SignOffAskedChange or SharingEvent.ConfirmDisposal or SharingEvent.TakeBack:
+                return new Refused(SharingRules.NothingPrepared);
+        }
+
+        if (mirror.Pending is not null)
+            return new Refused(SharingRules.AlreadyPending);
+
+        var waits = new Prepared(act.By.Subject, now, null, null);
+        return act switch
+        {
+            SharingEvent.Supplement supplement => Noted(waits,
+                new Rewrite(supplement.Texts),
+                new SendAct(new RequestSupplemented
+                {
+                    ExchangeId = ask.ExchangeId,
+                    AskingCity = ask.AskingCity,
+                    OwningCity = ask.OwningCity,
+                    Note = supplement.Note,
+                    LegalBasis = supplement.Texts.LegalBasis,
+                    Scenario = supplement.Texts.Scenario,
+                    Scope = supplement.Texts.Scope,
+                    SuppliedAt = now,
+                }),
+                new WriteRecord("request.supplemented")),
+            SharingEvent.Withdraw withdraw => Noted(waits,
+                new SendAct(new RequestWithdrawn { ExchangeId = ask.ExchangeId, AskingCity = ask.AskingCity, OwningCity = ask.OwningCity, Reason = withdraw.Reason, WithdrawnAt = now }),
+                new WriteRecord("request.withdrawn")),
+            SharingEvent.AskChange when mirror.Change is { Outcome: null } => new Refused(SharingRules.ChangeAskedAlready),
+            SharingEvent.AskChange change => Noted(waits with { Change = change.Change }),
+            SharingEvent.ReportRepair repair => Noted(waits,
+                new SendAct(new RepairReported { ExchangeId = ask.ExchangeId, AskingCity = ask.AskingCity, OwningCity = ask.OwningCity, Note = repair.Note, ReportedAt = now }),
+                new WriteRecord("repair.reported")),
+            SharingEvent.AnswerConsultation when mirror.Consultation is not { AnsweredAt: null, FiledAt: null } => new Refused(SharingRules.NotConsulted),
+            SharingEvent.AnswerConsultation answer => Noted(waits,
+                new SendAct(new ConsultationAnswered { ExchangeId = ask.ExchangeId, AskingCity = ask.AskingCity, OwningCity = ask.OwningCity, Agreed = answer.Agreed, Answer = answer.Answer, AnsweredAt = now }),
+                new WriteRecord("service_change.answered")),
+            SharingEvent.Dispute dispute => Noted(waits,
+                new SendAct(new DisputeRaised { ExchangeId = ask.ExchangeId, AskingCity = ask.AskingCity, OwningCity = ask.OwningCity, Position = dispute.Position, RaisedAt = now }),
+                new WriteRecord("dispute.position")),
+            SharingEvent.Dispose { TwoPersons: true } dispose => Noted(waits with { Disposal = new Disposal { Method = dispose.Method, Note = dispose.Note, By = act.By.Subject, At = now } }),
+            SharingEvent.Dispose dispose => Disposed(new Disposal { Method = dispose.Method, Note = dispose.Note, By = act.By.Subject, At = now }),
             _ => throw new InvalidOperationException($"{act.Name.Word()} says nothing to the owning city."),
-        });
+        };
+
+        Applied Noted(Prepared prepared, params SharingEffect[] effects) => new(mirror with { Pending = act.Name, Prepared = prepared }, effects);
+
+        Applied Disposed(Disposal disposal) => Noted(
+            new Prepared(act.By.Subject, now, null, null),
+            new SendAct(new DisposalRecorded { ExchangeId = ask.ExchangeId, AskingCity = ask.AskingCity, OwningCity = ask.OwningCity, Disposal = disposal }),
+            new WriteRecord("disposal.recorded"));
+    }
 
     /// <summary>What may not be answered, by whomever it is signed.</summary>
     private static Refused? Unlawful(Ask ask, Proposal proposal, DateTimeOffset now)
@@ -696,7 +1070,7 @@ internal static class SharingProcess
             return new Refused(SharingRules.RoleMissing, new($"需要角色：{string.Join("、", act.AnyOfRoles)}。", $"One of these roles is needed: {string.Join(", ", act.AnyOfRoles)}."));
         if (ask is null)
             return null;
-        if (act is AuthorityAct)
+        if (act is AuthorityAct || (act is ProviderOrAuthorityAct && by.Has(Roles.Authority)))
             return by.City == ask.OwningCity ? null : new Refused(SharingRules.OtherAuthority);
 
         var (city, department) = act is AskingAct ? (ask.AskingCity, ask.AskingDepartment) : (ask.OwningCity, ask.OwningDepartment);
@@ -705,14 +1079,29 @@ internal static class SharingProcess
 
     private static Applied Move(SharingRequest request, SharingState to, params SharingEffect[] effects)
     {
-        var moved = request with { State = to, Version = request.Version + 1 };
-        return new Applied(moved with { Pending = StillPending(moved) }, effects);
+        return new Applied(Answered(request with { State = to, Version = request.Version + 1 }), effects);
     }
 
-    // A withdrawal is answered by whatever closes the request, even when something else closed it first; a supplement by its being taken up.
-    private static SharingEventName? StillPending(SharingRequest request) => request.IsClosed || (request.Pending == E.Supplement && (request.Supplement?.AnsweredAt ?? request.Reply?.SignedAt) is not null)
-        ? null
-        : request.Pending;
+    /// <summary>
+    /// Nothing stays pending that the owning city has answered, or that what closed the request has overtaken. An act is known again by its own time, which the
+    /// owning city writes down as it came.
+    /// </summary>
+    private static SharingRequest Answered(SharingRequest request)
+    {
+        var since = request.Prepared?.At;
+        var answered = request.Pending switch
+        {
+            null => true,
+            E.Supplement => (request.Supplement?.AnsweredAt ?? request.Reply?.SignedAt) is not null || request.IsClosed,
+            E.SignOffAskedChange => request.Change?.AskedAt >= since || request.IsClosed,
+            E.ReportRepair => request.Suspension?.ReportedAt >= since || request.State != S.Suspended,
+            E.AnswerConsultation => request.Consultation?.AnsweredAt is not null || request.IsClosed,
+            E.Dispute => request.Dispute?.Steps.Any(step => step.By == "asking" && step.At >= since) == true || request.State is S.Disposed or S.Archived or S.Withdrawn,
+            E.Dispose or E.ConfirmDisposal => request.State is S.Disposed or S.Archived,
+            _ => request.IsClosed,
+        };
+        return answered ? request with { Pending = null, Prepared = null } : request;
+    }
 
     private static SharingCell.Apply Do<TEvent>(Func<SharingRequest, TEvent, DateTimeOffset, SharingOutcome> step, params SharingState[] to)
         where TEvent : SharingEvent => new(to, (request, e, now) => step(request!, (TEvent)e, now));
@@ -720,8 +1109,6 @@ internal static class SharingProcess
     private static SharingCell.Refuse Refuse(Rule rule) => new(rule);
 
     private static SharingCell.Ignore Ignore(string why) => new(why);
-
-    private static SharingCell.NotBuilt Open(string article, SharingState to) => new(article, to);
 }
 
 /// <summary>What the table says about one event in one state.</summary>
@@ -736,7 +1123,4 @@ internal abstract record SharingCell
     public sealed record Ignore(string Why) : SharingCell;
 
     public sealed record Refuse(Rule Rule) : SharingCell;
-
-    /// <summary>Will lead to this state by this article; today it is refused as <c>not-built-yet</c>.</summary>
-    public sealed record NotBuilt(string Article, SharingState To) : SharingCell;
 }

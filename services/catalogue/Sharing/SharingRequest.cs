@@ -75,6 +75,28 @@ internal sealed record SharingRequest
 
     public GrantTerms? Grant { get; init; }
 
+    /// <summary>The newest one; null until access was stopped for the first time.</summary>
+    public Suspension? Suspension { get; init; }
+
+    /// <summary>The newest change of scope that was asked for.</summary>
+    public ScopeChange? Change { get; init; }
+
+    /// <summary>The newest consultation about ending or changing the service.</summary>
+    public Consultation? Consultation { get; init; }
+
+    public Dispute? Dispute { get; init; }
+
+    /// <summary>Null unless the disposal clock runs.</summary>
+    public LegalDate? DisposalDue { get; init; }
+
+    public Disposal? Disposal { get; init; }
+
+    /// <summary>Null until archived.</summary>
+    public DateOnly? RetainUntil { get; init; }
+
+    /// <summary>A change or a disposal that waits for its second person; on the asking side only.</summary>
+    public Prepared? Prepared { get; init; }
+
     /// <summary>One of <see cref="EndReasons"/>.</summary>
     public string? EndReason { get; init; }
 
@@ -88,8 +110,17 @@ internal sealed record SharingRequest
 /// <summary>The provider asks its data authority for a longer reply clock (art. 21).</summary>
 internal sealed record ExtensionAsked(int WorkingDays, string Reason, string By, DateTimeOffset At);
 
+/// <summary>What one person of the asking department prepared and another one has to sign or confirm.</summary>
+/// <param name="By">Who prepared it.</param>
+/// <param name="At">When it was prepared or sent.</param>
+/// <param name="Change">A change that waits for the head's signature.</param>
+/// <param name="Disposal">A disposal that waits for the second person.</param>
+internal sealed record Prepared(string By, DateTimeOffset At, ScopeChange? Change, Disposal? Disposal);
+
 internal static class EndReasons
 {
+    public const string ServiceEnded = "service_ended";
+    public const string Misuse = "misuse";
     public const string Term = "term";
     public const string NotNeeded = "not_needed";
     public const string Withdrawn = "withdrawn";
@@ -99,12 +130,14 @@ internal enum SharingClock
 {
     Reply,
     Delivery,
+    Repair,
+    Disposal,
 }
 
 /// <summary>What must be written together with the new state. The process only says it; the use case writes it in its transaction.</summary>
 internal abstract record SharingEffect
 {
-    /// <summary>A clock row (art. 21, art. 22) for the new version.</summary>
+    /// <summary>A clock row for the new version.</summary>
     public sealed record StartClock(SharingClock Clock, LegalDate Due) : SharingEffect;
 
     public sealed record StopClock(SharingClock Clock) : SharingEffect;
@@ -112,14 +145,11 @@ internal abstract record SharingEffect
     /// <summary><see cref="RequestSubmitted"/> to the owning city.</summary>
     public sealed record SendRequest : SharingEffect;
 
-    /// <summary><see cref="RequestSupplemented"/> to the owning city.</summary>
-    public sealed record SendSupplement(string Note, RequestTexts Texts) : SharingEffect;
+    /// <summary>An act of the asking side, as the owning city reads it.</summary>
+    public sealed record SendAct(object Message) : SharingEffect;
 
     /// <summary>What people wrote stands anew in the row.</summary>
     public sealed record Rewrite(RequestTexts Texts) : SharingEffect;
-
-    /// <summary><see cref="RequestWithdrawn"/> to the owning city.</summary>
-    public sealed record SendWithdrawal(string Reason) : SharingEffect;
 
     /// <summary><see cref="RequestProgressed"/> with the new state to the asking city.</summary>
     public sealed record NotifyAskingCity : SharingEffect;
@@ -131,6 +161,12 @@ internal abstract record SharingEffect
     public sealed record ProbeSource : SharingEffect;
 
     public sealed record OpenGrant : SharingEffect;
+
+    /// <summary>No access until it is opened again, running transfers included.</summary>
+    public sealed record SuspendGrant : SharingEffect;
+
+    /// <summary>The grant's terms are these from now on.</summary>
+    public sealed record ChangeGrant(GrantTerms Terms) : SharingEffect;
 
     /// <summary>Access ends now, running transfers included.</summary>
     public sealed record EndGrant(string Reason) : SharingEffect;

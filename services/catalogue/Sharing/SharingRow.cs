@@ -44,6 +44,15 @@ internal sealed record SharingRow
     public string? Extension { get; init; }
     public string? Reply { get; init; }
     public string? GrantTerms { get; init; }
+    public string? Suspension { get; init; }
+    public string? Change { get; init; }
+    public string? Consultation { get; init; }
+    public string? Dispute { get; init; }
+    public DateOnly? DisposalDue { get; init; }
+    public bool? DisposalDueProvisional { get; init; }
+    public string? Disposal { get; init; }
+    public DateOnly? RetainUntil { get; init; }
+    public string? Prepared { get; init; }
     public string? EndReason { get; init; }
     public string? Pending { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
@@ -55,7 +64,9 @@ internal sealed record SharingRow
                drafted_by, revised_by, signed_off_by, submitted_at, received_at, reply_due, reply_due_provisional, delivery_due, delivery_due_provisional,
                proposed_by, proposal::text as proposal, supplement::text as supplement,
                (select note from supplements s where s.exchange_id = sharing_requests.exchange_id and s.side = sharing_requests.side) as supplement_note,
-               extension_asked::text as extension_asked, extension::text as extension, reply::text as reply, grant_terms::text as grant_terms, end_reason, pending, created_at, changed_at
+               extension_asked::text as extension_asked, extension::text as extension, reply::text as reply, grant_terms::text as grant_terms,
+               suspension::text as suspension, change::text as change, consultation::text as consultation, dispute::text as dispute,
+               disposal_due, disposal_due_provisional, disposal::text as disposal, retain_until, prepared::text as prepared, end_reason, pending, created_at, changed_at
         from sharing_requests
         """;
 
@@ -92,6 +103,14 @@ internal sealed record SharingRow
             Extension = Read<Extension>(Extension),
             Reply = Read<Reply>(Reply),
             Grant = Read<GrantTerms>(GrantTerms),
+            Suspension = Read<Suspension>(Suspension),
+            Change = Read<ScopeChange>(Change),
+            Consultation = Read<Consultation>(Consultation),
+            Dispute = Read<Dispute>(Dispute),
+            DisposalDue = DisposalDue is { } disposal ? new LegalDate(disposal, DisposalDueProvisional ?? false) : null,
+            Disposal = Read<Disposal>(Disposal),
+            RetainUntil = RetainUntil,
+            Prepared = Read<Prepared>(Prepared),
             EndReason = EndReason,
             Pending = Pending is null ? null : Words.Parse<SharingEventName>(Pending),
         },

@@ -178,7 +178,55 @@ internal static class SharingRules
         new("此项申请已经办结。", "The request is closed."),
         new("如仍需数据，请重新申请。", "Ask anew if the data is still needed."));
 
-    public static readonly Rule NotBuiltYet = new("not-built-yet", 409, null,
-        new("系统尚未提供此环节。", "This step is not built yet."),
-        new("请暂按线下程序办理，并留存记录。", "Follow the paper procedure for now and keep its record."));
+    public static readonly Rule NothingPrepared = new("nothing-prepared", 409, "第20条",
+        new("没有等待第二人办理的事项。", "Nothing waits for a second person."),
+        new("须先由一人起草变更或登记处置。", "One person prepares the change or the disposal first."));
+
+    public static readonly Rule SamePersonConfirms = new("same-person-confirms", 403, "GB/T 45396-2025 7.2",
+        new("个人信息和重要数据的处置须由另一人复核，登记人不得复核本人的登记。", "The disposal of personal or important data is confirmed by another person than the one who recorded it."),
+        new("请由本部门另一位工作人员或共享工作机构负责人复核。", "Have another officer or the head of the department's sharing office confirm it."));
+
+    public static readonly Rule ChangeAskedAlready = new("change-asked", 409, "第25条",
+        new("已有变更申请，等待提供方答复。", "A change is asked for and waits for the provider's decision."),
+        new("请等待答复后再申请。", "Wait for the decision."));
+
+    public static readonly Rule NoChangeAsked = new("no-change-asked", 409, "第25条",
+        new("没有等待答复的变更申请。", "No change waits for a decision."),
+        new("变更由需求方提出。", "The asking side asks for a change first."));
+
+    public static readonly Rule RepairDatePast = new("repair-date-past", 422, "第27条",
+        new("整改期限不得早于今天。", "The date for putting it right is not before today."),
+        new("请确定今天或以后的日期。", "Set today or a later day."));
+
+    public static readonly Rule RepairDateNotReached = new("repair-date-not-reached", 409, "第27条",
+        new("整改期限未到，需求方也未报告整改情况，不能终止。", "The date for putting it right is not past and the asking side has not reported; access is not terminated yet."),
+        new("请等待期限届满或需求方报告整改。", "Wait for the date or for the report."));
+
+    public static readonly Rule ConsultationOpen = new("consultation-open", 409, "第27条",
+        new("已有未备案的协商。", "A consultation is open that is not filed yet."),
+        new("请先完成该次协商并备案。", "Finish that one and file it first."));
+
+    public static readonly Rule ConsultBefore = new("consult-before", 422, "第27条",
+        new("终止或者变更共享服务应当事先协商，生效日须在今天之后。", "Who ends or changes a running service consults beforehand: it takes effect after today."),
+        new("请确定今天以后的生效日。", "Choose a day after today."));
+
+    public static readonly Rule NotConsulted = new("not-consulted", 409, "第27条",
+        new("没有进行中的协商。", "No consultation is open."),
+        new("须先由提供部门发起协商。", "The providing department consults the asking side first."));
+
+    public static readonly Rule ConsultationRuns = new("consultation-runs", 409, "第27条",
+        new("需求方尚未答复，答复期限未到，不能备案。", "The asking side has not answered and its time is not over; it is not filed yet."),
+        new("请等待答复或答复期限届满。", "Wait for the answer or for the day it is due."));
+
+    public static readonly Rule ConsultAndFile = new("consult-and-file", 409, "第27条",
+        new("终止共享服务须先与需求方协商、向本级数据主管部门备案，并到生效日。", "A running service is ended after the asking side was consulted, the end was filed with the data authority and its day has come."),
+        new("请先发起协商（kind 为 end）并备案。", "Consult (kind end) and file it first."));
+
+    public static readonly Rule DisputeOrder = new("dispute-order", 409, "第28条",
+        new("争议按协商、共同上级主管部门协调、本级人民政府决定的顺序办理。", "A dispute is negotiated first, then coordinated by the common superior authority, then decided by its government."),
+        new("请先登记立场（position），再逐级提交。", "Begin with a position, and go up step by step."));
+
+    public static readonly Rule AuthorityRecords = new("authority-records", 403, "第28条",
+        new("上级主管部门和人民政府的决定由提供方城市的数据主管部门登记。", "What the superior authority or the government decided is written down by the owning city's data authority."),
+        new("请由数据主管部门登记，并注明文号。", "Have the data authority write it down, with the document's number."));
 }

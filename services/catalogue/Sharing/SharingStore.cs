@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Dapper;
+using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Grants;
 using Exchange.Contracts;
 using Exchange.Hosting;
@@ -32,7 +33,7 @@ internal sealed record RequestTexts
 /// Runs the process on a stored request: the guarded UPDATE, the history row and every effect (clock, grant, message, audit record) in the use case's transaction.
 /// The only writer of <c>sharing_requests</c> besides the mirror that follows the owning city.
 /// </summary>
-internal sealed class SharingStore(Transaction transaction, City city, TimeProvider clock)
+internal sealed class SharingStore(Transaction transaction, City city, Clocks clocks, Notices notices, TimeProvider clock)
 {
     internal static readonly Rule EntryChanged = new("entry-changed", 409, "第27条",
         new("该目录条目已撤回或不再共享，或所申请的数据项已变更，不能按原申请同意。", "The entry was withdrawn or is no longer shared, or the items asked for have changed; the request cannot be granted as it is."),
@@ -73,13 +74,14 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         if (after.Reply is not null && mirror.Process.Reply is null)
         {
             // The second of the two reports of a decision: the asking city's own.
-            audited = await transaction.RecordAsync(AuditOf("reply.received", Side.Asking, after, mirror.Texts, news.Reference, by: null), cancel);
+            audited = await transaction.RecordAsync(AuditOf("reply.received", Side.Asking, after, mirror.Texts, news.Reference, by: null, happened: null), cancel);
         }
 
         await transaction.Connection.ExecuteAsync(new CommandDefinition("""
             insert into sharing_history (exchange_id, side, version, event, state, at, audit_event)
             values (@ExchangeId, 'asking', @Version, @Event, @State, @At, @audited)
             """, new { news.ExchangeId, news.Version, news.Event, news.State, news.At, audited }, cancellationToken: cancel));
+        await TellAsync(Side.Asking, Words.Parse<SharingEventName>(news.Event), step: null, after, news.Reference, cancel);
         return outcome;
     }
 
@@ -92,7 +94,8 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             return outcome;
         }
 
-        if (applied.Effects.OfType<SharingEffect.IssueGrant>().FirstOrDefault() is { } issue && !await GrantTable.EntryStandsAsync(transaction, issue.Terms, cancel))
+        var terms = applied.Effects.Select(e => (e as SharingEffect.IssueGrant)?.Terms ?? (e as SharingEffect.ChangeGrant)?.Terms).FirstOrDefault(t => t is not null);
+        if (terms is not null && !await GrantTable.EntryStandsAsync(transaction, terms, cancel))
         {
             return new SharingOutcome.Refused(EntryChanged);
         }
@@ -103,6 +106,12 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         }
 
         var after = applied.Request;
+        if (after.Grant is { Method: null } agreed)
+        {
+            // Art. 22: method and purpose come from the agreement too; the process does not decide on words.
+            after = after with { Grant = agreed with { Method = texts.Method, Purpose = agreed.Purpose ?? texts.Scenario } };
+        }
+
         var written = before is null ? await InsertAsync(side, after, texts, reference, now, cancel) : await UpdateAsync(side, before, after, now, cancel);
         if (written == 0)
         {
@@ -121,6 +130,7 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             insert into sharing_history (exchange_id, side, version, event, state, at, by_subject, by_name, audit_event, note)
             values (@ExchangeId, @side, @Version, @happened, @state, @now, @Subject, @Name, @audited, @note)
             """, new { after.Ask.ExchangeId, side = Word(side), after.Version, happened = happened.Name.Word(), state = after.State.Word(), now, by?.Subject, by?.Name, audited, note = NoteOf(happened) }, cancellationToken: cancel));
+        await TellAsync(side, happened.Name, (happened as SharingEvent.ClockStepped)?.Step, after, reference, cancel);
         return applied;
     }
 
@@ -130,14 +140,10 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         switch (effect)
         {
             case SharingEffect.StartClock start:
-                await transaction.Connection.ExecuteAsync("""
-                    insert into sharing_clocks (exchange_id, clock, for_version, due_on, provisional, started_at) values (@ExchangeId, @clock, @Version, @On, @Provisional, @now)
-                    """, new { ask.ExchangeId, clock = start.Clock.Word(), request.Version, start.Due.On, start.Due.Provisional, now });
+                await clocks.StartAsync(ask.ExchangeId, start.Clock.Word(), request.Version, start.Clock is SharingClock.Disposal or SharingClock.Repair ? ask.AskingDepartment : ask.OwningDepartment, start.Due, now, cancel);
                 return null;
             case SharingEffect.StopClock stop:
-                await transaction.Connection.ExecuteAsync("""
-                    update sharing_clocks set stopped_at = @now where exchange_id = @ExchangeId and clock = @clock and stopped_at is null
-                    """, new { ask.ExchangeId, clock = stop.Clock.Word(), now });
+                await clocks.StopAsync(ask.ExchangeId, stop.Clock.Word(), now, cancel);
                 return null;
             case SharingEffect.SendRequest:
                 await transaction.SendAsync(Submitted(request, texts), ask.OwningCity, ask.ExchangeId, cancel);
@@ -152,25 +158,8 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
                 }
 
                 return null;
-            case SharingEffect.SendSupplement supplement:
-                await transaction.SendAsync(
-                    new RequestSupplemented
-                    {
-                        ExchangeId = ask.ExchangeId,
-                        AskingCity = ask.AskingCity,
-                        OwningCity = ask.OwningCity,
-                        Note = supplement.Note,
-                        LegalBasis = supplement.Texts.LegalBasis,
-                        Scenario = supplement.Texts.Scenario,
-                        Scope = supplement.Texts.Scope,
-                        SuppliedAt = now,
-                    },
-                    ask.OwningCity, ask.ExchangeId, cancel);
-                return null;
-            case SharingEffect.SendWithdrawal withdrawal:
-                await transaction.SendAsync(
-                    new RequestWithdrawn { ExchangeId = ask.ExchangeId, AskingCity = ask.AskingCity, OwningCity = ask.OwningCity, Reason = withdrawal.Reason, WithdrawnAt = now },
-                    ask.OwningCity, ask.ExchangeId, cancel);
+            case SharingEffect.SendAct act:
+                await transaction.SendAsync(act.Message, ask.OwningCity, ask.ExchangeId, cancel);
                 return null;
             case SharingEffect.NotifyAskingCity:
                 await transaction.SendAsync(Progressed(request, happened, reference!, now), ask.AskingCity, ask.ExchangeId, cancel);
@@ -181,6 +170,12 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             case SharingEffect.OpenGrant:
                 await GrantTable.OpenAsync(transaction, ask.ExchangeId, now, cancel);
                 return null;
+            case SharingEffect.SuspendGrant:
+                await GrantTable.SuspendAsync(transaction, ask.ExchangeId, now, cancel);
+                return null;
+            case SharingEffect.ChangeGrant change:
+                await GrantTable.ChangeAsync(transaction, change.Terms, now, cancel);
+                return null;
             case SharingEffect.EndGrant end:
                 await GrantTable.EndAsync(transaction, ask.ExchangeId, end.Reason, now, cancel);
                 return null;
@@ -188,7 +183,7 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
                 // The use case that made it (and the probe's own sweep) asks the source once this state is written.
                 return null;
             case SharingEffect.WriteRecord record:
-                return await transaction.RecordAsync(AuditOf(record.Type, side, request, texts, reference, by), cancel);
+                return await transaction.RecordAsync(AuditOf(record.Type, side, request, texts, reference, by, happened), cancel);
             default:
                 throw new InvalidOperationException($"{effect.GetType().Name} is an effect nobody carries out.");
         }
@@ -200,11 +195,14 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         SharingEvent.ReturnReply returned => returned.Reason,
         SharingEvent.Extend extend => extend.Reason,
         SharingEvent.AnswerExtension answer => answer.Reason,
+        SharingEvent.Terminate terminate => terminate.Reason,
+        SharingEvent.ClockStepped { Step: ClockStep.Head } => "department_head",
+        SharingEvent.ClockStepped { Step: ClockStep.Authority } => "authority",
         _ => null,
     };
 
     /// <summary>Codes, ids and outcomes in clear; who did it and what they wrote only as commitments.</summary>
-    private static AuditRecord AuditOf(string type, Side side, SharingRequest request, RequestTexts texts, string? reference, Caller? by)
+    private static AuditRecord AuditOf(string type, Side side, SharingRequest request, RequestTexts texts, string? reference, Caller? by, SharingEvent? happened)
     {
         var openings = new Dictionary<string, string>(StringComparer.Ordinal);
         if (by is not null)
@@ -257,6 +255,22 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             details["extended_by"] = extension.WorkingDays.ToString(CultureInfo.InvariantCulture);
         }
 
+        if (happened is SharingEvent.ClockStepped stepped)
+        {
+            details["clock"] = stepped.Name.Word();
+            details["step"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(stepped.Step.ToString());
+        }
+
+        foreach (var (name, value) in UseOf(request))
+        {
+            details[name] = value;
+        }
+
+        foreach (var (name, text) in TextsOf(happened))
+        {
+            openings[name] = text;
+        }
+
         if (request.Reply?.StandingSince is { } since)
         {
             details["standing_sign_off"] = since.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
@@ -275,6 +289,70 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             Details = details,
             Openings = openings,
         };
+    }
+
+    /// <summary>Where the exchange stands during use and at its end, in codes and days.</summary>
+    private static IEnumerable<(string Name, string Value)> UseOf(SharingRequest request)
+    {
+        if (request.Suspension is { EndedAt: null } suspension)
+            yield return ("repair_by", Day(suspension.RepairBy));
+        if (request.Change is { } change)
+            yield return ("change", change.Outcome ?? "asked");
+        if (request.Change is { Fields: { } fields, Outcome: null })
+            yield return ("change_fields", string.Join(',', fields));
+        if (request.Consultation is { } consultation)
+            yield return ("service_change", $"{consultation.Kind} {Day(consultation.EffectiveOn)}");
+        if (request.Dispute is { } dispute)
+            yield return ("dispute", dispute.Stage);
+        if (request.DisposalDue is { } due)
+            yield return ("disposal_due", Day(due.On));
+        if (request.Disposal is { } disposal)
+            yield return ("disposal", disposal.Method + (disposal.SecondPerson is null ? "" : ", two persons"));
+        if (request.RetainUntil is { } until)
+            yield return ("retain_until", Day(until));
+    }
+
+    private static string Day(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    /// <summary>What people wrote: commitments only leave the city.</summary>
+    private static IEnumerable<(string Name, string Text)> TextsOf(SharingEvent? happened)
+    {
+        switch (happened)
+        {
+            case SharingEvent.Suspend suspend:
+                yield return ("reason", suspend.Reason);
+                break;
+            case SharingEvent.Terminate terminate:
+                yield return ("reason", terminate.Reason);
+                break;
+            case SharingEvent.Consult consult:
+                yield return ("reason", consult.Reason);
+                break;
+            case SharingEvent.DisputeStep step:
+                yield return ("text", step.Text);
+                break;
+            case SharingEvent.Dispute dispute:
+                yield return ("text", dispute.Position);
+                break;
+            case SharingEvent.Dispose dispose:
+                yield return ("text", dispose.Note);
+                break;
+        }
+    }
+
+    /// <summary>Those who have to act on a step, or wait for it, are told in its transaction.</summary>
+    private async Task TellAsync(Side side, SharingEventName happened, ClockStep? step, SharingRequest request, string? reference, CancellationToken cancel)
+    {
+        foreach (var (department, role) in SharingNotices.Of(side, happened, step, request))
+        {
+            var details = new Dictionary<string, string>(StringComparer.Ordinal) { ["state"] = request.State.Word(), ["asking_city"] = request.Ask.AskingCity, ["owning_city"] = request.Ask.OwningCity };
+            if ((request.ReplyDue ?? request.DeliveryDue ?? request.DisposalDue) is { } due)
+            {
+                details["due"] = Day(due.On);
+            }
+
+            await notices.AddAsync(new Notice { Type = "request." + happened.Word(), Department = department, Role = role, ExchangeId = request.Ask.ExchangeId, DatasetId = request.Ask.DatasetId, Reference = reference, Details = details }, cancel);
+        }
     }
 
     private static RequestSubmitted Submitted(SharingRequest request, RequestTexts texts) => new()
@@ -317,6 +395,13 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
         Extension = request.Extension,
         Reply = request.Reply,
         Grant = request.Grant,
+        Suspension = request.Suspension,
+        Change = request.Change,
+        Consultation = request.Consultation,
+        Dispute = request.Dispute,
+        DisposalDue = request.DisposalDue,
+        Disposal = request.Disposal,
+        RetainUntil = request.RetainUntil,
         EndReason = request.EndReason,
         At = now,
     };
@@ -327,7 +412,7 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
     /// </summary>
     private async Task<string> NextReferenceAsync(DateTimeOffset now, CancellationToken cancel)
     {
-        var year = Deadlines.LegalDay.Of(now).Year;
+        var year = LegalDay.Of(now).Year;
         var number = await transaction.Connection.QuerySingleAsync<int>(new CommandDefinition("""
             with restored as (
                 update this_database t set oid = d.oid from pg_database d where d.datname = current_database() and d.oid <> t.oid
@@ -385,6 +470,15 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             Extension = Serialise(r.Extension),
             Reply = Serialise(r.Reply),
             GrantTerms = Serialise(r.Grant),
+            Suspension = Serialise(r.Suspension),
+            Change = Serialise(r.Change),
+            Consultation = Serialise(r.Consultation),
+            Dispute = Serialise(r.Dispute),
+            DisposalDue = r.DisposalDue?.On,
+            DisposalDueProvisional = r.DisposalDue?.Provisional,
+            Disposal = Serialise(r.Disposal),
+            r.RetainUntil,
+            Prepared = Serialise(r.Prepared),
             r.EndReason,
             Pending = r.Pending?.Word(),
             Reference = reference,
@@ -420,6 +514,8 @@ internal sealed class SharingStore(Transaction transaction, City city, TimeProvi
             reply_due = @ReplyDue, reply_due_provisional = @ReplyDueProvisional, delivery_due = @DeliveryDue, delivery_due_provisional = @DeliveryDueProvisional,
             proposed_by = @ProposedBy, proposal = @Proposal::jsonb,
             supplement = @Supplement::jsonb, extension_asked = @ExtensionAsked::jsonb, extension = @Extension::jsonb, reply = @Reply::jsonb, grant_terms = @GrantTerms::jsonb,
+            suspension = @Suspension::jsonb, change = @Change::jsonb, consultation = @Consultation::jsonb, dispute = @Dispute::jsonb,
+            disposal_due = @DisposalDue, disposal_due_provisional = @DisposalDueProvisional, disposal = @Disposal::jsonb, retain_until = @RetainUntil, prepared = @Prepared::jsonb,
             end_reason = @EndReason, pending = @Pending, changed_at = @Now
         where exchange_id = @ExchangeId and side = @Side and version = @VersionBefore and pending is not distinct from @PendingBefore
         """;
