@@ -45,7 +45,8 @@ public static partial class Pipeline
         new("请把 trace_id 告知运维人员。", "Tell the operators the trace_id."));
 
     /// <summary>The refusal to hand out for whatever the caller may not see: the same for absent and forbidden things.</summary>
-    public static Refused NotFound() => new(NotThere);
+    /// <param name="recorded">The rule under which it is on record when the thing is there but not the caller's; the caller is not told.</param>
+    public static Refused NotFound(Rule? recorded = null) => new(NotThere) { Recorded = recorded };
 
     /// <summary>The reader's language: <c>zh</c> unless the header prefers English.</summary>
     public static string Language(this HttpContext context)
@@ -199,11 +200,11 @@ public static partial class Pipeline
     private static async Task CountRefusalAsync(HttpContext context, RequestDelegate next)
     {
         await next(context);
-        if (context.Items.TryGetValue(typeof(Refused), out var item) && item is Refused refused
-            && (refused.Rule.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden || refused.Rule.Article is { } article && article.StartsWith('第')))
+        if (context.Items.TryGetValue(typeof(Refused), out var item) && item is Refused refused && (refused.Recorded ?? refused.Rule) is var rule
+            && (rule.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden || rule.Article is { } article && article.StartsWith('第')))
         {
             var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "";
-            context.RequestServices.GetRequiredService<RefusalLog>().Note(Caller.From(context.User), refused.Rule, $"{context.Request.Method} {route}");
+            context.RequestServices.GetRequiredService<RefusalLog>().Note(Caller.From(context.User), rule, $"{context.Request.Method} {route}");
         }
     }
 

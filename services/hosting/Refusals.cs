@@ -112,6 +112,9 @@ public sealed class Refused : IResult, IStatusCodeHttpResult, IEndpointMetadataP
 
     public Text? Detail { get; }
 
+    /// <summary>The rule under which it goes on record, where the caller is not told; null when that is <see cref="Rule"/>.</summary>
+    public Rule? Recorded { get; init; }
+
     public IReadOnlyList<Fault> Faults { get; } = [];
 
     /// <summary>Seconds for <c>Retry-After</c>; null leaves the header out.</summary>

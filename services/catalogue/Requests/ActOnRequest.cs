@@ -20,7 +20,7 @@ internal sealed class ActOnRequest(Transaction transaction, SharingStore store, 
         var stored = await store.FindAsync(id, side, cancel);
         if (stored is null || !ReadRequests.MaySee(caller, stored))
         {
-            return Pipeline.NotFound();
+            return Pipeline.NotFound(stored is null ? null : SharingRules.WrongDepartment);
         }
 
         if (http.IfMatch(stored.Process.Version) is { } stale)

@@ -169,7 +169,7 @@ public class ExchangeFixture : IAsyncLifetime
         Name = "示例·一人两职",
         City = city,
         Department = department,
-        Roles = [role, "sharing_head"],
+        Roles = [role, "sharing_head", .. role == "reviewer" ? ["authority"] : Array.Empty<string>()],
     };
 
     private static object Draft(string name, string sharing, string department, string[]? fields) => new
