@@ -7,6 +7,7 @@ using Exchange.Catalogue.Disputes;
 using Exchange.Catalogue.Grants;
 using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
+using Exchange.Catalogue.Statistics;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 
@@ -69,4 +70,6 @@ return await ExchangeHost.RunAsync(args,
         ReadReceipt.Map(grants);
 
         ReadNotices.Map(app);
+        ReadStatistics.Map(app);
+        ReadFigureRows.Map(app);
     });
