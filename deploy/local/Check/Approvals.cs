@@ -48,7 +48,7 @@ internal static class Approvals
                 tally.Find(city.Service, "grants", grant.ExchangeId, new("有其申请", "its request"), new("没有", "there is none"), Stop);
                 continue;
             }
-            foreach (var (expected, found) in Faults(grant, request, view.Sharing(grant.AskingCity), grant.AskingCity))
+            foreach (var (expected, found) in Faults(grant, request, [.. sharing.History[(grant.ExchangeId, "owning")]], view.Sharing(grant.AskingCity), grant.AskingCity))
                 tally.Find(city.Service, "grants", grant.ExchangeId, expected, found, Stop);
         }
         var granted = grants.Select(g => g.ExchangeId).ToHashSet();
@@ -56,7 +56,7 @@ internal static class Approvals
             tally.Find(city.Service, "grants", request.ExchangeId, new($"授权（申请状态 {request.State}）", $"a grant, since the request is {request.State}"), new("没有", "there is none"), Stop);
     }
 
-    private static IEnumerable<(Text Expected, Text Found)> Faults(GrantRow grant, RequestRow request, CitySharing? asking, string askingCity)
+    private static IEnumerable<(Text Expected, Text Found)> Faults(GrantRow grant, RequestRow request, IReadOnlyList<HistoryRow> steps, CitySharing? asking, string askingCity)
     {
         var fits = grant.State switch
         {
@@ -85,19 +85,33 @@ internal static class Approvals
             if (grant.StandingReply != "approve" || grant.StandingBy != reply.SignedBy)
                 yield return (new($"{reply.SignedBy} 对第 {grant.DatasetVersion} 版的常设签批", $"a standing sign-off by {reply.SignedBy} for version {grant.DatasetVersion}"), new(grant.StandingBy ?? "没有", grant.StandingBy ?? "there is none"));
         }
-        else if (request.ProposedBy is null || request.ProposedBy == reply.SignedBy || Read<Proposal>(request.Proposal)?.Decision != SharingDecision.Approve)
+        else if (steps.LastOrDefault(h => h.Event == SharingEventName.Propose.Word())?.BySubject is var proposed && (proposed is null || proposed == reply.SignedBy))
         {
-            yield return (new("由两人分别提出并签批（第20条）", "proposed by one person and signed by another (art. 20)"), Two(request.ProposedBy, reply.SignedBy, reply.SignedBy));
+            yield return (new("由两人分别提出并签批（第20条）", "proposed by one person and signed by another (art. 20)"), Two(proposed, reply.SignedBy, reply.SignedBy));
         }
 
+        // A wider scope has its own two persons on each side (art. 25).
+        var change = Read<ScopeChange>(request.Change) is { Outcome: "approved" } approved ? approved : null;
+        if (change is not null)
+        {
+            var signed = steps.LastOrDefault(h => h.Event == SharingEventName.SignOffChange.Word());
+            var proposed = steps.TakeWhile(h => h != signed).LastOrDefault(h => h.Event == SharingEventName.ProposeChange.Word());
+            if (change.SignedBy is null || proposed?.BySubject is null || proposed.BySubject == signed?.BySubject)
+                yield return (new("变更由双方各两人办理（第25条）", "a change that two persons of each side signed (art. 25)"), Two(change.SignedBy, proposed?.BySubject, signed?.BySubject));
+        }
+        // Earlier changes are in the history only; with one of those the terms of the reply say what was agreed.
+        var changed = steps.Any(h => h.Event == SharingEventName.SignOffChange.Word());
         var terms = Read<GrantTerms>(request.GrantTerms);
+        IEnumerable<string> wider = changed ? terms?.Fields ?? [] : [];
+        var longest = changed && terms?.ValidUntil > request.UseUntil ? terms.ValidUntil : request.UseUntil;
+
         if (terms is null || !terms.Fields.SequenceEqual(grant.Fields) || terms.ValidUntil != grant.ValidUntil || terms.ValidFrom != grant.ValidFrom || (terms.DatasetId, terms.DatasetVersion) != (grant.DatasetId, grant.DatasetVersion))
             yield return (new($"与答复所附条款一致：{request.GrantTerms}", $"the terms of the reply: {request.GrantTerms}"), Terms(grant));
-        if (grant.Fields.Except(request.Fields, StringComparer.Ordinal).ToList() is { Count: > 0 } more)
+        if (grant.Fields.Except(request.Fields.Concat(wider), StringComparer.Ordinal).ToList() is { Count: > 0 } more)
             yield return (new($"只含所申请的数据项：{string.Join(", ", request.Fields)}", $"only items that were asked for: {string.Join(", ", request.Fields)}"), new($"多出 {string.Join(", ", more)}", $"also {string.Join(", ", more)}"));
         if (grant.Fields.Except(grant.EntryFields, StringComparer.Ordinal).ToList() is { Count: > 0 } unknown)
             yield return (new($"目录第 {grant.DatasetVersion} 版中的数据项", $"items of the entry's version {grant.DatasetVersion}"), new($"没有 {string.Join(", ", unknown)}", $"it has no {string.Join(", ", unknown)}"));
-        if (grant.ValidUntil > request.UseUntil || (grant.AskingDepartment, grant.AskingCity, grant.OwningDepartment) != (request.AskingDepartment, request.AskingCity, request.OwningDepartment))
+        if (grant.ValidUntil > longest || (grant.AskingDepartment, grant.AskingCity, grant.OwningDepartment) != (request.AskingDepartment, request.AskingCity, request.OwningDepartment))
             yield return (new($"至 {request.UseUntil:yyyy-MM-dd}，{request.AskingDepartment} 向 {request.OwningDepartment}", $"until {request.UseUntil:yyyy-MM-dd}, for {request.AskingDepartment} from {request.OwningDepartment}"), Terms(grant));
 
         static Text Two(string? first, string? second, string? third) => new($"{first ?? "—"}，{second ?? "—"}，{third ?? "—"}", $"{first ?? "—"}, {second ?? "—"}, {third ?? "—"}");
@@ -122,11 +136,12 @@ internal static class Approvals
                     tally.Find(mirror.OwningCity, "sharing_requests", mirror.ExchangeId, new($"{city.Service} 提交的申请", $"the request that {city.Service} submitted"), new("没有", "there is none"), Effects.Resend(city.Service, "…", $"{city.Service}.{mirror.OwningCity}"));
                     continue;
                 }
-                // A proposal stays inside the owning city: the mirror shows the step before it.
-                var inside = owner.State == "decided";
-                var expected = (State: inside ? "under_review" : owner.State, Version: inside ? owner.Version - 1 : owner.Version, owner.Reference, owner.Reply, owner.GrantTerms, owner.EndReason);
-                if ((mirror.State, mirror.Version, mirror.Reference, mirror.Reply, mirror.GrantTerms, mirror.EndReason) is var seen && seen != expected)
-                    tally.Find(city.Service, "sharing_requests", mirror.ExchangeId, Shown(expected), Shown(seen), send);
+                // Some steps stay inside the owning city: the mirror shows the step before them.
+                var shown = Shown([.. there.History[(mirror.ExchangeId, "owning")]]).ToList();
+                var told = shown.FirstOrDefault(h => h.Version == mirror.Version) ?? shown.LastOrDefault();
+                var expected = (State: told?.State ?? owner.State, Version: told?.Version ?? owner.Version, owner.Reference, owner.Reply, owner.GrantTerms, owner.EndReason, owner.Use);
+                if ((mirror.State, mirror.Version, mirror.Reference, mirror.Reply, mirror.GrantTerms, mirror.EndReason, mirror.Use) is var seen && seen != expected)
+                    tally.Find(city.Service, "sharing_requests", mirror.ExchangeId, Row(expected), Row(seen), send);
             }
             foreach (var owner in view.Sharing(city.Service)!.Requests.Values.Where(r => r.Side == "owning" && view.Sharing(r.AskingCity) is { } there && !there.Requests.ContainsKey((r.ExchangeId, "asking"))))
             {
@@ -135,18 +150,37 @@ internal static class Approvals
             }
         }
 
-        static Text Shown((string State, int Version, string? Reference, string? Reply, string? GrantTerms, string? EndReason) row)
+        static Text Row((string State, int Version, string? Reference, string? Reply, string? GrantTerms, string? EndReason, string? Use) row)
         {
-            var text = string.Create(CultureInfo.InvariantCulture, $"{row.State} v{row.Version} {row.Reference} {row.Reply} {row.GrantTerms} {row.EndReason}").TrimEnd();
+            var text = string.Create(CultureInfo.InvariantCulture, $"{row.State} v{row.Version} {row.Reference} {row.Reply} {row.GrantTerms} {row.EndReason} {row.Use}").TrimEnd();
             return new(text, text);
         }
+
+        // The newest step that the asking side is told of; an extension that was denied is not.
+        static IEnumerable<HistoryRow> Shown(IReadOnlyList<HistoryRow> steps)
+        {
+            foreach (var step in steps.Reverse())
+            {
+                if (Inside.Contains(step.Event))
+                    continue;
+                yield return step;
+                if (step.Event != SharingEventName.AnswerExtension.Word())
+                    yield break;
+            }
+        }
     }
+
+    private static readonly string[] Inside =
+    [
+        SharingEventName.Propose.Word(), SharingEventName.Extend.Word(), SharingEventName.ProposeChange.Word(), SharingEventName.ReplyReminder.Word(), SharingEventName.ReplyEscalated.Word(),
+        SharingEventName.DeliveryReminder.Word(), SharingEventName.DeliveryEscalated.Word(), SharingEventName.DisposalEscalated.Word(),
+    ];
 
     private static async Task CheckDeliveriesAsync(View view, Snapshot city, Tally tally, CancellationToken ct)
     {
         // The source's own numbers tell what came first; clocks may have been moved.
         var order = view[Stack.Audit] is not { } log ? null : (await log.ListAsync<OrderRow>("""
-            select exchange_id, delivery_id, type, seq from records where source = @source and type in ('grant.activated', 'grant.ended', 'delivery.opened') and exchange_id is not null and seq is not null
+            select exchange_id, delivery_id, type, seq from records where source = @source and type in ('grant.activated', 'grant.suspended', 'grant.resumed', 'grant.terminated', 'grant.ended', 'delivery.opened') and exchange_id is not null and seq is not null
             """, new { source = city.Service }, ct)).ToLookup(r => r.ExchangeId);
         var people = view[Stack.Gateway] is not { } gateway ? [] : (await gateway.ListAsync<PersonRow>("select distinct on (subject) subject, city, department from accounts order by subject", ct: ct)).ToDictionary(p => p.Subject, StringComparer.Ordinal);
         await foreach (var delivery in city.StreamAsync<DeliveryRow>("""
@@ -162,12 +196,11 @@ internal static class Approvals
             // Without its opening in the log the check of records tells of it.
             if (order?[delivery.ExchangeId].FirstOrDefault(r => r.Type == "delivery.opened" && r.DeliveryId == delivery.DeliveryId) is not { } opened)
                 continue;
-            var activated = order[delivery.ExchangeId].Any(r => r.Type == "grant.activated" && r.Seq < opened.Seq);
-            var ended = order[delivery.ExchangeId].FirstOrDefault(r => r.Type == "grant.ended" && r.Seq < opened.Seq);
-            if (!activated || ended is not null)
+            var last = order[delivery.ExchangeId].Where(r => r.Type != "delivery.opened" && r.Seq < opened.Seq).MaxBy(r => r.Seq);
+            if (last?.Type is not ("grant.activated" or "grant.resumed"))
             {
                 tally.Find(city.Service, "deliveries", delivery.DeliveryId, new("开始时授权有效", "opened under an active grant"),
-                    new(activated ? $"第 {opened.Seq} 号记录，授权已于第 {ended!.Seq} 号终止" : $"第 {opened.Seq} 号记录，此前未生效", activated ? $"record {opened.Seq}, and the grant ended with record {ended!.Seq}" : $"record {opened.Seq}, and the grant was not activated before it"), Stop);
+                    new(last is null ? $"第 {opened.Seq} 号记录，此前未生效" : $"第 {opened.Seq} 号记录，此前第 {last.Seq} 号为 {last.Type}", last is null ? $"record {opened.Seq}, and the grant was not activated before it" : $"record {opened.Seq}, after {last.Type} in record {last.Seq}"), Stop);
             }
         }
     }

@@ -125,13 +125,16 @@ internal static class Effects
                 tally.Find(city.Service, "idempotency_keys", where, new($"申请 {id} 的第 {version} 版 {state}", $"version {version} {state} of request {id}"),
                     new("没有该申请或该步骤", "no such request or step"), Restore);
             }
-            else if (!answered.TryAdd((id, answer.Operation.Split('?')[0], version), where))
+            // What is prepared for a second person may be taken back and prepared again on the same version.
+            else if (!Prepares(answer.Operation) && !answered.TryAdd((id, answer.Operation.Split('?')[0], version), where))
             {
                 tally.Find(city.Service, "idempotency_keys", where, new("每个操作有自己的结果", "an effect of its own"),
                     new($"与 {answered[(id, answer.Operation.Split('?')[0], version)]} 相同（申请 {id} 第 {version} 版）", $"the one of {answered[(id, answer.Operation.Split('?')[0], version)]} (version {version} of request {id})"), Restore);
             }
         }
     }
+
+    private static bool Prepares(string operation) => operation.Split('?')[0].Split('/')[^1] is "change" or "take-back" or "dispose" or "dispute";
 
     /// <summary>A leap of a thousand or more is no hole: a city whose database was restored goes on well above the numbers it may have given since the dump.</summary>
     private static IEnumerable<int> Holes(IEnumerable<int> numbers, int last)
@@ -275,6 +278,11 @@ internal static class Effects
         {
             _ when message.Type == typeof(RequestSubmitted).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.Receive.Word()),
             _ when message.Type == typeof(RequestSupplemented).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.SupplementReceived.Word()),
+            _ when message.Type == typeof(ScopeChangeAsked).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.ChangeReceived.Word()),
+            _ when message.Type == typeof(RepairReported).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.RepairReceived.Word()),
+            _ when message.Type == typeof(ConsultationAnswered).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.ConsultationReceived.Word()),
+            _ when message.Type == typeof(DisputeRaised).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.DisputeReceived.Word()),
+            _ when message.Type == typeof(DisposalRecorded).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.DisposeReceived.Word()),
             _ when message.Type == typeof(RequestWithdrawn).FullName => there.History[(id, "owning")].Any(h => h.Event == SharingEventName.WithdrawReceived.Word()),
             _ when message.Type == typeof(RequestProgressed).FullName => there.History[(id, "asking")].Any(h => h.Version == message.Version && !IsAsked(h.Event)),
             _ => false,

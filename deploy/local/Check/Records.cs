@@ -137,7 +137,7 @@ internal static class Records
     {
         var leaves = (await log.ListAsync<StepLeaf>("""
             select event_id, type, exchange_id from records
-            where source = @source and type in ('request.signed_off', 'request.submitted', 'request.received', 'request.withdrawn', 'request.supplemented', 'supplement.asked', 'extension.asked', 'extension.consented', 'extension.denied', 'reply.proposed', 'reply.returned', 'reply.signed_off', 'reply.received', 'grant.activated', 'grant.ended')
+            where source = @source and (type = 'exchange.archived' or split_part(type, '.', 1) in ('request', 'supplement', 'extension', 'reply', 'grant', 'change', 'repair', 'service_change', 'dispute', 'disposal', 'clock'))
             """, new { source = city.Service }, ct)).ToDictionary(l => l.EventId);
         var told = new HashSet<Guid>();
         var sharing = view.Sharing(city.Service)!;
@@ -159,7 +159,7 @@ internal static class Records
                     else if (leaf.ExchangeId != step.ExchangeId || !types.Contains(leaf.Type))
                         tally.Find(city.Service, "sharing_history", id, new($"{string.Join(" / ", types)}，交换 {step.ExchangeId}", $"{string.Join(" or ", types)} of exchange {step.ExchangeId}"), new($"{leaf.Type}，交换 {leaf.ExchangeId}", $"{leaf.Type} of exchange {leaf.ExchangeId}"), Explain);
                 }
-                else if (types.Length > 0 && types is not ["reply.received"])
+                else if (types.Length > 0 && types is not ["reply.received"] && !(step.Event == SharingEventName.Dispose.Word() && step.Side == "asking"))
                 {
                     tally.Find(city.Service, "sharing_history", id, new($"有审计记录（{string.Join(" / ", types)}）", $"an audit record ({string.Join(" or ", types)})"), new("没有", "none"), Explain);
                 }
@@ -168,11 +168,12 @@ internal static class Records
             if (steps.Key.Side == "asking" && !replied && sharing.Requests.TryGetValue(steps.Key, out var mirror) && mirror.Reply is not null)
                 tally.Find(city.Service, "sharing_history", $"{steps.Key.Id} asking", new("收到答复的审计记录", "an audit record of the reply that was received"), new("没有", "none"), Explain);
         }
-        foreach (var leaf in leaves.Values.Where(l => !told.Contains(l.EventId)))
+        // Clocks run for other things than requests too.
+        foreach (var leaf in leaves.Values.Where(l => !told.Contains(l.EventId) && !l.Type.StartsWith("clock.", StringComparison.Ordinal)))
             tally.Find(Stack.Audit, "records", leaf.EventId, new($"{city.Service} 的历史有此步骤（{leaf.Type}，交换 {leaf.ExchangeId}）", $"its step in {city.Service}'s history ({leaf.Type} of exchange {leaf.ExchangeId})"), new("没有", "there is none"), Fork);
     }
 
-    /// <summary>The record a step is told by; none for a draft and its withdrawal, which never were an exchange, and for news that repeat a reply.</summary>
+    /// <summary>The record a step is told by; none for a draft and its withdrawal, which never were an exchange, for what waits for a second person, and for news that repeat a reply.</summary>
     private static string[] TypesOf(HistoryRow step, HistoryRow? before)
     {
         try
@@ -184,6 +185,11 @@ internal static class Records
                 SharingEventName.Supplement => ["request.supplemented"],
                 SharingEventName.SignOff => ["request.signed_off"],
                 SharingEventName.Submit => ["request.submitted"],
+                SharingEventName.SignOffAskedChange => ["change.asked"],
+                SharingEventName.ReportRepair => ["repair.reported"],
+                SharingEventName.AnswerConsultation => ["service_change.answered"],
+                SharingEventName.Dispute => ["dispute.position"],
+                SharingEventName.Dispose or SharingEventName.ConfirmDisposal => ["disposal.recorded"],
                 > SharingEventName.Dispose when step.Side == "asking" => ["reply.received"],
                 SharingEventName.Receive => ["request.received"],
                 SharingEventName.SupplementReceived => ["request.supplemented"],
@@ -195,7 +201,25 @@ internal static class Records
                 SharingEventName.SignOffReply or SharingEventName.StandingReply => ["reply.signed_off"],
                 SharingEventName.SourceAnswered => ["grant.activated"],
                 SharingEventName.WithdrawReceived => ["request.withdrawn", "grant.ended"],
-                SharingEventName.TermEnd => ["grant.ended"],
+                SharingEventName.TermEnd or SharingEventName.EndService => ["grant.ended"],
+                SharingEventName.Suspend => ["grant.suspended"],
+                SharingEventName.Resume => ["grant.resumed"],
+                SharingEventName.Terminate => ["grant.terminated"],
+                SharingEventName.Consult => ["service_change.consulted"],
+                SharingEventName.ConsultationReceived => ["service_change.answered"],
+                SharingEventName.FileChange => ["service_change.filed"],
+                SharingEventName.ChangeReceived => ["change.received"],
+                SharingEventName.ProposeChange => ["change.proposed"],
+                SharingEventName.SignOffChange => ["change.signed_off"],
+                SharingEventName.RepairReceived => ["repair.reported"],
+                SharingEventName.DisputeReceived => ["dispute.position"],
+                SharingEventName.DisputeStep => ["dispute.position", "dispute.settled", "dispute.to_superior", "dispute.superior_decision", "dispute.to_government", "dispute.government_decision"],
+                SharingEventName.DisposeReceived => ["disposal.recorded"],
+                SharingEventName.Archive => ["exchange.archived"],
+                SharingEventName.Recount => ["clock.recounted"],
+                SharingEventName.ReplyReminder or SharingEventName.DeliveryReminder or SharingEventName.DisposalReminder => ["clock.reminder"],
+                SharingEventName.ReplyBreached or SharingEventName.DeliveryBreached or SharingEventName.DisposalBreached or SharingEventName.RepairBreached => ["clock.breached"],
+                SharingEventName.ReplyEscalated or SharingEventName.DeliveryEscalated or SharingEventName.DisposalEscalated => ["clock.escalated"],
                 _ => [],
             };
         }

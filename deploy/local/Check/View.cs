@@ -81,11 +81,12 @@ internal sealed class CitySharing
     {
         Requests = (await city.ListAsync<RequestRow>("""
             select exchange_id, side, state, version, asking_city, asking_department, owning_city, owning_department, dataset_id, dataset_version, fields, use_until, reference,
-                   drafted_by, signed_off_by, submitted_at, proposed_by, proposal::text as proposal, reply::text as reply, grant_terms::text as grant_terms, end_reason, pending
+                   drafted_by, signed_off_by, submitted_at, reply::text as reply, grant_terms::text as grant_terms, change::text as change,
+                   jsonb_build_array(suspension, change, consultation, dispute, disposal, disposal_due, retain_until)::text as use, end_reason, pending
             from sharing_requests
             """, ct: ct)).ToDictionary(r => (r.ExchangeId, r.Side)),
         History = (await city.ListAsync<HistoryRow>("""
-            select exchange_id, side, version, event, state, audit_event from sharing_history order by exchange_id, side, position
+            select exchange_id, side, version, event, state, by_subject, audit_event from sharing_history order by exchange_id, side, position
             """, ct: ct)).ToLookup(h => (h.ExchangeId, h.Side)),
     };
 }
@@ -108,10 +109,12 @@ internal sealed record RequestRow
     public string? DraftedBy { get; init; }
     public string? SignedOffBy { get; init; }
     public DateTimeOffset? SubmittedAt { get; init; }
-    public string? ProposedBy { get; init; }
-    public string? Proposal { get; init; }
     public string? Reply { get; init; }
     public string? GrantTerms { get; init; }
+    public string? Change { get; init; }
+
+    /// <summary>All that both cities know of use and end.</summary>
+    public string? Use { get; init; }
     public string? EndReason { get; init; }
     public string? Pending { get; init; }
 }
@@ -123,5 +126,6 @@ internal sealed record HistoryRow
     public required int Version { get; init; }
     public required string Event { get; init; }
     public required string State { get; init; }
+    public string? BySubject { get; init; }
     public Guid? AuditEvent { get; init; }
 }

@@ -36,6 +36,11 @@ public sealed class MessageTests
             Version = 3,
         },
         new RequestSupplemented { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Note = "补充依据（示例）", LegalBasis = "法（示例）", Scenario = "场景（示例）", Scope = "范围（示例）", SuppliedAt = At },
+        new ScopeChangeAsked { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Change = Change() },
+        new RepairReported { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Note = "已整改（示例）", ReportedAt = At },
+        new ConsultationAnswered { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Agreed = true, Answer = "同意（示例）", AnsweredAt = At },
+        new DisputeRaised { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Position = "理由不成立（示例）", RaisedAt = At },
+        new DisposalRecorded { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Disposal = Disposal() },
         new RequestWithdrawn { ExchangeId = Exchange, AskingCity = "zhuzhou", OwningCity = "changsha", Reason = "不再需要（示例）", WithdrawnAt = At },
         new RequestProgressed
         {
@@ -53,7 +58,14 @@ public sealed class MessageTests
             Supplement = new SupplementNotice { Missing = [new("legal_basis", "请注明条款（示例）")], AskedAt = At, DaysLeft = 8, AnsweredAt = At },
             Extension = new Extension(3, "涉及多个部门（示例）", At),
             Reply = new Reply { Outcome = "approved", Reason = "相符", Grounds = ["outside_duty"], CitedLaw = "法（示例）", SignedBy = "changsha-labour-sharing-head", StandingSince = new DateOnly(2026, 9, 1), SignedAt = At },
-            Grant = new GrantTerms { ExchangeId = Exchange, DatasetId = Dataset, DatasetVersion = 2, Fields = ["name"], ValidFrom = new DateOnly(2026, 9, 18), ValidUntil = new DateOnly(2027, 9, 18) },
+            Grant = new GrantTerms { ExchangeId = Exchange, DatasetId = Dataset, DatasetVersion = 2, Fields = ["name"], ValidFrom = new DateOnly(2026, 9, 18), ValidUntil = new DateOnly(2027, 9, 18), Method = "rows", Purpose = "核验（示例）", ThirdParties = ["示例公司"], Disposal = "delete" },
+            Suspension = new Suspension { Reason = "超出用途（示例）", RepairBy = new DateOnly(2026, 10, 20), By = "provider", At = At, Repair = "已整改（示例）", ReportedAt = At, EndedAt = At },
+            Change = Change() with { Outcome = "approved", OutcomeReason = "相符", DecidedAt = At },
+            Consultation = new Consultation { Kind = "end", Reason = "系统停用（示例）", EffectiveOn = new DateOnly(2027, 1, 1), AnswerBy = new LegalDate(new DateOnly(2026, 10, 9), false), AskedAt = At, Agreed = true, Answer = "同意", AnsweredAt = At, FiledAt = At },
+            Dispute = new Dispute { Stage = "negotiation", Steps = [new DisputeStep("position", "asking", "理由不成立（示例）", At)] },
+            DisposalDue = new LegalDate(new DateOnly(2027, 1, 8), true),
+            Disposal = Disposal(),
+            RetainUntil = new DateOnly(2029, 9, 18),
             EndReason = "term",
             At = At,
         },
@@ -102,6 +114,19 @@ public sealed class MessageTests
         Assert.Equal(messages, table);
         Assert.Equal(messages, Samples.Select(s => s.GetType().Name).Order());
     }
+
+    private static ScopeChange Change() => new()
+    {
+        Fields = ["name", "paid_months"],
+        UseUntil = new DateOnly(2028, 9, 18),
+        Scenario = "另一用途（示例）",
+        ThirdParty = "示例公司",
+        Reason = "法（示例）",
+        SignedBy = "zhuzhou-police-sharing-head",
+        AskedAt = At,
+    };
+
+    private static Disposal Disposal() => new() { Method = "delete", Note = "已删除（示例）", By = "zhuzhou-police-officer", SecondPerson = "zhuzhou-police-sharing-head", At = At };
 
     private static DatasetEntry Entry() => new()
     {

@@ -20,7 +20,10 @@ internal sealed record DuplicatesAndLateness(string Kind, string What, IReadOnly
     private static readonly S[] Received = [S.UnderReview, S.SupplementAsked, S.Decided, S.Approved, S.Refused, S.Active, S.Suspended, S.Terminated, S.Ended, S.Disposed, S.Archived, S.Withdrawn];
     private static readonly S[] Answered = [S.Approved, S.Refused, S.Active, S.Suspended, S.Terminated, S.Ended, S.Disposed, S.Archived];
 
-    /// <summary>Nothing more comes of these.</summary>
+    // A change of scope that is asked for while a grant runs sets the reply clock going again.
+    private static readonly S[] Decided = [.. Answered.Except([S.Approved, S.Active])];
+
+    /// <summary>They never give access again.</summary>
     public static readonly S[] Closed = [S.Refused, S.Terminated, S.Ended, S.Disposed, S.Archived, S.Withdrawn];
 
     /// <summary>Access was given once and taken away for good.</summary>
@@ -75,9 +78,9 @@ internal sealed record DuplicatesAndLateness(string Kind, string What, IReadOnly
                 (E.Receive, Answered),
                 (E.Supplement, [S.Approved, S.Active, S.Refused]),
                 (E.SupplementReceived, Answered),
-                (E.ReplyReminder, Answered),
-                (E.ReplyBreached, Answered),
-                (E.ReplyEscalated, Answered),
+                (E.ReplyReminder, Decided),
+                (E.ReplyBreached, Decided),
+                (E.ReplyEscalated, Decided),
             ],
             ["The approval stands, and a withdrawal that lost to it ends the grant (both orders of the race are cells)."]),
         new(
@@ -103,7 +106,7 @@ internal sealed record DuplicatesAndLateness(string Kind, string What, IReadOnly
                 (E.Resume, Revoked),
             ],
             [
-                $"`{nameof(GrantTable)}.{nameof(GrantTable.OpenAsync)}` opens only what is `issued`; each reading asks the grant as it stands ({Of(ReadRows.NotActive)}), never a message or the mirror.",
+                $"`{nameof(GrantTable)}.{nameof(GrantTable.OpenAsync)}` opens only what is `issued` or `suspended`; each reading asks the grant as it stands ({Of(ReadRows.NotActive)}), never a message or the mirror.",
                 "An old command with its key gets its old answer, and no grant.",
             ]),
         new(

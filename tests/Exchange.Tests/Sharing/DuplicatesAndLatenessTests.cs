@@ -63,14 +63,15 @@ public sealed class DuplicatesAndLatenessTests
     }
 
     [Fact]
-    public void After_the_end_nothing_changes_the_state_whatever_comes()
+    public void After_the_end_nothing_gives_access_again_whatever_comes()
     {
         foreach (var state in DuplicatesAndLateness.Closed)
         {
             foreach (var name in Events)
             {
                 var late = SharingProcess.Apply(Scene.In(state), Scene.Event(name), LegalDay.EndOf(Scene.UseUntil));
-                Assert.False(late is SharingOutcome.Applied, $"{state.Word()} × {name.Word()}: {late}");
+                Assert.False(late is SharingOutcome.Applied { Request.IsClosed: false }, $"{state.Word()} × {name.Word()}: {late}");
+                Assert.False(late is SharingOutcome.Applied applied && applied.Effects.Any(effect => effect is SharingEffect.OpenGrant or SharingEffect.IssueGrant or SharingEffect.ChangeGrant), $"{state.Word()} × {name.Word()}: {late}");
             }
         }
     }
@@ -85,7 +86,6 @@ public sealed class DuplicatesAndLatenessTests
                 var to = SharingProcess.Cell(state, name) switch
                 {
                     SharingCell.Apply apply => apply.To,
-                    SharingCell.NotBuilt later => [later.To],
                     _ => [],
                 };
                 Assert.False(to.Any(s => s is S.Approved or S.Active or S.Suspended), $"{state.Word()} × {name.Word()}");

@@ -1,3 +1,4 @@
+using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Sharing;
 using Exchange.Contracts;
 using Exchange.Hosting;
@@ -40,6 +41,11 @@ internal static class Scene
     public static readonly Proposal Refusal = new() { Decision = SharingDecision.Refuse, Reason = "用途不属于职责范围", Grounds = [RefusalGrounds.OutsideDuty] };
     public static readonly RequestTexts Texts = new() { DepartmentName = "示例", DatasetName = "示例", LegalBasis = "依据", Scenario = "场景", Scope = "范围", Method = "rows" };
     public static readonly IReadOnlyList<MissingItem> Missing = [new("legal_basis", "请注明条款（示例）")];
+    public static readonly ScopeChange Change = new() { Scenario = "扩大用途（示例）", Reason = "《示例条例》（示例）", AskedAt = Now };
+    public static readonly Disposal Disposal = new() { Method = Disposals.Delete, Note = "已删除（示例）", By = Officer.Subject, SecondPerson = AskingHead.Subject, At = Now };
+    public static readonly DateOnly RepairBy = new(2026, 3, 9);
+    public static readonly LegalDate DisposalDue = new(new DateOnly(2026, 7, 14), false);
+    public static readonly LegalDate Counted = new(new DateOnly(2027, 1, 6), false);
     public static readonly LegalDate Later = new(new DateOnly(2026, 3, 23), false);
 
     public static Caller Person(string subject, string city, string department, params string[] roles) => new()
@@ -72,29 +78,46 @@ internal static class Scene
         SharingEventName.Submit => new SharingEvent.Submit(Officer),
         SharingEventName.Supplement => new SharingEvent.Supplement(Officer, "补充依据", Texts),
         SharingEventName.Withdraw => new SharingEvent.Withdraw(Officer, "不再需要"),
-        SharingEventName.AskChange => new SharingEvent.AskChange(Officer),
-        SharingEventName.Dispute => new SharingEvent.Dispute(AskingHead),
-        SharingEventName.Dispose => new SharingEvent.Dispose(Officer),
+        SharingEventName.AskChange => new SharingEvent.AskChange(Officer, Change),
+        SharingEventName.SignOffAskedChange => new SharingEvent.SignOffAskedChange(AskingHead),
+        SharingEventName.TakeBack => new SharingEvent.TakeBack(Officer),
+        SharingEventName.ReportRepair => new SharingEvent.ReportRepair(Officer, "已收回权限（示例）"),
+        SharingEventName.AnswerConsultation => new SharingEvent.AnswerConsultation(AskingHead, Agreed: true, "同意（示例）"),
+        SharingEventName.Dispute => new SharingEvent.Dispute(AskingHead, "理由不成立（示例）"),
+        SharingEventName.Dispose => new SharingEvent.Dispose(Officer, Disposals.Delete, "已删除（示例）", TwoPersons: true),
+        SharingEventName.ConfirmDisposal => new SharingEvent.ConfirmDisposal(AskingHead),
         SharingEventName.AskSupplement => new SharingEvent.AskSupplement(Reviewer, Missing, 8),
         SharingEventName.Extend => new SharingEvent.Extend(Reviewer, 3, "涉及多个部门", 10),
         SharingEventName.AnswerExtension => new SharingEvent.AnswerExtension(Authority, Consent: true, Reason: null, Later),
         SharingEventName.Propose => new SharingEvent.Propose(Reviewer, Approval, Later),
         SharingEventName.ReturnReply => new SharingEvent.ReturnReply(OwningHead, "请写明范围"),
         SharingEventName.SignOffReply => new SharingEvent.SignOffReply(OwningHead, DeliveryDue),
-        SharingEventName.Suspend => new SharingEvent.Suspend(OwningHead),
+        SharingEventName.Suspend => new SharingEvent.Suspend(OwningHead, "超出用途（示例）", RepairBy),
         SharingEventName.Resume => new SharingEvent.Resume(OwningHead),
-        SharingEventName.Terminate => new SharingEvent.Terminate(OwningHead),
-        SharingEventName.EndService => new SharingEvent.EndService(OwningHead),
-        SharingEventName.ProposeChange => new SharingEvent.ProposeChange(Reviewer),
+        SharingEventName.Terminate => new SharingEvent.Terminate(OwningHead, "未整改（示例）", DisposalDue),
+        SharingEventName.Consult => new SharingEvent.Consult(OwningHead, "end", "系统停用（示例）", new DateOnly(2026, 4, 1), Later),
+        SharingEventName.FileChange => new SharingEvent.FileChange(OwningHead),
+        SharingEventName.EndService => new SharingEvent.EndService(OwningHead, DisposalDue),
+        SharingEventName.ProposeChange => new SharingEvent.ProposeChange(Reviewer, Approval),
         SharingEventName.SignOffChange => new SharingEvent.SignOffChange(OwningHead),
-        SharingEventName.DisputeStep => new SharingEvent.DisputeStep(OwningHead),
+        SharingEventName.DisputeStep => new SharingEvent.DisputeStep(OwningHead, "position", "维持答复（示例）"),
         SharingEventName.Receive => new SharingEvent.Receive(new Submission(Ask, AskingHead.Subject, Now, 3), ReplyDue),
         SharingEventName.StandingReply => new SharingEvent.StandingReply(Standing(SharingDecision.Approve), DeliveryDue),
         SharingEventName.SourceAnswered => new SharingEvent.SourceAnswered(),
         SharingEventName.SupplementReceived => new SharingEvent.SupplementReceived("补充依据", Texts, Later),
-        SharingEventName.WithdrawReceived => new SharingEvent.WithdrawReceived("不再需要"),
-        SharingEventName.TermEnd => new SharingEvent.TermEnd(),
-        _ => new SharingEvent.Plain(name),
+        SharingEventName.WithdrawReceived => new SharingEvent.WithdrawReceived("不再需要", DisposalDue),
+        SharingEventName.ChangeReceived => new SharingEvent.ChangeReceived(Change with { SignedBy = AskingHead.Subject }, Later),
+        SharingEventName.RepairReceived => new SharingEvent.RepairReceived("已收回权限（示例）", Now),
+        SharingEventName.ConsultationReceived => new SharingEvent.ConsultationReceived(Agreed: true, "同意（示例）", Now),
+        SharingEventName.DisputeReceived => new SharingEvent.DisputeReceived("理由不成立（示例）", Now),
+        SharingEventName.DisposeReceived => new SharingEvent.DisposeReceived(Disposal),
+        SharingEventName.TermEnd => new SharingEvent.TermEnd(DisposalDue),
+        SharingEventName.Archive => new SharingEvent.Archive(new DateOnly(2029, 3, 2)),
+        SharingEventName.Recount => new SharingEvent.Recount(Counted, Counted, Counted),
+        SharingEventName.ReplyReminder or SharingEventName.DeliveryReminder or SharingEventName.DisposalReminder => new SharingEvent.ClockStepped(name, ClockStep.Reminder),
+        SharingEventName.ReplyBreached or SharingEventName.DeliveryBreached or SharingEventName.DisposalBreached or SharingEventName.RepairBreached => new SharingEvent.ClockStepped(name, ClockStep.Breach),
+        SharingEventName.ReplyEscalated or SharingEventName.DeliveryEscalated or SharingEventName.DisposalEscalated => new SharingEvent.ClockStepped(name, ClockStep.Head),
+        _ => throw new InvalidOperationException($"{name} has no event here."),
     };
 
     /// <summary>A request in this state, with what it would carry there.</summary>
@@ -125,6 +148,9 @@ internal static class Scene
         return request with
         {
             ReplyDue = null,
+            DeliveryDue = state == SharingState.Approved ? DeliveryDue : null,
+            Suspension = state is SharingState.Suspended ? new Suspension { Reason = "超出用途（示例）", RepairBy = RepairBy, By = "provider", At = Now } : null,
+            DisposalDue = state is SharingState.Ended or SharingState.Terminated ? DisposalDue : null,
             Grant = state == SharingState.Refused ? null : new GrantTerms
             {
                 ExchangeId = Ask.ExchangeId,
@@ -154,6 +180,13 @@ internal static class Scene
         Extension = row.Extension,
         Reply = row.Reply,
         Grant = row.Grant,
+        Suspension = row.Suspension,
+        Change = row.Change,
+        Consultation = row.Consultation,
+        Dispute = row.Dispute,
+        DisposalDue = row.DisposalDue,
+        Disposal = row.Disposal,
+        RetainUntil = row.RetainUntil,
         EndReason = row.EndReason,
         At = Now,
     };

@@ -45,9 +45,9 @@ public sealed class SharingProcessTests
         Assert.Null(active.Request.DeliveryDue);
 
         var end = LegalDay.EndOf(Scene.UseUntil);
-        Assert.IsType<Ignored>(SharingProcess.Apply(active.Request, new SharingEvent.TermEnd(), end.AddTicks(-1)));
-        var ended = Assert.IsType<Applied>(SharingProcess.Apply(active.Request, new SharingEvent.TermEnd(), end));
-        Assert.Equal([new EndGrant("term"), new NotifyAskingCity(), new WriteRecord("grant.ended")], ended.Effects);
+        Assert.IsType<Ignored>(SharingProcess.Apply(active.Request, new SharingEvent.TermEnd(Scene.DisposalDue), end.AddTicks(-1)));
+        var ended = Assert.IsType<Applied>(SharingProcess.Apply(active.Request, new SharingEvent.TermEnd(Scene.DisposalDue), end));
+        Assert.Equal([new EndGrant("term"), new StartClock(SharingClock.Disposal, Scene.DisposalDue), new NotifyAskingCity(), new WriteRecord("grant.ended")], ended.Effects);
         Assert.Equal((SharingState.Ended, "term", 8), (ended.Request.State, ended.Request.EndReason, ended.Request.Version));
     }
 
@@ -208,8 +208,13 @@ public sealed class SharingProcessTests
         var mirror = Scene.In(SharingState.UnderReview)!;
         var pending = Apply(mirror, new SharingEvent.Withdraw(Scene.AskingHead, "已由本级取得"));
 
-        Assert.Equal(mirror with { Pending = SharingEventName.Withdraw }, pending.Request);
-        Assert.Equal([new SendWithdrawal("已由本级取得"), new WriteRecord("request.withdrawn")], pending.Effects);
+        Assert.Equal(mirror with { Pending = SharingEventName.Withdraw, Prepared = new Prepared(Scene.AskingHead.Subject, Scene.Now, null, null) }, pending.Request);
+        Assert.Equal(
+            [
+                new SendAct(new RequestWithdrawn { ExchangeId = Scene.Ask.ExchangeId, AskingCity = "zhuzhou", OwningCity = "changsha", Reason = "已由本级取得", WithdrawnAt = Scene.Now }),
+                new WriteRecord("request.withdrawn"),
+            ],
+            pending.Effects);
         Assert.Equal(SharingRules.AlreadyPending, Refuses(pending.Request, Scene.Event(SharingEventName.Withdraw)));
 
         var still = Assert.IsType<Applied>(SharingProcess.Follow(pending.Request, Scene.News(mirror with { State = SharingState.Decided, Version = 8 })));
