@@ -18,12 +18,14 @@ return await ExchangeHost.RunAsync(args,
         var reader = new SettingsReader(builder.Configuration);
         var settings = reader.Section<CatchUpSettings>("City");
         reader.ThrowOnFaults();
+        builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
+        // First of all: nothing is counted before the loaded calendar is known.
+        builder.Services.AddHostedService<FollowCalendar>();
         builder.AddMessages(bus => bus
             .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveActs), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged))
             .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets), typeof(CopyCatalogue)));
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(settings);
-        builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         builder.Services.AddDatasets();
         builder.Services.AddScoped<Clocks>();
         builder.Services.AddScoped<Notices>();
@@ -72,4 +74,5 @@ return await ExchangeHost.RunAsync(args,
         ReadNotices.Map(app);
         ReadStatistics.Map(app);
         ReadFigureRows.Map(app);
+        LoadCalendar.Map(app);
     });
