@@ -8,6 +8,7 @@ using Exchange.Catalogue.Grants;
 using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
 using Exchange.Catalogue.Statistics;
+using Exchange.Catalogue.UseRecords;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 
@@ -30,6 +31,8 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<Clocks>();
         builder.Services.AddScoped<Notices>();
         builder.Services.AddScoped<IClockSubject, SharingClocks>();
+        builder.Services.AddScoped<UseRecordClock>();
+        builder.Services.AddScoped<IClockSubject>(provider => provider.GetRequiredService<UseRecordClock>());
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
@@ -70,6 +73,7 @@ return await ExchangeHost.RunAsync(args,
         ReadGrants.Map(grants);
         ReadRows.Map(grants);
         ReadReceipt.Map(grants);
+        RecordUse.Map(grants);
 
         ReadNotices.Map(app);
         ReadStatistics.Map(app);

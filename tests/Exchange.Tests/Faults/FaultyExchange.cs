@@ -171,7 +171,7 @@ internal static class BehindTheScenes
         (await Surroundings.Of(exchange.Stack).QueuesAsync(default)).SingleOrDefault(q => q.Name == queue)?.Messages ?? -1;
 
     /// <summary>Moves the clocks of all processes, or of these. A process looks at its clock's file every now and then: everyone signs in anew until gateway and cities have seen the new time.</summary>
-    public static async Task MoveClockAsync(this FaultFixture exchange, TimeSpan offset, params string[] processes)
+    public static async Task MoveClockAsync(this ExchangeFixture exchange, TimeSpan offset, params string[] processes)
     {
         if (processes.Length == 0)
         {
