@@ -9,6 +9,7 @@ using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
 using Exchange.Catalogue.Statistics;
 using Exchange.Catalogue.UseRecords;
+using Exchange.Catalogue.Webhooks;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 
@@ -18,6 +19,7 @@ return await ExchangeHost.RunAsync(args,
         var city = City.Read(builder.Configuration["City:File"] ?? "");
         var reader = new SettingsReader(builder.Configuration);
         var settings = reader.Section<CatchUpSettings>("City");
+        var webhooks = reader.Section<WebhookSettings>("Webhooks");
         reader.ThrowOnFaults();
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         // First of all: nothing is counted before the loaded calendar is known.
@@ -27,6 +29,7 @@ return await ExchangeHost.RunAsync(args,
             .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets), typeof(CopyCatalogue)));
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(settings);
+        builder.Services.AddSingleton(webhooks);
         builder.Services.AddDatasets();
         builder.Services.AddScoped<Clocks>();
         builder.Services.AddScoped<Notices>();
@@ -43,6 +46,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddHostedService<SweepGrants>();
         builder.Services.AddHostedService<SweepClocks>();
         builder.Services.AddHostedService<SweepDeliveries>();
+        builder.Services.AddHostedService<SendWebhooks>();
         builder.Services.AddHostedService<TellKnownCatalogue>();
     },
     map: app =>
@@ -79,4 +83,8 @@ return await ExchangeHost.RunAsync(args,
         ReadStatistics.Map(app);
         ReadFigureRows.Map(app);
         LoadCalendar.Map(app);
+
+        var webhooks = app.MapGroup("/webhooks").WithTags("webhooks");
+        KeepWebhooks.Map(webhooks);
+        ReadDeliveries.Map(webhooks);
     });

@@ -52,6 +52,9 @@ internal static class NoticeWords
         ["request.disposal_escalated"] = new("数据处置逾期，已上报", "The disposal is late and goes up"),
     };
 
+    /// <summary>The types there are.</summary>
+    public static IReadOnlyCollection<string> Types => Words.Keys;
+
     public static Text Of(string type, IReadOnlyDictionary<string, string> details)
     {
         var text = Words.TryGetValue(type, out var known) ? known : new Text(type, type);
