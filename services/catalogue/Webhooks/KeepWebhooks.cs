@@ -75,6 +75,7 @@ internal static class KeepWebhooks
         await transaction.Connection.ExecuteAsync(new CommandDefinition("""
             insert into webhooks (webhook_id, department, url, types, secret, created_by, created_at) values (@id, @department, @Url, @types, @secret, @Subject, @now)
             """, new { id, department, body.Url, types = types.Distinct(StringComparer.Ordinal).ToArray(), secret, caller.Subject, now }, cancellationToken: cancel));
+        await transaction.RecordAsync(RecordOf("webhook.made", id, department, caller, body.Url!), cancel);
         return TypedResults.Created($"{service.PublicAddress}/api/cities/{city.Id}/webhooks", new MadeWebhook(id, body.Url!, types, "whsec_" + Convert.ToBase64String(secret)));
     }
 
@@ -99,10 +100,11 @@ internal static class KeepWebhooks
 
     private static async Task<Results<NoContent, Refused>> DeleteAsync(Guid id, Caller caller, City city, Transaction transaction, TimeProvider clock, CancellationToken cancel)
     {
-        var removed = await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-            update webhooks set removed_at = @now where webhook_id = @id and department = @department and removed_at is null
-            """, new { id, department = DepartmentOf(caller, city), now = clock.Now() }, cancellationToken: cancel));
-        if (removed == 0)
+        var department = DepartmentOf(caller, city);
+        var url = await transaction.Connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition("""
+            update webhooks set removed_at = @now where webhook_id = @id and department = @department and removed_at is null returning url
+            """, new { id, department, now = clock.Now() }, cancellationToken: cancel));
+        if (url is null)
         {
             return Pipeline.NotFound();
         }
@@ -110,8 +112,17 @@ internal static class KeepWebhooks
         await transaction.Connection.ExecuteAsync(new CommandDefinition("""
             update webhook_deliveries set state = 'failed', next_try = null, leased_till = null, ended_at = clock_timestamp() where webhook_id = @id and state = 'waiting'
             """, new { id }, cancellationToken: cancel));
+        await transaction.RecordAsync(RecordOf("webhook.removed", id, department!, caller, url), cancel);
         return TypedResults.NoContent();
     }
+
+    /// <summary>That notices leave the city is in the log: whose, and to which machine.</summary>
+    private static AuditRecord RecordOf(string type, Guid id, string department, Caller caller, string url) => new()
+    {
+        Type = type,
+        Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["webhook"] = id.ToString(), ["department"] = department, ["to"] = new Uri(url).GetLeftPart(UriPartial.Authority) },
+        Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = caller.Subject },
+    };
 
     internal sealed record Body
     {

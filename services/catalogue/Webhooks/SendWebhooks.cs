@@ -23,13 +23,14 @@ internal sealed partial class SendWebhooks(Database database, WebhookSettings se
 
     private readonly HttpClient client = new(WebhookAddress.Handler(environment.IsProduction())) { Timeout = Timeout.InfiniteTimeSpan };
 
-    /// <summary>One delivery for each webhook that takes this notice, in the notice's transaction.</summary>
+    /// <summary>One delivery for each webhook that takes this notice, in the notice's transaction. Whoever removes a webhook meanwhile waits, and finds what was queued.</summary>
     public static async Task QueueAsync(Transaction transaction, Notice notice, Guid id, City city, WebhookSettings settings, CancellationToken cancel)
     {
         var webhooks = (await transaction.Connection.QueryAsync<Guid>(new CommandDefinition("""
             select webhook_id from webhooks
             where removed_at is null and (types = '{}' or @Type = any(types))
               and (department = @Department or (@Department::text is null and (@Role <> 'authority' or department = @Code)))
+            for share
             """, new { notice.Type, notice.Department, notice.Role, city.Authority.Code }, cancellationToken: cancel))).AsList();
         if (webhooks.Count > 0)
         {
@@ -80,7 +81,8 @@ internal sealed partial class SendWebhooks(Database database, WebhookSettings se
 
             if (claimed == 0)
             {
-                await Task.Delay(settings.Every, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                // The end of one delivery lets the next to the same webhook go.
+                await Task.WhenAny([Task.Delay(settings.Every, stoppingToken), .. running]);
             }
         }
 

@@ -1,16 +1,9 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Exchange.Catalogue.Webhooks;
 using Exchange.Local.Accounts;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Exchange.Tests.Flow;
 
@@ -19,7 +12,7 @@ namespace Exchange.Tests.Flow;
 [Trait("needs", "server")]
 public sealed class WebhookTests(ExchangeFixture exchange) : IAsyncLifetime
 {
-    private readonly Receiver receiver = new();
+    private readonly WebhookReceiver receiver = new();
 
     public async ValueTask InitializeAsync() => await receiver.StartAsync();
 
@@ -103,41 +96,6 @@ public sealed class WebhookTests(ExchangeFixture exchange) : IAsyncLifetime
         var log = await Eventually.GetAsync(
             () => reader.GetAsync($"{Webhooks}/{webhook}/deliveries"), a => a.Status == 200 && a["items"].GetArrayLength() == 1 && enough(a["items"][0]), show: a => a.Text);
         return log["items"][0];
-    }
-
-    private sealed record Call(string Path, string Id, string Timestamp, string Signature, string Body);
-
-    /// <summary>Answers what it is told, one after the other, and the last again and again.</summary>
-    private sealed class Receiver : IAsyncDisposable
-    {
-        private readonly WebApplication app;
-        private int calls;
-
-        public Receiver()
-        {
-            var builder = WebApplication.CreateSlimBuilder();
-            builder.WebHost.UseUrls("http://127.0.0.1:0");
-            app = builder.Build();
-            app.Run(async http =>
-            {
-                using var reader = new StreamReader(http.Request.Body);
-                var headers = http.Request.Headers;
-                Received.Enqueue(new Call(http.Request.Path, headers["webhook-id"].ToString(), headers["webhook-timestamp"].ToString(), headers["webhook-signature"].ToString(), await reader.ReadToEndAsync()));
-                http.Response.StatusCode = Answers[Math.Min(Interlocked.Increment(ref calls), Answers.Count) - 1];
-                http.Response.Headers.Location = "/elsewhere";
-                await http.Response.WriteAsync(new string('x', 100_000));
-            });
-        }
-
-        public IReadOnlyList<int> Answers { get; set; } = [200];
-
-        public ConcurrentQueue<Call> Received { get; } = [];
-
-        public string Address => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-
-        public Task StartAsync() => app.StartAsync();
-
-        public ValueTask DisposeAsync() => app.DisposeAsync();
     }
 }
 
