@@ -20,6 +20,7 @@ return await ExchangeHost.RunAsync(args,
         var reader = new SettingsReader(builder.Configuration);
         var settings = reader.Section<CatchUpSettings>("City");
         var webhooks = reader.Section<WebhookSettings>("Webhooks");
+        var sweep = reader.Section<SweepSettings>("City");
         reader.ThrowOnFaults();
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         // First of all: nothing is counted before the loaded calendar is known.
@@ -30,6 +31,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(webhooks);
+        builder.Services.AddSingleton(sweep);
         builder.Services.AddDatasets();
         builder.Services.AddScoped<Clocks>();
         builder.Services.AddScoped<Notices>();
@@ -39,6 +41,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
+        builder.Services.AddScoped<AnswerAutomatically>();
         builder.Services.AddSingleton<Seat>();
         builder.Services.AddSingleton<ReadRows>();
         builder.Services.AddSingleton<DeliveryLog>();

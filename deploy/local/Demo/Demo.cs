@@ -47,6 +47,7 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
         using var askingHead = Who("zhuzhou", "sharing_head");
         using var reviewer = Who("changsha", "reviewer");
         using var owningHead = Who("changsha", "sharing_head");
+        using var authority = new Participant(http, stack.Accounts.First(a => a.City == "changsha" && a.Roles.Contains("authority")));
         using var program = Who("zhuzhou", "integrator");
 
         var found = await UntilAsync("the dataset is in the cross-city catalogue", () => officer.GetAsync($"/api/catalogue/datasets?q={Uri.EscapeDataString(Dataset)}&city=changsha", ct), a => a.Status == 200 && a["total"].GetInt64() > 0);
@@ -78,7 +79,17 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
 
         var received = await UntilAsync("the request arrived in Changsha", () => reviewer.GetAsync($"/api/cities/changsha/approvals/{id}", ct), a => a.Status == 200);
         Tell(reviewer, $"finds it in Changsha's inbox as {Text(received.Json, "reference")}; an answer is due by {Text(received["reply_due"], "on")} (art. 21, working days).");
-        var decided = (await reviewer.PostAsync($"/api/cities/changsha/approvals/{id}/decide", new { Decision = "approve", Reason = "申请目的与职责相符（示例）" }, received.ETag, ct: ct)).Succeeded("decide");
+        var asked = (await reviewer.PostAsync($"/api/cities/changsha/approvals/{id}/ask-supplement", new { Missing = new[] { new { Item = "legal_basis", What = "请注明转移接续办理所依据的条款（示例）" } } }, received.ETag, ct: ct)).Succeeded("ask for a supplement");
+        Tell(reviewer, $"names everything that is missing, once (art. 21); the clock waits with {Text(asked["supplement"], "days_left")} working days left.");
+        var told = await UntilAsync("Zhuzhou knows what is missing", () => officer.GetAsync($"/api/cities/zhuzhou/requests/{id}", ct), a => Text(a.Json, "state") == "supplement_asked");
+        (await officer.PostAsync($"/api/cities/zhuzhou/requests/{id}/supplement", new { Note = "已注明条款（示例）", LegalBasis = "《社会保险经办条例》转移接续规定（示例）" }, told.ETag, ct: ct)).Succeeded("supplement");
+        var supplemented = await UntilAsync("the supplement arrived", () => reviewer.GetAsync($"/api/cities/changsha/approvals/{id}", ct), a => Text(a.Json, "state") == "under_review");
+        Tell(officer, $"supplies it; the clock runs again, to {Text(supplemented["reply_due"], "on")}.");
+
+        var longer = (await reviewer.PostAsync($"/api/cities/changsha/approvals/{id}/extend", new { WorkingDays = 3, Reason = "涉及多个业务系统（示例）" }, supplemented.ETag, ct: ct)).Succeeded("ask for an extension");
+        var consented = (await authority.PostAsync($"/api/cities/changsha/approvals/{id}/answer-extension", new { Consent = true }, longer.ETag, ct: ct)).Succeeded("consent to the extension");
+        Tell(authority, $"consents to three working days more (art. 21); Zhuzhou is told: {Text(consented["reply_due"], "on")}.");
+        var decided = (await reviewer.PostAsync($"/api/cities/changsha/approvals/{id}/decide", new { Decision = "approve", Reason = "申请目的与职责相符（示例）" }, consented.ETag, ct: ct)).Succeeded("decide");
         Tell(reviewer, "proposes to agree. That is no answer yet.");
         var granted = (await owningHead.PostAsync($"/api/cities/changsha/approvals/{id}/sign-off", etag: decided.ETag, ct: ct)).Succeeded("sign the reply");
         Tell(owningHead, $"signs the reply as head of the provider's sharing office: {Text(granted.Json, "state")}, usable until {Text(granted["grant"], "valid_until")}.");
@@ -98,12 +109,28 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
             throw new LocalFault($"The receipt says SHA-256 {Text(receipt.Json, "sha256")}, the rows have {digest}.");
         Tell(program, $"compares Changsha's receipt with its own SHA-256: {digest[..16]}… is the same.");
 
+        await DisposeAsync(officer, askingHead, id, ct);
         return await ProveAsync(place, officer, id, delivery, ct);
+    }
+
+    /// <summary>The purpose is achieved: access ends, and what was received is disposed of by two persons, for it is personal data (arts. 27, 29).</summary>
+    private async Task DisposeAsync(Participant officer, Participant head, string id, CancellationToken ct)
+    {
+        var path = $"/api/cities/zhuzhou/requests/{id}";
+        (await officer.PostAsync($"{path}/withdraw", new { Reason = "转移接续已办结（示例）" }, (await officer.GetAsync(path, ct)).ETag, ct: ct)).Succeeded("say that it is not needed");
+        var ended = await UntilAsync("access has ended", () => officer.GetAsync(path, ct), a => Text(a.Json, "state") == "ended");
+        Tell(officer, $"says that the data is no longer needed. Access ends; what was received is to be disposed of by {Text(ended["disposal_due"], "on")} ({Text(ended["grant"], "disposal")}).");
+        var recorded = (await officer.PostAsync($"{path}/dispose", new { Method = "delete", Note = "业务库、备份及中间文件均已删除并复查（示例）" }, ended.ETag, ct: ct)).Succeeded("dispose");
+        var alone = await officer.PostAsync($"{path}/confirm-disposal", etag: recorded.ETag, ct: ct);
+        Tell(officer, $"records the disposal and may not confirm it alone: {alone.Status} {Text(alone.Json, "title")} ({Text(alone.Json, "article")})");
+        (await head.PostAsync($"{path}/confirm-disposal", etag: recorded.ETag, ct: ct)).Succeeded("confirm");
+        await UntilAsync("Changsha knows", () => officer.GetAsync(path, ct), a => Text(a.Json, "state") == "disposed");
+        Tell(head, "confirms it as the second person. Both cities show the exchange as disposed.");
     }
 
     private async Task<int> ProveAsync(Place place, Participant officer, string id, string delivery, CancellationToken ct)
     {
-        var timeline = await UntilAsync("the log has every report of the delivery", () => officer.GetAsync($"/api/audit/exchanges/{id}", ct), a => a.Status == 200 && Leaf(a, "delivery.ended", delivery) is not null && Leaf(a, "gateway.delivered", delivery) is not null);
+        var timeline = await UntilAsync("the log has every report of the delivery", () => officer.GetAsync($"/api/audit/exchanges/{id}?limit=200", ct), a => a.Status == 200 && Leaf(a, "delivery.ended", delivery) is not null && Leaf(a, "gateway.delivered", delivery) is not null);
         Tell(officer, "reads the exchange's timeline in the audit log:");
         foreach (var leaf in timeline["events"].EnumerateArray())
             Console.WriteLine($"        {leaf.GetProperty("index").GetInt64(),6}  {Text(leaf, "received_at")}  {Text(leaf, "source"),-9} {Text(leaf, "type")}");
