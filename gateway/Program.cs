@@ -30,6 +30,7 @@ return await ExchangeHost.RunAsync(
         ReadDataset.Map(app);
         FollowChanges.Map(app);
         RebuildCatalogue.Map(app);
+        ReadStatistics.Map(app);
         ApiDescription.Map(app);
         Docs.Map(app);
         Proxy.Map(app);

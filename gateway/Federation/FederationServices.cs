@@ -9,6 +9,7 @@ internal static class FederationServices
             client.Timeout = TimeSpan.FromSeconds(10);
             client.MaxResponseContentBufferSize = 64 * 1024 * 1024;
         }).ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
+        services.AddSingleton<ReadStatistics>();
         services.AddSingleton<CatalogueIndex>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogueIndex>());
         services.AddHostedService<Repair>();

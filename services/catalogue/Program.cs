@@ -7,6 +7,9 @@ using Exchange.Catalogue.Disputes;
 using Exchange.Catalogue.Grants;
 using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
+using Exchange.Catalogue.Statistics;
+using Exchange.Catalogue.UseRecords;
+using Exchange.Catalogue.Webhooks;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 
@@ -16,19 +19,25 @@ return await ExchangeHost.RunAsync(args,
         var city = City.Read(builder.Configuration["City:File"] ?? "");
         var reader = new SettingsReader(builder.Configuration);
         var settings = reader.Section<CatchUpSettings>("City");
+        var webhooks = reader.Section<WebhookSettings>("Webhooks");
         var sweep = reader.Section<SweepSettings>("City");
         reader.ThrowOnFaults();
+        builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
+        // First of all: nothing is counted before the loaded calendar is known.
+        builder.Services.AddHostedService<FollowCalendar>();
         builder.AddMessages(bus => bus
             .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveActs), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged))
             .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets), typeof(CopyCatalogue)));
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(settings);
+        builder.Services.AddSingleton(webhooks);
         builder.Services.AddSingleton(sweep);
-        builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         builder.Services.AddDatasets();
         builder.Services.AddScoped<Clocks>();
         builder.Services.AddScoped<Notices>();
         builder.Services.AddScoped<IClockSubject, SharingClocks>();
+        builder.Services.AddScoped<UseRecordClock>();
+        builder.Services.AddScoped<IClockSubject>(provider => provider.GetRequiredService<UseRecordClock>());
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
@@ -40,6 +49,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddHostedService<SweepGrants>();
         builder.Services.AddHostedService<SweepClocks>();
         builder.Services.AddHostedService<SweepDeliveries>();
+        builder.Services.AddHostedService<SendWebhooks>();
         builder.Services.AddHostedService<TellKnownCatalogue>();
     },
     map: app =>
@@ -70,6 +80,14 @@ return await ExchangeHost.RunAsync(args,
         ReadGrants.Map(grants);
         ReadRows.Map(grants);
         ReadReceipt.Map(grants);
+        RecordUse.Map(grants);
 
         ReadNotices.Map(app);
+        ReadStatistics.Map(app);
+        ReadFigureRows.Map(app);
+        LoadCalendar.Map(app);
+
+        var webhooks = app.MapGroup("/webhooks").WithTags("webhooks");
+        KeepWebhooks.Map(webhooks);
+        ReadDeliveries.Map(webhooks);
     });

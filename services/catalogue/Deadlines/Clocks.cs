@@ -58,6 +58,12 @@ internal sealed class Clocks(Transaction transaction, City city, WorkingDays day
 
     public LegalDate Recounted(RunningClock clock) => clock.Days is > 0 ? days.Add(clock.FromDay!.Value, clock.Days.Value) : new LegalDate(clock.DueOn, false);
 
+    /// <summary>The day that <see cref="Recounted"/> says, for a clock that nothing but its row knows. What it has told already is not told again.</summary>
+    public Task MoveAsync(RunningClock clock, LegalDate due, CancellationToken cancel) => transaction.Connection.ExecuteAsync(new CommandDefinition("""
+        update clocks set due_on = @On, provisional = @Provisional, next_on = case next_step when 'reminder' then @remind when 'breach' then @On + 1 else next_on end
+        where subject = @Subject and clock = @Clock and for_version = @ForVersion
+        """, new { due.On, due.Provisional, remind = RemindOn(clock.FromDay!.Value, due.On), clock.Subject, clock.Clock, clock.ForVersion }, cancellationToken: cancel));
+
     /// <summary>The step is told; the next one has its day.</summary>
     public Task SteppedAsync(RunningClock clock, ClockStep step, DateOnly today, CancellationToken cancel)
     {

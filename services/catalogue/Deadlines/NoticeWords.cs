@@ -47,8 +47,13 @@ internal static class NoticeWords
         ["request.delivery_escalated"] = new("供数逾期，已上报", "The delivery is late and goes up"),
         ["request.disposal_reminder"] = new("数据处置期限将至", "The disposal is due soon"),
         ["request.disposal_breached"] = new("数据处置已逾期", "The disposal is late"),
+        ["use_records.reminder"] = new("请登记数据使用情况", "Please record how the data is used"),
+        ["use_records.breached"] = new("到期未登记数据使用情况", "How the data is used was not recorded in time"),
         ["request.disposal_escalated"] = new("数据处置逾期，已上报", "The disposal is late and goes up"),
     };
+
+    /// <summary>The types there are.</summary>
+    public static IReadOnlyCollection<string> Types => Words.Keys;
 
     public static Text Of(string type, IReadOnlyDictionary<string, string> details)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Dapper;
+using Exchange.Catalogue.Webhooks;
 using Exchange.Hosting;
 
 namespace Exchange.Catalogue.Deadlines;
@@ -26,8 +27,8 @@ internal sealed record Notice
     public IReadOnlyDictionary<string, string> Details { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 }
 
-/// <summary>The one writer of <c>notices</c>: in the transaction of what they tell, so that none is lost or told twice.</summary>
-internal sealed class Notices(Transaction transaction, TimeProvider clock)
+/// <summary>The one writer of <c>notices</c>: in the transaction of what they tell, so that none is lost or told twice. What is sent to departments' own systems is queued there too.</summary>
+internal sealed class Notices(Transaction transaction, City city, WebhookSettings webhooks, TimeProvider clock)
 {
     public async Task AddAsync(Notice notice, CancellationToken cancel)
     {
@@ -37,5 +38,6 @@ internal sealed class Notices(Transaction transaction, TimeProvider clock)
             insert into notices (notice_id, department, role, type, exchange_id, dataset_id, reference, details, at)
             values (@id, @Department, @Role, @Type, @ExchangeId, @DatasetId, @Reference, @details::jsonb, @now)
             """, new { id, notice.Department, notice.Role, notice.Type, notice.ExchangeId, notice.DatasetId, notice.Reference, details = JsonSerializer.Serialize(notice.Details, Json.Options), now }, cancellationToken: cancel));
+        await SendWebhooks.QueueAsync(transaction, notice, id, city, webhooks, cancel);
     }
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Dapper;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Grants;
+using Exchange.Catalogue.UseRecords;
 using Exchange.Contracts;
 using Exchange.Hosting;
 
@@ -33,7 +34,7 @@ internal sealed record RequestTexts
 /// Runs the process on a stored request: the guarded UPDATE, the history row and every effect (clock, grant, message, audit record) in the use case's transaction.
 /// The only writer of <c>sharing_requests</c> besides the mirror that follows the owning city.
 /// </summary>
-internal sealed class SharingStore(Transaction transaction, City city, Clocks clocks, Notices notices, TimeProvider clock)
+internal sealed class SharingStore(Transaction transaction, City city, Clocks clocks, Notices notices, UseRecordClock useRecords, TimeProvider clock)
 {
     internal static readonly Rule EntryChanged = new("entry-changed", 409, "第27条",
         new("该目录条目已撤回或不再共享，或所申请的数据项已变更，不能按原申请同意。", "The entry was withdrawn or is no longer shared, or the items asked for have changed; the request cannot be granted as it is."),
@@ -81,6 +82,7 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
             insert into sharing_history (exchange_id, side, version, event, state, at, audit_event)
             values (@ExchangeId, 'asking', @Version, @Event, @State, @At, @audited)
             """, new { news.ExchangeId, news.Version, news.Event, news.State, news.At, audited }, cancellationToken: cancel));
+        await useRecords.FollowAsync(after, cancel);
         await TellAsync(Side.Asking, Words.Parse<SharingEventName>(news.Event), step: null, after, news.Reference, cancel);
         return outcome;
     }

@@ -18,6 +18,7 @@ public sealed class PublishedDescriptionTests(GatewayStack gateway)
         Assert.StartsWith("3.1", document["openapi"]!.GetValue<string>());
         var paths = document["paths"]!.AsObject().Select(path => path.Key).ToList();
         Assert.Contains("/api/catalogue/datasets", paths);
+        Assert.Contains("/api/statistics", paths);
         Assert.Contains("/connect/token", paths);
         Assert.Contains("/api/cities/{city}/departments", paths);
         Assert.DoesNotContain(paths, path => path.Contains("digest") || path.Contains("health"));

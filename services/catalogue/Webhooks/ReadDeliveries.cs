@@ -1,0 +1,106 @@
+using System.Text.Json.Serialization;
+using Dapper;
+using Exchange.Hosting;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Exchange.Catalogue.Webhooks;
+
+/// <summary>What was sent to a webhook, each attempt with its answer; one that was given up, or went astray behind the receiver's door, is sent again.</summary>
+internal static class ReadDeliveries
+{
+    public static void Map(RouteGroupBuilder webhooks)
+    {
+        webhooks.MapGet("/{id:guid}/deliveries", ListAsync).AllowCallers(KeepWebhooks.Keepers).WithSummary("The deliveries of a webhook with their attempts, newest first; kept for 30 days.");
+        webhooks.MapPost("/{id:guid}/deliveries/{delivery:guid}/again", AgainAsync).AllowCallers(KeepWebhooks.Keepers).WritesOnce()
+            .WithSummary("Sends a delivery again at once, under the same webhook-id.");
+    }
+
+    private static async Task<Results<Ok<DeliveryList>, Refused>> ListAsync(Guid id, Caller caller, City city, Database database, int? limit, string? cursor, CancellationToken cancel)
+    {
+        var faults = new Faults();
+        var size = Pages.Limit(limit, faults);
+        var after = Pages.After(cursor, faults);
+        if (faults.Any)
+        {
+            return new Refused(faults);
+        }
+
+        await using var connection = await database.OpenAsync(cancel);
+        if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from webhooks where webhook_id = @id and department = @department)", new { id, department = KeepWebhooks.DepartmentOf(caller, city) }, cancellationToken: cancel)))
+        {
+            return Pipeline.NotFound();
+        }
+
+        var rows = (await connection.QueryAsync<Delivery>(new CommandDefinition("""
+            select d.delivery_id as id, d.notice_id, n.type, n.exchange_id, d.state, d.attempts, d.next_try, d.created_at, d.ended_at
+            from webhook_deliveries d join notices n using (notice_id)
+            where d.webhook_id = @id and (@after::uuid is null or d.delivery_id < @after)
+            order by d.delivery_id desc
+            limit @size
+            """, new { id, after, size = size + 1 }, cancellationToken: cancel))).AsList();
+        var page = rows.Take(size).ToList();
+        var attempts = (await connection.QueryAsync<Attempt>(new CommandDefinition("""
+            select delivery_id, attempt as number, at, status, error, took_ms from webhook_attempts where delivery_id = any(@ids) order by delivery_id, attempt
+            """, new { ids = page.Select(d => d.Id).ToArray() }, cancellationToken: cancel))).ToLookup(a => a.DeliveryId);
+        return TypedResults.Ok(new DeliveryList([.. page.Select(d => d with { Log = [.. attempts[d.Id]] })], rows.Count > size ? Pages.Cursor(page[^1].Id) : null));
+    }
+
+    private static async Task<Results<NoContent, Refused>> AgainAsync(
+        Guid id, Guid delivery, Caller caller, City city, WebhookSettings settings, Transaction transaction, CancellationToken cancel) =>
+        await transaction.Connection.ExecuteAsync(new CommandDefinition("""
+            update webhook_deliveries d set state = 'waiting', next_try = clock_timestamp(), give_up_at = clock_timestamp() + @GiveUpAfter, ended_at = null
+            from webhooks w
+            where w.webhook_id = d.webhook_id and w.removed_at is null and w.department = @department and d.webhook_id = @id and d.delivery_id = @delivery
+            """, new { id, delivery, department = KeepWebhooks.DepartmentOf(caller, city), settings.GiveUpAfter }, cancellationToken: cancel)) == 0
+            ? Pipeline.NotFound()
+            : TypedResults.NoContent();
+
+    internal sealed record DeliveryList(IReadOnlyList<Delivery> Items, string? Next);
+
+    /// <summary>One notice to one webhook.</summary>
+    internal sealed record Delivery
+    {
+        /// <summary>Also the <c>webhook-id</c> of every attempt.</summary>
+        public required Guid Id { get; init; }
+
+        public required Guid NoticeId { get; init; }
+
+        public required string Type { get; init; }
+
+        public Guid? ExchangeId { get; init; }
+
+        /// <summary>waiting, done or failed.</summary>
+        public required string State { get; init; }
+
+        public required int Attempts { get; init; }
+
+        /// <summary>While it waits.</summary>
+        public DateTimeOffset? NextTry { get; init; }
+
+        public required DateTimeOffset CreatedAt { get; init; }
+
+        public DateTimeOffset? EndedAt { get; init; }
+
+        public IReadOnlyList<Attempt> Log { get; init; } = [];
+    }
+
+    /// <summary>One attempt; a number that is missing belongs to a process that ended meanwhile.</summary>
+    internal sealed record Attempt
+    {
+        [JsonIgnore]
+        public Guid DeliveryId { get; init; }
+
+        [JsonPropertyName("attempt")]
+        public required int Number { get; init; }
+
+        public required DateTimeOffset At { get; init; }
+
+        /// <summary>HTTP status; absent when nobody answered.</summary>
+        public int? Status { get; init; }
+
+        public string? Error { get; init; }
+
+        public required int TookMs { get; init; }
+    }
+}
