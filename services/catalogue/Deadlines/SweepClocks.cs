@@ -102,7 +102,7 @@ internal sealed class SharingClocks(SharingStore store, Clocks clocks) : IClockS
         var due = clocks.Recounted(clock);
         var happened = Words.Parse<SharingClock>(clock.Clock) switch
         {
-            SharingClock.Reply => new SharingEvent.Recount(due, null, null),
+            SharingClock.Reply or SharingClock.Change => new SharingEvent.Recount(due, null, null),
             SharingClock.Delivery => new SharingEvent.Recount(null, due, null),
             _ => new SharingEvent.Recount(null, null, due),
         };
@@ -119,9 +119,9 @@ internal sealed class SharingClocks(SharingStore store, Clocks clocks) : IClockS
     // A date that a person set case by case is only watched for being over.
     private static SharingEventName? Event(SharingClock clock, ClockStep step) => (clock, step) switch
     {
-        (SharingClock.Reply, ClockStep.Reminder) => SharingEventName.ReplyReminder,
-        (SharingClock.Reply, ClockStep.Breach) => SharingEventName.ReplyBreached,
-        (SharingClock.Reply, _) => SharingEventName.ReplyEscalated,
+        (SharingClock.Reply or SharingClock.Change, ClockStep.Reminder) => SharingEventName.ReplyReminder,
+        (SharingClock.Reply or SharingClock.Change, ClockStep.Breach) => SharingEventName.ReplyBreached,
+        (SharingClock.Reply or SharingClock.Change, _) => SharingEventName.ReplyEscalated,
         (SharingClock.Delivery, ClockStep.Reminder) => SharingEventName.DeliveryReminder,
         (SharingClock.Delivery, ClockStep.Breach) => SharingEventName.DeliveryBreached,
         (SharingClock.Delivery, _) => SharingEventName.DeliveryEscalated,

@@ -744,7 +744,7 @@ internal static class SharingProcess
     private static IEnumerable<SharingEffect> Stopped(SharingRequest request)
     {
         if (request.ReplyDue is not null)
-            yield return new StopClock(SharingClock.Reply);
+            yield return new StopClock(SharingClock.Change);
         if (request.DeliveryDue is not null)
             yield return new StopClock(SharingClock.Delivery);
         if (request.State == S.Suspended)
@@ -827,8 +827,8 @@ internal static class SharingProcess
             request with { Change = e.Change, ReplyDue = e.ReplyDue, Proposal = null, ProposedBy = null },
             request.State,
             [
-                .. request.ReplyDue is null ? Array.Empty<SharingEffect>() : [new StopClock(SharingClock.Reply)],
-                new StartClock(SharingClock.Reply, e.ReplyDue),
+                .. request.ReplyDue is null ? Array.Empty<SharingEffect>() : [new StopClock(SharingClock.Change)],
+                new StartClock(SharingClock.Change, e.ReplyDue),
                 new NotifyAskingCity(),
                 new WriteRecord("change.received"),
             ]);
@@ -857,7 +857,7 @@ internal static class SharingProcess
         var approved = proposal.Decision == SharingDecision.Approve;
         var decided = request with { ReplyDue = null, Change = change with { Outcome = approved ? "approved" : "refused", OutcomeReason = proposal.Reason, DecidedAt = now } };
         if (!approved)
-            return Move(decided, request.State, new StopClock(SharingClock.Reply), new NotifyAskingCity(), new WriteRecord("change.signed_off"));
+            return Move(decided, request.State, new StopClock(SharingClock.Change), new NotifyAskingCity(), new WriteRecord("change.signed_off"));
 
         var grant = request.Grant!;
         var terms = grant with
@@ -867,7 +867,7 @@ internal static class SharingProcess
             Purpose = change.Scenario ?? grant.Purpose,
             ThirdParties = change.ThirdParty is { } third ? [.. grant.ThirdParties, third] : grant.ThirdParties,
         };
-        return Move(decided with { Grant = terms }, request.State, new StopClock(SharingClock.Reply), new ChangeGrant(terms), new NotifyAskingCity(), new WriteRecord("change.signed_off"));
+        return Move(decided with { Grant = terms }, request.State, new StopClock(SharingClock.Change), new ChangeGrant(terms), new NotifyAskingCity(), new WriteRecord("change.signed_off"));
     }
 
     private static Refused? UnlawfulChange(SharingRequest request, Proposal proposal, DateTimeOffset now) => Unlawful(
@@ -934,7 +934,7 @@ internal static class SharingProcess
 
         (SharingClock, LegalDate?, LegalDate?)[] clocks =
         [
-            (SharingClock.Reply, request.ReplyDue, recounted.ReplyDue), (SharingClock.Delivery, request.DeliveryDue, recounted.DeliveryDue), (SharingClock.Disposal, request.DisposalDue, recounted.DisposalDue),
+            (request.Reply is null ? SharingClock.Reply : SharingClock.Change, request.ReplyDue, recounted.ReplyDue), (SharingClock.Delivery, request.DeliveryDue, recounted.DeliveryDue), (SharingClock.Disposal, request.DisposalDue, recounted.DisposalDue),
         ];
         return Move(
             recounted,

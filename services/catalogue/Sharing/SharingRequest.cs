@@ -130,6 +130,11 @@ internal enum SharingClock
 {
     Reply,
     Delivery,
+
+    /// <summary>The reply to a change of scope (art. 25); its steps are the reply's.</summary>
+    Change,
+
+    /// <summary>Putting misuse right, by the date that was set (art. 27).</summary>
     Repair,
     Disposal,
 }

@@ -119,7 +119,7 @@ public sealed class SharingTableTests
             + "reply_reminder reply_breached reply_escalated delivery_reminder delivery_breached delivery_escalated repair_breached "
             + "disposal_reminder disposal_breached disposal_escalated",
             string.Join(' ', Events.Select(name => name.Word())));
-        Assert.Equal(["reply", "delivery", "repair", "disposal"], Enum.GetValues<SharingClock>().Select(clock => clock.Word()));
+        Assert.Equal(["reply", "delivery", "change", "repair", "disposal"], Enum.GetValues<SharingClock>().Select(clock => clock.Word()));
         Assert.Equal(["approve", "refuse"], Enum.GetValues<SharingDecision>().Select(decision => decision.Word()));
         Assert.All(States, state => Assert.Equal(state, Words.Parse<SharingState>(state.Word())));
         Assert.Throws<FormatException>(() => Words.Parse<SharingState>("UnderReview"));

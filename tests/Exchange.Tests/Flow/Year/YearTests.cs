@@ -94,7 +94,7 @@ public sealed class YearTests(YearFixture year)
         {
             await using var connection = await year.AdminAsync(city);
             var clocks = (await connection.QueryAsync<(Guid Subject, string Clock, DateOnly Due, DateTime Started, DateTime? Stopped)>(
-                "select subject, clock, due_on, started_at, stopped_at from service.clocks where clock in ('reply', 'delivery', 'repair', 'disposal')")).AsList();
+                "select subject, clock, due_on, started_at, stopped_at from service.clocks where clock in ('reply', 'delivery', 'change', 'repair', 'disposal')")).AsList();
             var expected = clocks.SelectMany(c => Steps(calendar, c.Clock, Day(c.Started), c.Due, c.Stopped is { } stopped ? Day(stopped) : year.Today).Select(step => (c.Subject, step)))
                 .GroupBy(s => s).ToDictionary(g => g.Key, g => g.Count());
             var told = (await connection.QueryAsync<(Guid Subject, string Event, string? Note)>("select exchange_id, event, note from service.sharing_history where side = 'owning'"))
@@ -120,6 +120,8 @@ public sealed class YearTests(YearFixture year)
 
     private static IEnumerable<string> Steps(WorkingDays calendar, string clock, DateOnly started, DateOnly due, DateOnly last)
     {
+        // A change of scope is replied to like the request was.
+        clock = clock == "change" ? "reply" : clock;
         var reminder = calendar.Back(due, 2) is var early && early > started ? early : due;
         if (reminder <= last && clock != "repair")
             yield return $"{clock}_reminder";
