@@ -27,6 +27,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<Clocks>();
         builder.Services.AddScoped<Notices>();
         builder.Services.AddScoped<IClockSubject, SharingClocks>();
+        builder.Services.AddScoped<IClockSubject, CatalogueClocks>();
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();

@@ -48,6 +48,18 @@ internal static class NoticeWords
         ["request.disposal_reminder"] = new("数据处置期限将至", "The disposal is due soon"),
         ["request.disposal_breached"] = new("数据处置已逾期", "The disposal is late"),
         ["request.disposal_escalated"] = new("数据处置逾期，已上报", "The disposal is late and goes up"),
+        ["catalogue.published"] = new("目录条目已发布", "A catalogue entry is published"),
+        ["catalogue.withdrawn"] = new("目录条目已撤回", "A catalogue entry is withdrawn"),
+        ["catalogue.review"] = new("有目录条目等待审核发布", "A catalogue entry waits for review and publication"),
+        ["catalogue.review_reminder"] = new("目录审核期限将至", "The review of an entry is due soon"),
+        ["catalogue.review_breached"] = new("目录审核已逾期", "The review of an entry is late"),
+        ["catalogue.review_escalated"] = new("目录审核仍未办理", "The review of an entry is still not done"),
+        ["catalogue.duty_changed"] = new("依据或职责有变化，目录条目须更新送审", "A law or duty has changed; the entry is to be updated and sent to review"),
+        ["catalogue.update_reminder"] = new("目录更新期限将至", "The update of an entry is due soon"),
+        ["catalogue.update_breached"] = new("目录更新已逾期", "The update of an entry is late"),
+        ["catalogue.update_escalated"] = new("目录更新逾期，已上报", "The update of an entry is late and goes up"),
+        ["catalogue.extend_update"] = new("目录更新延期申请等待数据主管部门答复", "An extension of an update waits for the data authority"),
+        ["catalogue.extension_answered"] = new("目录更新延期申请已答复", "The extension of an update is answered"),
     };
 
     public static Text Of(string type, IReadOnlyDictionary<string, string> details)
