@@ -140,13 +140,13 @@ internal static class AnswerCorrection
         }
     }
 
-    /// <summary>Every exchange whose grant covers the item and that had a delivery since the error began, whatever became of the grant.</summary>
+    /// <summary>Every exchange that had a delivery of the item since the error began, whatever became of the grant.</summary>
     private static async Task<IReadOnlyList<Receiver>> ReceiversAsync(Transaction transaction, Correction correction, DateOnly from, CancellationToken cancel) =>
         [.. await transaction.Connection.QueryAsync<Receiver>(new CommandDefinition("""
             select g.exchange_id, g.asking_city
             from grants g
-            where g.dataset_id = @DatasetId and @Field = any(g.fields)
-              and exists (select from deliveries d where d.exchange_id = g.exchange_id and d.opened_at >= @since)
+            where g.dataset_id = @DatasetId
+              and exists (select from deliveries d where d.exchange_id = g.exchange_id and d.opened_at >= @since and @Field = any(coalesce(d.fields, g.fields)))
             order by g.exchange_id
             """, new { correction.DatasetId, correction.Field, since = LegalDay.EndOf(from.AddDays(-1)) }, cancellationToken: cancel))];
 

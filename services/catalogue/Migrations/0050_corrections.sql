@@ -39,6 +39,9 @@ create index corrections_of_asking on corrections (asking_department, correction
 create index corrections_of_owning on corrections (owning_department, correction_id) where side = 'owning';
 create index corrections_open on corrections (dataset_id) where side = 'owning' and state = 'received';
 
+-- What was transferred: a grant may be changed afterwards. Null: a delivery of before, of the items its grant has.
+alter table deliveries add column fields text[];
+
 -- Who received a dataset since a day: told when it is corrected. Grants that ended count too.
 create index grants_ever_of_a_dataset on grants (dataset_id);
 

@@ -111,6 +111,8 @@ public sealed class CorrectionTests(ExchangeFixture exchange)
         var never = await GrantedAsync(dataset, "zhuzhou", "police");
         await using var city = await OpenAsync("changsha");
         await city.ExecuteAsync("update service.deliveries set opened_at = opened_at - interval '40 days' where exchange_id = @earlier::uuid", new { earlier });
+        // What was received counts, not what may be had now.
+        await city.ExecuteAsync("update service.grants set fields = '{months}' where exchange_id = @other::uuid; update service.grants set fields = '{person,months}' where exchange_id = @otherItem::uuid", new { other, otherItem });
         var correction = (await exchange.Who("zhuzhou", "officer").PostAsync(Correct(reporter), Report("person"))).Succeeded("file")["id"].GetString()!;
         var reviewer = exchange.Who("changsha", "reviewer");
         var received = await Eventually.GetAsync(() => reviewer.GetAsync(Owning(correction)), a => a.Status == 200, show: a => a.Text);
