@@ -168,7 +168,7 @@ internal sealed class Stack : IAsyncDisposable
         foreach (var name in (string[])["logs", "keys"])
             Files.Folder(Path.Combine(Data, name));
         if (options.Environment == "Test")
-            MoveClock(TimeSpan.Zero);
+            MoveClock(options.Clock);
         var accounts = Task.Run(() => GatewayAccounts.Write(AccountsFile, Accounts), ct);
         await Task.WhenAll(PrepareDatabasesAsync(ct), PrepareBrokerAsync(ct), accounts);
         await StartServicesAsync(options.Services ?? processNames, ct);

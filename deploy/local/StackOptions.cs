@@ -17,6 +17,9 @@ internal sealed record StackOptions
 
     public string Environment { get; init; } = "Test";
 
+    /// <summary>By how much the processes' clocks are off from the start, in environment Test.</summary>
+    public TimeSpan Clock { get; init; }
+
     /// <summary>Off only where a power cut may cost the data, as in tests.</summary>
     public bool Fsync { get; init; } = true;
 

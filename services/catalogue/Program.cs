@@ -17,6 +17,7 @@ return await ExchangeHost.RunAsync(args,
         var city = City.Read(builder.Configuration["City:File"] ?? "");
         var reader = new SettingsReader(builder.Configuration);
         var settings = reader.Section<CatchUpSettings>("City");
+        var sweep = reader.Section<SweepSettings>("City");
         reader.ThrowOnFaults();
         builder.AddMessages(bus => bus
             .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveActs), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged),
@@ -24,6 +25,7 @@ return await ExchangeHost.RunAsync(args,
             .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets), typeof(CopyCatalogue)));
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(settings);
+        builder.Services.AddSingleton(sweep);
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         builder.Services.AddDatasets();
         builder.Services.AddScoped<Clocks>();
@@ -34,6 +36,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
+        builder.Services.AddScoped<AnswerAutomatically>();
         builder.Services.AddSingleton<Seat>();
         builder.Services.AddSingleton<ReadRows>();
         builder.Services.AddSingleton<DeliveryLog>();

@@ -12,7 +12,7 @@ using MassTransit;
 namespace Exchange.Catalogue.Approvals;
 
 /// <summary>A signed request arrives in the owning city: it gets its reference, its reply clock, and at once the reply its dataset's standing sign-off gives.</summary>
-internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays days, PublishedEntries entries, ProbeSource probe, AuditWatch audit, Transaction transaction, TimeProvider clock) : IConsumer<RequestSubmitted>
+internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays days, PublishedEntries entries, AnswerAutomatically automatic, Transaction transaction, TimeProvider clock) : IConsumer<RequestSubmitted>
 {
     public async Task Consume(ConsumeContext<RequestSubmitted> context)
     {
@@ -74,22 +74,6 @@ internal sealed class ReceiveRequest(SharingStore store, City city, WorkingDays 
             return;
         }
 
-        await AnswerAutomaticallyAsync(message.ExchangeId, entry, cancel);
-    }
-
-    /// <summary>Automatic means at once, on the signature that the head of the provider's sharing office gave for this version; without one, or while the audit log is behind its limit, a person decides inside the clock.</summary>
-    private async Task AnswerAutomaticallyAsync(Guid exchangeId, DatasetEntry entry, CancellationToken cancel)
-    {
-        if (city.Unconditional != "automatic" || audit.Refusal is not null || await entries.StandingAsync(entry.DatasetId, entry.Version, cancel) is not { } standing)
-        {
-            return;
-        }
-
-        var stored = (await store.FindAsync(exchangeId, Side.Owning, cancel))!;
-        var deliveryDue = days.Add(LegalDay.Of(clock.GetUtcNow()), city.Limits.Delivery);
-        if (await store.ApplyAsync(stored, new SharingEvent.StandingReply(standing with { Department = entry.DepartmentCode }, deliveryDue), cancel) is SharingOutcome.Applied { Request.State: SharingState.Approved })
-        {
-            await probe.RunAsync(exchangeId, cancel);
-        }
+        await automatic.RunAsync((await store.FindAsync(message.ExchangeId, Side.Owning, cancel))!, cancel);
     }
 }

@@ -1,7 +1,15 @@
+using System.ComponentModel.DataAnnotations;
 using Exchange.Catalogue.Sharing;
 using Exchange.Hosting;
 
 namespace Exchange.Catalogue.Deadlines;
+
+/// <summary>How often clocks and grants are looked through.</summary>
+internal sealed record SweepSettings
+{
+    [Range(typeof(TimeSpan), "00:00:00.050", "00:01:00")]
+    public TimeSpan SweepEvery { get; init; } = TimeSpan.FromSeconds(2);
+}
 
 /// <summary>What a clock is about, and what its steps mean there.</summary>
 internal interface IClockSubject
@@ -20,10 +28,8 @@ internal interface IClockSubject
 /// Steps the city's clocks: reminders, breaches, escalation, and dates that were provisional. Each step and what it tells commit together with the clock's row,
 /// which is locked meanwhile: a restart or a second process neither loses nor doubles one, and one that slept through several tells them in order.
 /// </summary>
-internal sealed partial class SweepClocks(IServiceScopeFactory scopes, TimeProvider clock, ILogger<SweepClocks> log) : BackgroundService
+internal sealed partial class SweepClocks(IServiceScopeFactory scopes, SweepSettings settings, TimeProvider clock, ILogger<SweepClocks> log) : BackgroundService
 {
-    private static readonly TimeSpan Every = TimeSpan.FromSeconds(2);
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
@@ -39,7 +45,7 @@ internal sealed partial class SweepClocks(IServiceScopeFactory scopes, TimeProvi
                 LogLater(log, fault);
             }
 
-            await Task.Delay(Every, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(settings.SweepEvery, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -1,4 +1,5 @@
 using Dapper;
+using Exchange.Catalogue.Approvals;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Sharing;
 using Exchange.Hosting;
@@ -6,39 +7,38 @@ using Exchange.Hosting;
 namespace Exchange.Catalogue.Grants;
 
 /// <summary>
-/// Ends grants whose last day is over (24:00 in Beijing), archives what is closed (art. 29) and asks sources again that did not answer. Several processes of one city may sweep:
+/// Ends grants whose last day is over (24:00 in Beijing), archives what is closed (art. 29), asks sources again that did not answer and gives automatic answers that had to wait. Several processes of one city may sweep:
 /// each request is taken under its row's lock, and what another one holds is skipped.
 /// </summary>
-internal sealed partial class SweepGrants(IServiceScopeFactory scopes, City city, WorkingDays days, TimeProvider clock, ILogger<SweepGrants> log) : BackgroundService
+internal sealed partial class SweepGrants(IServiceScopeFactory scopes, City city, WorkingDays days, SweepSettings settings, TimeProvider clock, ILogger<SweepGrants> log) : BackgroundService
 {
-    private static readonly TimeSpan Every = TimeSpan.FromSeconds(2);
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                while (await SweepOneAsync(Over, (store, _, stored, cancel) => store.ApplyAsync(stored, new SharingEvent.TermEnd(city.DisposalDue(days, clock)), cancel), stoppingToken))
+                while (await SweepOneAsync(Over, (scope, stored, cancel) => scope.GetRequiredService<SharingStore>().ApplyAsync(stored, new SharingEvent.TermEnd(city.DisposalDue(days, clock)), cancel), stoppingToken))
                 {
                 }
 
-                while (await SweepOneAsync(Closed, (store, _, stored, cancel) => store.ApplyAsync(stored, new SharingEvent.Archive(LegalDay.Of(clock.GetUtcNow()).AddYears(city.Limits.RetentionYears)), cancel), stoppingToken))
+                while (await SweepOneAsync(Closed, (scope, stored, cancel) => scope.GetRequiredService<SharingStore>().ApplyAsync(stored, new SharingEvent.Archive(LegalDay.Of(clock.GetUtcNow()).AddYears(city.Limits.RetentionYears)), cancel), stoppingToken))
                 {
                 }
 
-                await SweepOneAsync(Unanswered, (_, probe, stored, cancel) => probe.RunAsync(stored.Process.Ask.ExchangeId, cancel), stoppingToken);
+                await SweepOneAsync(Unanswered, (scope, stored, cancel) => scope.GetRequiredService<ProbeSource>().RunAsync(stored.Process.Ask.ExchangeId, cancel), stoppingToken);
+                await SweepOneAsync(AnswerAutomatically.Waiting, (scope, stored, cancel) => scope.GetRequiredService<AnswerAutomatically>().RunAsync(stored, cancel), stoppingToken);
             }
             catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
             {
                 LogLater(log, fault);
             }
 
-            await Task.Delay(Every, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(settings.SweepEvery, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async Task<bool> SweepOneAsync(string select, Func<SharingStore, ProbeSource, StoredRequest, CancellationToken, Task> act, CancellationToken cancel)
+    private async Task<bool> SweepOneAsync(string select, Func<IServiceProvider, StoredRequest, CancellationToken, Task> act, CancellationToken cancel)
     {
         await using var scope = scopes.CreateAsyncScope();
         var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
@@ -52,7 +52,7 @@ internal sealed partial class SweepGrants(IServiceScopeFactory scopes, City city
 
         var store = scope.ServiceProvider.GetRequiredService<SharingStore>();
         var stored = await store.FindAsync(id.Value, Side.Owning, cancel);
-        await act(store, scope.ServiceProvider.GetRequiredService<ProbeSource>(), stored!, cancel);
+        await act(scope.ServiceProvider, stored!, cancel);
         await transaction.CommitAsync(cancel);
         return true;
     }

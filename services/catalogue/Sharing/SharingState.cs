@@ -68,6 +68,9 @@ internal static class Words
 
     public static string Word(this SharingEventName name) => Of<SharingEventName>.Word[name];
 
+    /// <summary>Told by a clock, which changes no state.</summary>
+    public static bool IsClock(this SharingEventName name) => name >= SharingEventName.ReplyReminder;
+
     public static string Word(this SharingClock clock) => Of<SharingClock>.Word[clock];
 
     public static string Word(this SharingDecision decision) => Of<SharingDecision>.Word[decision];

@@ -171,7 +171,7 @@ internal static class BehindTheScenes
         (await Surroundings.Of(exchange.Stack).QueuesAsync(default)).SingleOrDefault(q => q.Name == queue)?.Messages ?? -1;
 
     /// <summary>Moves the clocks of all processes, or of these. A process looks at its clock's file every now and then: everyone signs in anew until gateway and cities have seen the new time.</summary>
-    public static async Task MoveClockAsync(this FaultFixture exchange, TimeSpan offset, params string[] processes)
+    public static async Task MoveClockAsync(this ExchangeFixture exchange, TimeSpan offset, params string[] processes)
     {
         if (processes.Length == 0)
         {
@@ -204,10 +204,10 @@ internal static class BehindTheScenes
     /// <summary>Everything has left, arrived and been taken in, and every invariant holds.</summary>
     /// <param name="exchange">The exchange.</param>
     /// <param name="invented">Invariants that a test has broken itself, with news that no city has.</param>
-    public static Task AtRestAsync(this FaultFixture exchange, params Invariant[] invented) => exchange.CheckedAsync(report => report.Broken.All(invented.Contains));
+    public static Task AtRestAsync(this ExchangeFixture exchange, params Invariant[] invented) => exchange.CheckedAsync(report => report.Broken.All(invented.Contains));
 
     /// <summary>Checks until the report is as expected: what is on its way arrives meanwhile.</summary>
-    public static Task<Report> CheckedAsync(this FaultFixture exchange, Func<Report, bool> expected) =>
+    public static Task<Report> CheckedAsync(this ExchangeFixture exchange, Func<Report, bool> expected) =>
         Eventually.GetAsync(() => Invariants.Of(exchange.Stack).CheckAsync(TimeSpan.Zero), expected, TimeSpan.FromSeconds(30), report => report.ToString());
 
     public static async Task NothingSetAsideAsync(this ExchangeFixture exchange)

@@ -66,13 +66,18 @@ public class ExchangeFixture : IAsyncLifetime
     internal void SignOut() => participants.Clear();
 
     /// <summary>A published entry of the city's labour department, with three rows when it is a table.</summary>
-    internal async Task<JsonElement> PublishAsync(string city, string sharing, string? name = null, bool standing = false, string[]? fields = null)
+    internal async Task<JsonElement> PublishAsync(string city, string sharing, string? name = null, bool standing = false, string[]? fields = null, bool rowsToo = true)
     {
         var officer = Who(city, "officer");
         var title = name ?? $"参保核验（示例）{Guid.NewGuid():N}";
         var draft = (await officer.PostAsync($"/api/cities/{city}/datasets", Draft(title, sharing, officer.Account.Department!, fields))).Succeeded("draft");
         var id = draft["dataset_id"].GetGuid();
         var published = await ReviewAsync(city, id, draft.ETag);
+        if (!rowsToo)
+        {
+            return published.Json;
+        }
+
         var rows = fields is null
             ? "person,months,remark\r\n示例甲,12,\r\n示例乙,240,\"=1+1,\"\"x\"\"\"\r\n示例丙,3,末\r\n"
             : $"{string.Join(',', fields)}\r\n{string.Join(',', fields.Select(f => $"示例{f}"))}\r\n";

@@ -198,7 +198,7 @@ public sealed class SharingTableTests
     private static IEnumerable<(string Title, IReadOnlyList<SharingEventName> Events)> Groups()
     {
         SharingEventName[] owning = [.. Events.Where(name => Scene.Event(name) is OwningAct or AuthorityAct or ProviderOrAuthorityAct)];
-        SharingEventName[] clocks = [.. Events.Where(name => name >= SharingEventName.ReplyReminder)];
+        SharingEventName[] clocks = [.. Events.Where(name => name.IsClock())];
         yield return ("Persons of the asking side", [.. Events.Where(name => Scene.Event(name) is AskingAct)]);
         yield return ("Persons of the owning side: the reply", owning[..6]);
         yield return ("Persons of the owning side: during use", owning[6..]);
