@@ -280,6 +280,16 @@ public sealed class CheckTests(FaultFixture exchange)
     }
 
     /// <summary>One exchange from publication to delivery, shared by the tests here.</summary>
+    private async Task CorrectAsync(string id)
+    {
+        var report = new { Field = "months", Record = "示例甲", Right = "13", Evidence = "缴费凭证（示例）" };
+        var filed = (await exchange.Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/correct", report)).Succeeded("file a correction");
+        var reviewer = exchange.Who("changsha", "reviewer");
+        var received = await Eventually.GetAsync(() => reviewer.GetAsync($"/api/cities/changsha/corrections/{filed["id"].GetString()}"), a => a.Status == 200, show: a => a.Text);
+        (await reviewer.PostAsync($"/api/cities/changsha/corrections/{filed["id"].GetString()}/answer", new { Result = "not_an_error", Explanation = "数据无误（示例）" }, received.ETag)).Succeeded("answer the correction");
+        await exchange.TimelineAsync(id, "correction.answer_received");
+    }
+
     private async Task<(Guid Id, Guid Dataset)> WholeAsync()
     {
         if (whole is { } made)
@@ -290,6 +300,7 @@ public sealed class CheckTests(FaultFixture exchange)
         await exchange.GrantAsync(id);
         await exchange.MirrorAsync(id, "active");
         (await exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv")).Succeeded("deliver");
+        await CorrectAsync(id);
         // Xiangtan says something too, so that its sequence is not empty.
         await exchange.PublishAsync("xiangtan", "unconditional", standing: true);
         whole = (Guid.Parse(id), dataset);
