@@ -1,5 +1,6 @@
 using Exchange.Catalogue;
 using Exchange.Catalogue.Approvals;
+using Exchange.Catalogue.Corrections;
 using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Deliveries;
@@ -26,7 +27,8 @@ return await ExchangeHost.RunAsync(args,
         // First of all: nothing is counted before the loaded calendar is known.
         builder.Services.AddHostedService<FollowCalendar>();
         builder.AddMessages(bus => bus
-            .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveActs), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged))
+            .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveActs), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged),
+                typeof(ReceiveCorrection), typeof(FollowCorrection), typeof(HearOfCorrection))
             .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets), typeof(CopyCatalogue)));
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(settings);
@@ -38,6 +40,8 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<IClockSubject, SharingClocks>();
         builder.Services.AddScoped<UseRecordClock>();
         builder.Services.AddScoped<IClockSubject>(provider => provider.GetRequiredService<UseRecordClock>());
+        builder.Services.AddScoped<IClockSubject, CorrectionClocks>();
+        builder.Services.AddScoped<IClockSubject, CatalogueClocks>();
         builder.Services.AddScoped<SharingStore>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
@@ -65,6 +69,7 @@ return await ExchangeHost.RunAsync(args,
         AnswerProvider.Map(requests);
         DisposeData.Map(requests);
         DisputeSteps.Map(requests, app);
+        FileCorrection.Map(requests);
         ReadRequests.Map(requests, Side.Asking);
 
         var approvals = app.MapGroup("/approvals").WithTags("approvals");
@@ -75,6 +80,10 @@ return await ExchangeHost.RunAsync(args,
         EndService.Map(approvals);
         DecideChange.Map(approvals);
         ReadRequests.Map(approvals, Side.Owning);
+
+        var corrections = app.MapGroup("/corrections").WithTags("corrections");
+        AnswerCorrection.Map(corrections);
+        ReadCorrections.Map(corrections);
 
         var grants = app.MapGroup("/grants").WithTags("grants");
         ReadGrants.Map(grants);

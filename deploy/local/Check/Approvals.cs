@@ -85,7 +85,7 @@ internal static class Approvals
             if (grant.StandingReply != "approve" || grant.StandingBy != reply.SignedBy)
                 yield return (new($"{reply.SignedBy} 对第 {grant.DatasetVersion} 版的常设签批", $"a standing sign-off by {reply.SignedBy} for version {grant.DatasetVersion}"), new(grant.StandingBy ?? "没有", grant.StandingBy ?? "there is none"));
         }
-        else if (steps.LastOrDefault(h => h.Event == SharingEventName.Propose.Word())?.BySubject is var proposed && (proposed is null || proposed == reply.SignedBy))
+        else if (steps.TakeWhile(h => h.Event != SharingEventName.SignOffReply.Word()).LastOrDefault(h => h.Event == SharingEventName.Propose.Word())?.BySubject is var proposed && (proposed is null || proposed == reply.SignedBy))
         {
             yield return (new("由两人分别提出并签批（第20条）", "proposed by one person and signed by another (art. 20)"), Two(proposed, reply.SignedBy, reply.SignedBy));
         }

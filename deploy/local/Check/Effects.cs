@@ -109,8 +109,9 @@ internal static class Effects
     {
         var sharing = view.Sharing(city.Service)!;
         var answered = new Dictionary<(Guid, string, int), string>();
+        // A correction has an id and versions of its own.
         await foreach (var answer in city.StreamAsync<AnswerRow>("""
-            select subject, key, operation, body from idempotency_keys where status between 200 and 299 and operation ~ '^POST /(requests|approvals)([/?]|$)'
+            select subject, key, operation, body from idempotency_keys where status between 200 and 299 and operation ~ '^POST /(requests|approvals)([/?]|$)' and operation !~ '/correct$'
             """).WithCancellation(ct))
         {
             var body = JsonDocument.Parse(answer.Body).RootElement;

@@ -12,7 +12,7 @@ internal static class ApproveDataset
             .WithSummary("The head of the department approves an assessed entry, which sends it to the authority (arts. 13, 16).");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PostAsync(
-        Guid id, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)
+        Guid id, Caller caller, City city, Transaction transaction, CatalogueDuties duties, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         var connection = transaction.Connection;
         if (await Dataset.LockAsync(connection, id, cancel) is not { } dataset)
@@ -43,6 +43,7 @@ internal static class ApproveDataset
         await DatasetRoutes.TouchAsync(connection, id, cancel);
         await DatasetHistory.AddAsync(connection, id, version.Version, "approved", caller, Roles.DepartmentHead, now, cancel);
         await DatasetHistory.AddAsync(connection, id, version.Version, "submitted", caller, Roles.DepartmentHead, now, cancel);
+        await duties.SubmittedAsync(dataset, version.Version, now, cancel);
         return await DatasetRoutes.ShowAsync(connection, id, city, caller, http, cancel);
     }
 }

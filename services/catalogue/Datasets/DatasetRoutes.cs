@@ -13,6 +13,7 @@ internal static class DatasetRoutes
     {
         services.AddSingleton<RowTables>();
         services.AddScoped<PublishedEntries>();
+        services.AddScoped<CatalogueDuties>();
         services.AddHostedService<SeedDepartments>();
         services.AddHostedService<DropRowTables>();
         services.AddSingleton<ImportSignal>();
@@ -37,6 +38,9 @@ internal static class DatasetRoutes
         ApproveDataset.Map(datasets);
         PublishDataset.Map(datasets);
         WithdrawDataset.Map(datasets);
+        StateDutyChange.Map(datasets);
+        ExtendUpdate.Map(datasets);
+        ReadDutyChanges.Map(datasets);
         LoadRows.Map(datasets);
         GiveStandingSignOff.Map(datasets);
     }

@@ -27,6 +27,12 @@ internal sealed record DatasetView
 
     /// <summary>The reply that requests get at once.</summary>
     public StandingView? StandingSignOff { get; init; }
+
+    /// <summary>Errors that were reported in it and are not answered yet (art. 26).</summary>
+    public int OpenCorrections { get; init; }
+
+    /// <summary>How its department takes reports of errors (art. 26); null while it has published nothing.</summary>
+    public CorrectionsView? Corrections { get; init; }
 }
 
 /// <summary>A version before publication with its papers (art. 13).</summary>
@@ -37,6 +43,8 @@ internal sealed record AssessmentView(string Result, string? Note, DateTimeOffse
 internal sealed record RowsView(int Version, long Count, long Bytes, string Sha256, DateTimeOffset LoadedAt);
 
 internal sealed record StandingView(int Version, string Reply, string? CitedLaw, string? GivenBy, DateTimeOffset GivenAt);
+
+internal sealed record CorrectionsView(string? Rules, string? Channel);
 
 internal static class DatasetViews
 {
@@ -57,6 +65,10 @@ internal static class DatasetViews
         var standing = await connection.QuerySingleOrDefaultAsync<StandingRow>(new CommandDefinition("""
             select version, reply, cited_law, given_by_name, given_at from standing_sign_offs where dataset_id = @DatasetId and version = @PublishedVersion
             """, new { dataset.DatasetId, dataset.PublishedVersion }, cancellationToken: cancel));
+        var corrections = await connection.QuerySingleAsync<CorrectionsRow>(new CommandDefinition("""
+            select correction_rules, correction_channel, (select count(*)::int from corrections where dataset_id = @DatasetId and side = 'owning' and state = 'received') as open
+            from departments where code = @DepartmentCode
+            """, new { dataset.DatasetId, dataset.DepartmentCode }, cancellationToken: cancel));
         return new DatasetView
         {
             DatasetId = dataset.DatasetId,
@@ -66,6 +78,8 @@ internal static class DatasetViews
             Working = newest.Version == published?.Version ? null : Working(newest),
             Rows = rows is null ? null : new(rows.Version, rows.RowCount, rows.Bytes, rows.Sha256, rows.LoadedAt),
             StandingSignOff = standing is null ? null : new(standing.Version, standing.Reply, standing.CitedLaw, reader is null ? null : standing.GivenByName, standing.GivenAt),
+            OpenCorrections = corrections.Open,
+            Corrections = (corrections.CorrectionRules ?? corrections.CorrectionChannel) is null ? null : new(corrections.CorrectionRules, corrections.CorrectionChannel),
         };
     }
 
@@ -85,6 +99,13 @@ internal static class DatasetViews
         public required long Bytes { get; init; }
         public required string Sha256 { get; init; }
         public required DateTimeOffset LoadedAt { get; init; }
+    }
+
+    private sealed record CorrectionsRow
+    {
+        public string? CorrectionRules { get; init; }
+        public string? CorrectionChannel { get; init; }
+        public required int Open { get; init; }
     }
 
     private sealed record StandingRow

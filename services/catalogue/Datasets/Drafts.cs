@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Dapper;
+using Exchange.Catalogue.Deadlines;
 using Exchange.Hosting;
 using Npgsql;
 
@@ -77,6 +78,8 @@ internal static class Drafts
                 from unnest(@ids, @versions, @entries) as t (id, version, entry)
                 where v.dataset_id = t.id and v.version = t.version and v.state in ('draft', 'assessed', 'approved', 'in_review')
                 """, new { ids = Ids(texts), versions = Versions(texts), entries = Entries(texts), caller.Subject, caller.Name, now }, cancellationToken: cancel));
+            // What was in review no longer is: the authority reviews the new text when it comes.
+            await Clocks.StopAsync(connection, Ids(texts), CatalogueClocks.Review, now, cancel);
         }
     }
 

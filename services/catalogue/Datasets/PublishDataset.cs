@@ -15,7 +15,7 @@ internal static class PublishDataset
             .WithSummary("The city's data authority publishes a reviewed entry (arts. 16, 17).");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PostAsync(
-        Guid id, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)
+        Guid id, Caller caller, City city, Transaction transaction, CatalogueDuties duties, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         if (caller.City != city.Id)
         {
@@ -59,6 +59,7 @@ internal static class PublishDataset
             update datasets set published_version = @Version, working_version = null, released_on = @releasedOn, revision = revision + 1 where dataset_id = @id;
             """, new { id, dataset.PublishedVersion, version.Version, caller.Subject, caller.Name, now, releasedOn }, cancellationToken: cancel));
         await DatasetHistory.AddAsync(connection, id, version.Version, "published", caller, Roles.Authority, now, cancel);
+        await duties.ReviewedAsync(id, now, cancel);
 
         var entry = DatasetViews.Entry(dataset with { ReleasedOn = releasedOn }, version with { PublishedAt = now }, city);
         await transaction.PublishFeedAsync(new DatasetPublished { City = city.Id, Entry = entry }, new FeedEntry(Topology.DatasetFeed, id, version.Version, Tombstone: false), cancel);

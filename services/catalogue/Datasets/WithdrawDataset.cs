@@ -14,7 +14,7 @@ internal static class WithdrawDataset
             .WithSummary("Takes an entry out of the catalogue with a reason; refused while a grant runs (art. 27).");
 
     private static async Task<Results<Ok<DatasetView>, Refused>> PostAsync(
-        Guid id, Withdrawal withdrawal, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)
+        Guid id, Withdrawal withdrawal, Caller caller, City city, Transaction transaction, CatalogueDuties duties, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         var connection = transaction.Connection;
         if (await Dataset.LockAsync(connection, id, cancel) is not { } dataset)
@@ -54,6 +54,7 @@ internal static class WithdrawDataset
             update datasets set published_version = null, working_version = null, last_version = greatest(last_version, @tombstone), revision = revision + 1 where dataset_id = @id;
             """, new { id, published, dataset.WorkingVersion, tombstone, reason, caller.Subject, now }, cancellationToken: cancel));
         await DatasetHistory.AddAsync(connection, id, published, "withdrawn", caller, Roles.DepartmentHead, now, cancel, note: reason);
+        await duties.WithdrawnAsync(id, now, cancel);
         await transaction.PublishFeedAsync(
             new DatasetWithdrawn { City = city.Id, DatasetId = id, Version = tombstone, Reason = reason, WithdrawnAt = now }, new FeedEntry(Topology.DatasetFeed, id, tombstone, Tombstone: true), cancel);
         await transaction.RecordAsync(new AuditRecord

@@ -1,6 +1,7 @@
 using Dapper;
 using Exchange.Contracts;
 using Exchange.Hosting;
+using Npgsql;
 
 namespace Exchange.Catalogue.Deadlines;
 
@@ -40,6 +41,46 @@ internal sealed class Clocks(Transaction transaction, City city, WorkingDays day
         transaction.Connection.ExecuteAsync(new CommandDefinition(
             "update clocks set stopped_at = @now where subject = @subject and clock = @clock and stopped_at is null", new { subject, clock, now }, cancellationToken: cancel));
 
+    /// <summary>For those who work on many subjects at once, on a connection of their own.</summary>
+    public static Task StopAsync(NpgsqlConnection connection, Guid[] subjects, string clock, DateTimeOffset now, CancellationToken cancel) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            "update clocks set stopped_at = @now where subject = any(@subjects) and clock = @clock and stopped_at is null", new { subjects, clock, now }, cancellationToken: cancel));
+
+    /// <summary>The clock runs to another day: extended, or counted anew. What was told for an earlier last day comes again for a later one.</summary>
+    public Task MoveAsync(RunningClock clock, LegalDate due, CancellationToken cancel)
+    {
+        var later = due.On > clock.DueOn;
+        ClockStep? step = later ? ClockStep.Reminder : clock.NextStep is null ? null : clock.Step;
+        DateOnly? on = step switch
+        {
+            ClockStep.Reminder => RemindOn(clock.FromDay ?? clock.DueOn, due.On),
+            ClockStep.Breach => due.On.AddDays(1),
+            ClockStep.Head => Later(due.On, city.Limits.EscalateAfter),
+            ClockStep.Authority => Later(due.On, 2 * city.Limits.EscalateAfter),
+            _ => null,
+        };
+        return transaction.Connection.ExecuteAsync(new CommandDefinition("""
+            update clocks set due_on = @On, provisional = @Provisional, days = @left, next_step = @step, next_on = @next, breached_on = case when @later then null else breached_on end
+            where subject = @Subject and clock = @Clock and for_version = @ForVersion and stopped_at is null
+            """, new
+        {
+            due.On,
+            due.Provisional,
+            left = clock.FromDay is { } from ? days.Left(from, due.On) : (int?)null,
+            step = step?.ToString().ToLowerInvariant(),
+            next = on,
+            later,
+            clock.Subject,
+            clock.Clock,
+            clock.ForVersion,
+        }, cancellationToken: cancel));
+    }
+
+    /// <summary>The one that runs for a subject; null when none does.</summary>
+    public Task<RunningClock?> FindAsync(Guid subject, string clock, CancellationToken cancel) =>
+        transaction.Connection.QuerySingleOrDefaultAsync<RunningClock>(new CommandDefinition(
+            Running + " and subject = @subject and clock = @clock for update", new { subject, clock }, cancellationToken: cancel));
+
     /// <summary>A clock whose next step is due, its row locked until the step is written; what another process holds is skipped.</summary>
     public static Task<RunningClock?> NextAsync(Transaction transaction, DateOnly today, CancellationToken cancel) =>
         transaction.Connection.QuerySingleOrDefaultAsync<RunningClock>(new CommandDefinition(Running + """
@@ -57,12 +98,6 @@ internal sealed class Clocks(Transaction transaction, City city, WorkingDays day
     }
 
     public LegalDate Recounted(RunningClock clock) => clock.Days is > 0 ? days.Add(clock.FromDay!.Value, clock.Days.Value) : new LegalDate(clock.DueOn, false);
-
-    /// <summary>The day that <see cref="Recounted"/> says, for a clock that nothing but its row knows. What it has told already is not told again.</summary>
-    public Task MoveAsync(RunningClock clock, LegalDate due, CancellationToken cancel) => transaction.Connection.ExecuteAsync(new CommandDefinition("""
-        update clocks set due_on = @On, provisional = @Provisional, next_on = case next_step when 'reminder' then @remind when 'breach' then @On + 1 else next_on end
-        where subject = @Subject and clock = @Clock and for_version = @ForVersion
-        """, new { due.On, due.Provisional, remind = RemindOn(clock.FromDay!.Value, due.On), clock.Subject, clock.Clock, clock.ForVersion }, cancellationToken: cancel));
 
     /// <summary>The step is told; the next one has its day.</summary>
     public Task SteppedAsync(RunningClock clock, ClockStep step, DateOnly today, CancellationToken cancel)

@@ -103,8 +103,8 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
         if (entries.Where(e => e.End is null).ToList() is { Count: > 0 } openings)
         {
             stored.UnionWith(await transaction.Connection.QueryAsync<Guid>($"""
-                insert into deliveries (delivery_id, exchange_id, subject, form, opened_at, seat, process)
-                select o.delivery_id, o.exchange_id, o.subject, o.form, o.at, @Name, @Process
+                insert into deliveries (delivery_id, exchange_id, subject, form, fields, opened_at, seat, process)
+                select o.delivery_id, o.exchange_id, o.subject, o.form, g.fields, o.at, @Name, @Process
                 from unnest(@Delivery, @ExchangeId, @Subject, @Form, @At) o (delivery_id, exchange_id, subject, form, at)
                 join grants g on g.exchange_id = o.exchange_id and g.state = 'active' {locking}
                 returning delivery_id

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Exchange.Catalogue.Departments;
 
-/// <summary>The authority adds a department or changes its name and sharing office (art. 11).</summary>
+/// <summary>The authority adds a department or changes its name, its sharing office (art. 11) and how it takes reports of errors (art. 26).</summary>
 internal static class ChangeDepartment
 {
     private static readonly Rule AuthorityOnly = new("foreign-city", StatusCodes.Status403Forbidden, "第12条",
@@ -37,20 +37,23 @@ internal static class ChangeDepartment
         faults.RequireText("name", change.Name, "第11条", 100);
         faults.RequireText("sharing_office.name", change.SharingOffice?.Name, "第11条", 100);
         faults.RequireText("sharing_office.contact", change.SharingOffice?.Contact, "第11条", 100);
+        faults.CheckText("correction_rules", change.CorrectionRules, "第26条");
+        faults.CheckText("correction_channel", change.CorrectionChannel, "第26条", 200);
         if (faults.Any)
         {
             return new Refused(faults);
         }
 
-        var department = new Department { Code = code, Name = change.Name!.Trim(), SharingOffice = new(change.SharingOffice!.Name!.Trim(), change.SharingOffice.Contact!.Trim()) };
-        var values = new { department.Code, department.Name, Office = department.SharingOffice.Name, department.SharingOffice.Contact, Now = clock.Now(), caller.Subject };
+        var department = new Department { Code = code, Name = change.Name!.Trim(), SharingOffice = new(change.SharingOffice!.Name!.Trim(), change.SharingOffice.Contact!.Trim()), CorrectionRules = Given(change.CorrectionRules), CorrectionChannel = Given(change.CorrectionChannel) };
+        var values = new { department.Code, department.Name, Office = department.SharingOffice.Name, department.SharingOffice.Contact, Rules = department.CorrectionRules, Channel = department.CorrectionChannel, Now = clock.Now(), caller.Subject };
         try
         {
             var revision = await transaction.Connection.ExecuteScalarAsync<int?>(new CommandDefinition("select revision from departments where code = @Code for update", values, cancellationToken: cancel));
             if (revision is not { } known)
             {
                 await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-                    insert into departments (code, name, office_name, office_contact, changed_at, changed_by) values (@Code, @Name, @Office, @Contact, @Now, @Subject)
+                    insert into departments (code, name, office_name, office_contact, correction_rules, correction_channel, changed_at, changed_by)
+                    values (@Code, @Name, @Office, @Contact, @Rules, @Channel, @Now, @Subject)
                     """, values, cancellationToken: cancel));
                 http.SetETag(1);
                 return TypedResults.Created($"/departments/{code}", department);
@@ -61,11 +64,15 @@ internal static class ChangeDepartment
                 return refused;
             }
 
+            // What was published about corrections stays when it is not named: each department has to have it (art. 26).
             await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-                update departments set name = @Name, office_name = @Office, office_contact = @Contact, revision = revision + 1, changed_at = @Now, changed_by = @Subject where code = @Code
+                update departments set name = @Name, office_name = @Office, office_contact = @Contact,
+                    correction_rules = coalesce(@Rules, correction_rules), correction_channel = coalesce(@Channel, correction_channel),
+                    revision = revision + 1, changed_at = @Now, changed_by = @Subject
+                where code = @Code
                 """, values, cancellationToken: cancel));
             http.SetETag(known + 1);
-            return TypedResults.Ok(department);
+            return TypedResults.Ok((await ListDepartments.FindAsync(transaction.Connection, code, cancel))!.ToDepartment());
         }
         catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UniqueViolation)
         {
@@ -73,7 +80,16 @@ internal static class ChangeDepartment
         }
     }
 
-    internal sealed record DepartmentChange(string? Name, OfficeChange? SharingOffice);
+    private static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+
+    internal sealed record DepartmentChange(string? Name, OfficeChange? SharingOffice)
+    {
+        /// <summary>校核规则, art. 26; what stands when left out.</summary>
+        public string? CorrectionRules { get; init; }
+
+        /// <summary>Where to turn to with an error; what stands when left out.</summary>
+        public string? CorrectionChannel { get; init; }
+    }
 
     internal sealed record OfficeChange(string? Name, string? Contact);
 }

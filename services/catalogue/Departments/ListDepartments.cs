@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Exchange.Catalogue.Departments;
 
-/// <summary>Who publishes in this city, with the office to turn to (art. 11). Open to anyone.</summary>
+/// <summary>Who publishes in this city, with the office to turn to (art. 11) and how errors are taken (art. 26). Open to anyone.</summary>
 internal static class ListDepartments
 {
     public static void Map(IEndpointRouteBuilder routes)
@@ -18,7 +18,7 @@ internal static class ListDepartments
     {
         await using var connection = await database.OpenAsync(cancel);
         var rows = await connection.QueryAsync<DepartmentRow>(new CommandDefinition("""
-            select code, name, office_name, office_contact, revision from departments order by code
+            select code, name, office_name, office_contact, correction_rules, correction_channel, revision from departments order by code
             """, cancellationToken: cancel));
         return new DepartmentList(city.Id, city.Name, city.Public, city.Authority, city.Superior, [.. rows.Select(r => r.ToDepartment())]);
     }
@@ -37,7 +37,7 @@ internal static class ListDepartments
 
     public static async Task<DepartmentRow?> FindAsync(NpgsqlConnection connection, string code, CancellationToken cancel) =>
         await connection.QuerySingleOrDefaultAsync<DepartmentRow>(new CommandDefinition("""
-            select code, name, office_name, office_contact, revision from departments where code = @code
+            select code, name, office_name, office_contact, correction_rules, correction_channel, revision from departments where code = @code
             """, new { code }, cancellationToken: cancel));
 
     public sealed record DepartmentRow
@@ -46,9 +46,11 @@ internal static class ListDepartments
         public required string Name { get; init; }
         public required string OfficeName { get; init; }
         public required string OfficeContact { get; init; }
+        public string? CorrectionRules { get; init; }
+        public string? CorrectionChannel { get; init; }
         public required int Revision { get; init; }
 
-        public Department ToDepartment() => new() { Code = Code, Name = Name, SharingOffice = new(OfficeName, OfficeContact) };
+        public Department ToDepartment() => new() { Code = Code, Name = Name, SharingOffice = new(OfficeName, OfficeContact), CorrectionRules = CorrectionRules, CorrectionChannel = CorrectionChannel };
     }
 }
 

@@ -135,6 +135,11 @@ internal static class DraftRequest
             faults.Add("dataset_id", "unknown-dataset", "第20条", new("目录中没有此条目，或已撤回。", "The catalogue has no such entry, or it was withdrawn."));
         }
 
+        else if (entry.Classification == "core")
+        {
+            faults.Add("dataset_id", "core-data", "GB/T 43697-2024", new("核心数据不通过本平台交换。", "Core data is not exchanged here."));
+        }
+
         faults.RequireText("legal_basis", body.LegalBasis, "第20条");
         faults.RequireText("scenario", body.Scenario, "第20条");
         faults.RequireText("scope", body.Scope, "第20条");

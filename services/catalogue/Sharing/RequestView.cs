@@ -273,6 +273,16 @@ internal sealed record RequestView
             yield return new Link("answer-consultation", "POST", $"{asking}/answer-consultation", Roles.SharingHead);
         }
 
+        if (request.State is SharingState.Active or SharingState.Suspended or SharingState.Ended or SharingState.Terminated)
+        {
+            yield return new Link("correct", "POST", $"{asking}/correct", Roles.Officer);
+        }
+
+        if (request.State is SharingState.Active)
+        {
+            yield return new Link("use-records", "POST", asking.Replace("/requests/", "/grants/", StringComparison.Ordinal) + "/use-records", Roles.Officer);
+        }
+
         if (request.State is SharingState.Ended or SharingState.Terminated)
         {
             yield return new Link("dispose", "POST", $"{asking}/dispose", Roles.Officer);

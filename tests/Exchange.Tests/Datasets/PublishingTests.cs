@@ -338,6 +338,13 @@ public sealed class PublishingTests(PublishingCity city)
         (await city.SendAsync(HttpMethod.Put, "/departments/" + valid, Authority, body with { name = "长沙市公安局" }, 1)).Refuses(HttpStatusCode.Conflict, "department-name-taken");
         Assert.Equal(2, (await city.SendAsync(HttpMethod.Put, "/departments/" + valid, Authority, body, 1)).Expect(HttpStatusCode.OK).Revision);
         Assert.Contains((await city.SendAsync(HttpMethod.Get, "/departments", null)).Body.GetProperty("items").EnumerateArray(), d => d.GetProperty("code").GetString() == valid);
+
+        // How it takes reports of errors (art. 26) is published once and stays.
+        var rules = new { body.name, body.sharing_office, correction_rules = "十个工作日内答复（示例）", correction_channel = "0731-0000（示例）" };
+        (await city.SendAsync(HttpMethod.Put, "/departments/" + valid, Authority, rules with { correction_channel = new string('0', 201) }, 2)).Refuses(HttpStatusCode.UnprocessableEntity, "invalid-input");
+        (await city.SendAsync(HttpMethod.Put, "/departments/" + valid, Authority, rules, 2)).Expect(HttpStatusCode.OK);
+        var kept = (await city.SendAsync(HttpMethod.Put, "/departments/" + valid, Authority, body, 3)).Expect(HttpStatusCode.OK).Body;
+        Assert.Equal((rules.correction_rules, rules.correction_channel), (kept.GetProperty("correction_rules").GetString(), kept.GetProperty("correction_channel").GetString()));
     }
 
     internal static async Task<T> Until<T>(Func<Task<T?>> probe)

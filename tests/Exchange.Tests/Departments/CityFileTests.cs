@@ -17,6 +17,7 @@ public sealed class CityFileTests
         Assert.Equal((id, code, shortName), (city.Id, city.Code, city.ShortName));
         Assert.True(city.Departments.Count >= 6);
         Assert.All(city.Departments, d => Assert.Contains("EXAMPL", d.Code, StringComparison.Ordinal));
+        Assert.All(city.Departments, d => Assert.True(d.CorrectionRules?.Contains("示例", StringComparison.Ordinal) == true && d.CorrectionChannel?.Contains("示例", StringComparison.Ordinal) == true));
     }
 
     [Fact]

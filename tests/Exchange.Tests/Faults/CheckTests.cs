@@ -108,8 +108,8 @@ public sealed class CheckTests(FaultFixture exchange)
             new Damage("changsha", $"update grants set fields = fields || '{{remark}}' where exchange_id = '{id}'", $"update grants set fields = array_remove(fields, 'remark') where exchange_id = '{id}'"),
             new Damage(
                 "changsha",
-                $"update sharing_requests set proposed_by = reply ->> 'signed_by' where exchange_id = '{id}' and side = 'owning'",
-                $"update sharing_requests set proposed_by = 'changsha-labour-reviewer' where exchange_id = '{id}' and side = 'owning'"),
+                $"update sharing_history h set by_subject = r.reply ->> 'signed_by' from sharing_requests r where h.exchange_id = '{id}' and h.event = 'propose' and r.exchange_id = h.exchange_id and r.side = 'owning'",
+                $"update sharing_history set by_subject = 'changsha-labour-reviewer' where exchange_id = '{id}' and event = 'propose'"),
             new Damage("changsha", $"update deliveries set subject = 'xiangtan-labour-client' where exchange_id = '{id}'", $"update deliveries set subject = 'zhuzhou-labour-client' where exchange_id = '{id}'"));
 
         Assert.Contains(found, f => f.Found.En == "also remark");
@@ -280,6 +280,16 @@ public sealed class CheckTests(FaultFixture exchange)
     }
 
     /// <summary>One exchange from publication to delivery, shared by the tests here.</summary>
+    private async Task CorrectAsync(string id)
+    {
+        var report = new { Field = "months", Record = "示例甲", Right = "13", Evidence = "缴费凭证（示例）" };
+        var filed = (await exchange.Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/correct", report)).Succeeded("file a correction");
+        var reviewer = exchange.Who("changsha", "reviewer");
+        var received = await Eventually.GetAsync(() => reviewer.GetAsync($"/api/cities/changsha/corrections/{filed["id"].GetString()}"), a => a.Status == 200, show: a => a.Text);
+        (await reviewer.PostAsync($"/api/cities/changsha/corrections/{filed["id"].GetString()}/answer", new { Result = "not_an_error", Explanation = "数据无误（示例）" }, received.ETag)).Succeeded("answer the correction");
+        await exchange.TimelineAsync(id, "correction.answer_received");
+    }
+
     private async Task<(Guid Id, Guid Dataset)> WholeAsync()
     {
         if (whole is { } made)
@@ -290,6 +300,7 @@ public sealed class CheckTests(FaultFixture exchange)
         await exchange.GrantAsync(id);
         await exchange.MirrorAsync(id, "active");
         (await exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv")).Succeeded("deliver");
+        await CorrectAsync(id);
         // Xiangtan says something too, so that its sequence is not empty.
         await exchange.PublishAsync("xiangtan", "unconditional", standing: true);
         whole = (Guid.Parse(id), dataset);
