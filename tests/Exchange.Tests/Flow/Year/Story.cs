@@ -14,10 +14,11 @@ internal sealed class Story(string kind, string asking, string owning, YearFixtu
     public static readonly IReadOnlyList<string> Kinds =
     [
         "automatic", "in person", "approved", "refused and disputed", "supplement", "extension", "late reply", "withdrawn", "not needed", "put right", "terminated",
-        "wider", "service ended", "term over", "never answered", "late delivery", "returned", "revised",
+        "wider", "service ended", "term over", "never answered", "late delivery", "returned", "revised", "corrected", "corrected late", "used",
     ];
 
     private Queue<(int Day, Func<Task> Act)>? acts;
+    private string correction = "";
 
     public string Kind => kind;
 
@@ -158,6 +159,34 @@ internal sealed class Story(string kind, string asking, string owning, YearFixtu
                 yield return (10, () => AskAsync("sharing_head", "change/sign-off"));
                 yield return (13, () => OwnAsync("reviewer", "change/decide", new { Decision = "approve" }));
                 yield return (13, () => OwnAsync("sharing_head", "change/sign-off"));
+                break;
+            case "corrected" or "corrected late":
+                yield return (6, async () => (await year.Who(asking, "integrator").GetAsync($"/api/cities/{owning}/grants/{Id}/data?format=csv")).Succeeded("deliver"));
+                yield return (6, async () => correction = (await year.Who(asking, "officer").PostAsync($"{Request}/correct", new
+                {
+                    Field = "months",
+                    Record = "示例甲",
+                    Wrong = "12",
+                    Right = "13",
+                    Evidence = "缴费凭证（示例）",
+                    Since = YearFixture.On(start + 2),
+                })).Succeeded("correct")["id"].GetString()!);
+                yield return (kind == "corrected" ? 12 : 40, async () =>
+                {
+                    var path = $"/api/cities/{owning}/corrections/{correction}";
+                    var reviewer = year.Who(owning, "reviewer");
+                    var answer = new { Result = "corrected", Explanation = "已核实更正（示例）", ErrorFrom = YearFixture.On(start + 2), ErrorTo = year.Today };
+                    (await reviewer.PostAsync($"{path}/answer", answer, (await reviewer.GetAsync(path)).ETag)).Succeeded("answer the correction");
+                });
+                break;
+            case "used":
+                yield return (8, async () => (await year.Who(asking, "officer").PostAsync($"/api/cities/{asking}/grants/{Id}/use-records", new
+                {
+                    Scenario = "转移接续（示例）",
+                    Process = "逐件核验（示例）",
+                    Result = "办结（示例）",
+                    Storage = "业务库（示例）",
+                })).Succeeded("record the use"));
                 break;
             case "service ended":
                 yield return (10, () => OwnAsync("sharing_head", "consult", new { Kind = "end", Reason = "系统停用（示例）", EffectiveOn = YearFixture.On(start + 20) }));

@@ -1,7 +1,9 @@
+using System.Text.Json;
 using Dapper;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Sharing;
 using Exchange.Tests.Faults;
+using Npgsql;
 
 namespace Exchange.Tests.Flow.Year;
 
@@ -38,6 +40,7 @@ public sealed class YearTests(YearFixture year)
         await year.MoveToAsync(days[^1] + 35);
         await EndedAsync(cast);
         await ToldOnceAsync();
+        await CountedAsync();
         await year.AtRestAsync();
     });
 
@@ -86,35 +89,113 @@ public sealed class YearTests(YearFixture year)
         }
     }
 
-    /// <summary>Each clock has told what was due by its last day, each step once, with its notices and its record: counted anew from the clocks' own rows.</summary>
+    /// <summary>Each clock has told what was due by its last day, each step once, with its notices: counted anew from the clocks' own rows.</summary>
     private async Task ToldOnceAsync()
     {
         var calendar = WorkingDays.Load();
+        var met = new HashSet<string>(StringComparer.Ordinal);
         foreach (var city in year.Cities)
         {
             await using var connection = await year.AdminAsync(city);
-            var clocks = (await connection.QueryAsync<(Guid Subject, string Clock, DateOnly Due, DateTime Started, DateTime? Stopped)>(
-                "select subject, clock, due_on, started_at, stopped_at from service.clocks where clock in ('reply', 'delivery', 'change', 'repair', 'disposal')")).AsList();
-            var expected = clocks.SelectMany(c => Steps(calendar, c.Clock, Day(c.Started), c.Due, c.Stopped is { } stopped ? Day(stopped) : year.Today).Select(step => (c.Subject, step)))
+            var clocks = await ClocksAsync(connection);
+            var due = clocks.Where(c => Watched.Contains(c.Clock))
+                .SelectMany(c => Steps(calendar, c.Clock, Day(c.Started), c.Due, c.Stopped is { } stopped ? Day(stopped) : year.Today).Select(step => (c.Exchange, Step: step)))
                 .GroupBy(s => s).ToDictionary(g => g.Key, g => g.Count());
-            var told = (await connection.QueryAsync<(Guid Subject, string Event, string? Note)>("select exchange_id, event, note from service.sharing_history where side = 'owning'"))
+            met.UnionWith(due.Keys.Select(d => d.Step));
+
+            var told = (await connection.QueryAsync<(Guid Exchange, string Event, string? Note)>("select exchange_id, event, note from service.sharing_history where side = 'owning'"))
                 .Where(h => Words.Parse<SharingEventName>(h.Event).IsClock())
-                .Select(h => (h.Subject, h.Note is null ? h.Event : $"{h.Event} {h.Note}"))
+                .Select(h => (h.Exchange, Step: h.Note is null ? h.Event : $"{h.Event} {h.Note}"))
                 .GroupBy(s => s).ToDictionary(g => g.Key, g => g.Count());
-            Assert.Equal(expected.OrderBy(e => e.Key.Subject).ThenBy(e => e.Key.step, StringComparer.Ordinal), told.OrderBy(e => e.Key.Subject).ThenBy(e => e.Key.Item2, StringComparer.Ordinal));
+            Assert.Equal(InOrder(due.Where(d => !d.Key.Step.StartsWith("correction", StringComparison.Ordinal))), InOrder(told));
 
             var notices = (await connection.QueryAsync<(Guid Exchange, string Type, string Role, int Times)>(
                 "select exchange_id, type, role, count(*) from service.notices where type ~ '(reminder|breached|escalated)$' and exchange_id is not null group by 1, 2, 3")).AsList();
-            foreach (var ((subject, step), times) in expected)
+            foreach (var ((exchange, step), times) in due.Where(d => d.Key.Step != "disposal_reminder")) // that one is for the asking side
             {
                 var word = step.Split(' ')[0];
-                if (word is "disposal_reminder")
-                    continue; // told in the asking city
+                var type = word.StartsWith("correction_", StringComparison.Ordinal) ? word.Replace('_', '.') : "request." + word;
                 var role = step.EndsWith("department_head", StringComparison.Ordinal) ? "department_head" : step.EndsWith(" authority", StringComparison.Ordinal) ? "authority" : "sharing_head";
-                Assert.Equal((step, times), (step, notices.Where(n => n.Exchange == subject && n.Type == "request." + word && n.Role == role).Sum(n => n.Times)));
+                Assert.Equal((step, times), (step, notices.Where(n => n.Exchange == exchange && n.Type == type && n.Role == role).Sum(n => n.Times)));
             }
         }
+
+        // All that a clock can tell was told somewhere.
+        Assert.Superset(
+            new HashSet<string>(["reply", "delivery", "disposal", "correction"]).SelectMany(c => (string[])[$"{c}_reminder", $"{c}_breached", $"{c}_escalated department_head", $"{c}_escalated authority"]).Append("repair_breached").ToHashSet(),
+            met);
     }
+
+    /// <summary>The figures of every city, and of all together, are what a recount of the clocks and requests says.</summary>
+    private async Task CountedAsync()
+    {
+        var all = (await year.Who("xiangtan", "officer").GetAsync("/api/statistics")).Succeeded("read the figures");
+        var sum = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var city in year.Cities)
+        {
+            await using var connection = await year.AdminAsync(city);
+            var recount = (await ClocksAsync(connection)).GroupBy(c => (c.Subject, c.Clock)).Select(g => g.MaxBy(c => (c.Version, c.Started))!)
+                .SelectMany(c => Outcomes(c).Select(outcome => $"clocks.{c.Clock}.{outcome}")).GroupBy(f => f).ToDictionary(g => g.Key, g => g.Count());
+            recount["refusals.total"] = await connection.ExecuteScalarAsync<int>("select count(*) from service.sharing_requests where side = 'owning' and reply ->> 'outcome' = 'refused'");
+            recount["refusals.disputed"] = await connection.ExecuteScalarAsync<int>("select count(*) from service.sharing_requests where side = 'owning' and reply ->> 'outcome' = 'refused' and dispute is not null");
+            foreach (var (state, times) in await connection.QueryAsync<(string, int)>("select state, count(*) from service.sharing_requests where side = 'owning' group by state"))
+                recount[$"received.by_state.{state}"] = times;
+            Assert.Equal(InOrder(recount), InOrder(Numbers(all["cities"].EnumerateArray().Single(c => c.GetProperty("city").GetString() == city).GetProperty("statistics").GetProperty("total"))));
+            foreach (var (figure, times) in recount)
+                sum[figure] = sum.GetValueOrDefault(figure) + times;
+        }
+
+        Assert.Equal(InOrder(sum), InOrder(Numbers(all["total"])));
+    }
+
+    private string[] Outcomes(ClockRow clock)
+    {
+        if (clock.Stopped is { } stopped)
+            return [Day(stopped) <= clock.Due ? "on_time" : "late"];
+        return clock.Due < year.Today ? ["open", "open_late"] : ["open"];
+    }
+
+    /// <summary>The numbers that are recounted, those that are not zero.</summary>
+    private static Dictionary<string, int> Numbers(JsonElement figures)
+    {
+        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var clock in figures.GetProperty("clocks").EnumerateObject())
+        {
+            foreach (var outcome in (string[])["on_time", "late", "open", "open_late"])
+                numbers[$"clocks.{clock.Name}.{outcome}"] = clock.Value.GetProperty(outcome).GetInt32();
+        }
+
+        foreach (var which in (string[])["total", "disputed"])
+            numbers[$"refusals.{which}"] = figures.GetProperty("refusals").GetProperty(which).GetInt32();
+        foreach (var state in figures.GetProperty("received").GetProperty("by_state").EnumerateObject())
+            numbers[$"received.by_state.{state.Name}"] = state.Value.GetInt32();
+        return numbers;
+    }
+
+    private static IEnumerable<KeyValuePair<string, int>> InOrder(Dictionary<string, int> numbers) => numbers.Where(n => n.Value > 0).OrderBy(n => n.Key, StringComparer.Ordinal);
+
+    private static IEnumerable<KeyValuePair<(Guid, string), int>> InOrder(IEnumerable<KeyValuePair<(Guid Exchange, string Step), int>> steps) =>
+        steps.Select(s => KeyValuePair.Create((s.Key.Exchange, s.Key.Step), s.Value)).OrderBy(s => s.Key.Exchange).ThenBy(s => s.Key.Step, StringComparer.Ordinal);
+
+    private static async Task<IReadOnlyList<ClockRow>> ClocksAsync(NpgsqlConnection connection) => (await connection.QueryAsync<ClockRow>("""
+        select c.subject, coalesce(k.exchange_id, c.subject) as exchange, c.clock, c.for_version as version, c.due_on as due, c.started_at as started, c.stopped_at as stopped
+        from service.clocks c left join service.corrections k on k.correction_id = c.subject and k.side = 'owning'
+        """)).AsList();
+
+    private sealed record ClockRow
+    {
+        public required Guid Subject { get; init; }
+
+        /// <summary>The exchange it is about, or the subject itself.</summary>
+        public required Guid Exchange { get; init; }
+        public required string Clock { get; init; }
+        public required int Version { get; init; }
+        public required DateOnly Due { get; init; }
+        public required DateTime Started { get; init; }
+        public DateTime? Stopped { get; init; }
+    }
+
+    private static readonly string[] Watched = ["reply", "delivery", "change", "repair", "disposal", "correction"];
 
     private static DateOnly Day(DateTime at) => LegalDay.Of(new DateTimeOffset(at, TimeSpan.Zero));
 
