@@ -109,8 +109,29 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
             throw new LocalFault($"The receipt says SHA-256 {Text(receipt.Json, "sha256")}, the rows have {digest}.");
         Tell(program, $"compares Changsha's receipt with its own SHA-256: {digest[..16]}… is the same.");
 
+        await CorrectAsync(officer, reviewer, id, fields[^1], ct);
         await DisposeAsync(officer, askingHead, id, ct);
         return await ProveAsync(place, officer, id, delivery, ct);
+    }
+
+    /// <summary>A receiver finds an error, the provider verifies and corrects it, and everyone who received it is told (art. 26).</summary>
+    private async Task CorrectAsync(Participant officer, Participant reviewer, string id, string field, CancellationToken ct)
+    {
+        var today = DateTime.UtcNow.AddHours(8).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        var filed = (await officer.PostAsync($"/api/cities/zhuzhou/requests/{id}/correct", new
+        {
+            Field = field,
+            Record = "示例居民0001",
+            Right = "中断缴费（示例）",
+            Evidence = "当事人缴费凭证（示例）",
+            Since = today,
+        }, ct: ct)).Succeeded("report an error");
+        var correction = $"/api/cities/changsha/corrections/{Text(filed.Json, "id")}";
+        var received = await UntilAsync("the report arrived", () => reviewer.GetAsync(correction, ct), a => a.Status == 200);
+        Tell(officer, $"finds an error in {field} and reports it; Changsha answers by {Text(received["due"], "on")} (art. 26).");
+        var answered = (await reviewer.PostAsync($"{correction}/answer", new { Result = "corrected", Explanation = "已核实更正（示例）", ErrorFrom = today, ErrorTo = today }, received.ETag, ct: ct)).Succeeded("answer the report");
+        var told = await UntilAsync("those who received it are told", () => officer.GetAsync($"/api/cities/zhuzhou/notices?type=data.corrected&exchange={id}", ct), a => a.Status == 200 && a["items"].GetArrayLength() > 0);
+        Tell(reviewer, $"verifies and corrects it; {Text(answered.Json, "told")} exchange that received it since is told: “{Text(told["items"][0], "title")}”.");
     }
 
     /// <summary>The purpose is achieved: access ends, and what was received is disposed of by two persons, for it is personal data (arts. 27, 29).</summary>
