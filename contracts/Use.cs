@@ -96,7 +96,8 @@ public sealed record Dispute
 /// <param name="By">asking, owning or authority: who wrote it down.</param>
 /// <param name="Text">The position, or what was decided and by which document.</param>
 /// <param name="At">When.</param>
-public sealed record DisputeStep(string Kind, string By, string Text, DateTimeOffset At);
+/// <param name="To">The superior authority or the government it is put to; null for other steps.</param>
+public sealed record DisputeStep(string Kind, string By, string Text, DateTimeOffset At, string? To = null);
 
 /// <summary>What the asking side did with the data once it was no longer needed (处置, art. 27).</summary>
 public sealed record Disposal

@@ -38,6 +38,9 @@ internal sealed record City
     /// <summary>The common superior authority, which coordinates disputes between cities (art. 28).</summary>
     public required string Superior { get; init; }
 
+    /// <summary>Its government, which decides when coordination fails (art. 28); null: not named in the record.</summary>
+    public string? SuperiorGovernment { get; init; }
+
     public required IReadOnlyList<Department> Departments { get; init; }
 
     /// <summary>The last day to dispose of what was received, when access ends now (art. 27).</summary>

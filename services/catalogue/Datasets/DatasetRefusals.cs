@@ -41,6 +41,10 @@ internal static class DatasetRefusals
         new("只有格式为 table 的目录可以装载数据行。", "Only entries of format table hold rows."),
         new("请修订目录的格式，或以文件、服务方式提供。", "Revise the entry's format, or provide the data as a file or service."));
 
+    public static readonly Rule ImportantInPerson = new("important-in-person", StatusCodes.Status409Conflict, "GB/T 43697-2024",
+        new("重要数据的提供须逐件由人审定，不能预先审签同意。", "Important data is provided case by case, decided by a person; it is not agreed to beforehand."),
+        new("请由提供部门在期限内人工答复；分类分级由提供部门变更并经审核。", "Answer each request in person; the provider changes the classification, reviewed by the authority."));
+
     public static readonly Rule NoStandingReply = new("no-standing-reply", StatusCodes.Status409Conflict, "第21条",
         new("常设答复只适用于无条件共享（同意）和不予共享（引用依据拒绝）的目录；有条件共享须逐件审核。", "A standing reply fits entries that are shared without conditions (approve) or not shared (refuse with the law); conditional requests are decided one by one."),
         new("请逐件审核申请，或修订目录的共享类型。", "Decide the requests one by one, or revise the entry's sharing type."));

@@ -47,6 +47,11 @@ internal static class GiveStandingSignOff
             return new Refused(DatasetRefusals.NoStandingReply);
         }
 
+        if (fitting == "approve" && version.Entry.Classification != "general")
+        {
+            return new Refused(DatasetRefusals.ImportantInPerson);
+        }
+
         var law = fitting == "refuse" ? version.Entry.RefusalLaw : null;
         var now = clock.Now();
         var given = await connection.ExecuteAsync(new CommandDefinition("""

@@ -43,7 +43,7 @@ internal static class DisputeSteps
         return faults.Any ? new Refused(faults) : await act.RunAsync(id, Side.Asking, caller, http, _ => new SharingEvent.Dispute(caller, body.Position!), cancel);
     }
 
-    private static async Task<Results<Ok<RequestView>, Refused>> StepAsync(Guid id, StepBody body, Caller caller, ActOnRequest act, HttpContext http, CancellationToken cancel)
+    private static async Task<Results<Ok<RequestView>, Refused>> StepAsync(Guid id, StepBody body, Caller caller, ActOnRequest act, City city, HttpContext http, CancellationToken cancel)
     {
         var faults = new Faults();
         if (!Kinds.Contains(body.Kind, StringComparer.Ordinal))
@@ -52,6 +52,8 @@ internal static class DisputeSteps
         }
 
         faults.RequireText("text", body.Text, "第28条");
-        return faults.Any ? new Refused(faults) : await act.RunAsync(id, Side.Owning, caller, http, _ => new SharingEvent.DisputeStep(caller, body.Kind!, body.Text!), cancel);
+        return faults.Any ? new Refused(faults) : await act.RunAsync(id, Side.Owning, caller, http, _ => new SharingEvent.DisputeStep(caller, body.Kind!, body.Text!, To(body.Kind!)), cancel);
+
+        string? To(string kind) => kind switch { "to_superior" => city.Superior, "to_government" => city.SuperiorGovernment, _ => null };
     }
 }

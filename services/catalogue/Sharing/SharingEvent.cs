@@ -173,7 +173,11 @@ internal abstract record SharingEvent(SharingEventName Name)
     public sealed record SignOffChange(Caller By) : OwningAct(SharingEventName.SignOffChange, By, [Roles.SharingHead]);
 
     /// <summary>What happened in the dispute (art. 28), written down where the request is owned. What superior and government said is written down by the data authority.</summary>
-    public sealed record DisputeStep(Caller By, string Kind, string Text) : ProviderOrAuthorityAct(SharingEventName.DisputeStep, By);
+    /// <param name="By">Who writes it down.</param>
+    /// <param name="Kind">Which step.</param>
+    /// <param name="Text">The position, or what was decided and by which document.</param>
+    /// <param name="To">To whom it is put, as the city has set.</param>
+    public sealed record DisputeStep(Caller By, string Kind, string Text, string? To = null) : ProviderOrAuthorityAct(SharingEventName.DisputeStep, By);
 
     /// <summary>The signed change arrived. <paramref name="ReplyDue"/> counts from the day it was signed.</summary>
     public sealed record ChangeReceived(ScopeChange Change, LegalDate ReplyDue) : SharingEvent(SharingEventName.ChangeReceived);

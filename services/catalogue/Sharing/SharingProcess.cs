@@ -880,7 +880,7 @@ internal static class SharingProcess
         if (e.Kind is "superior_decision" or "government_decision" && !e.By.Has(Roles.Authority))
             return new Refused(SharingRules.AuthorityRecords);
         return Stage(request.Dispute, e.Kind) is { } stage
-            ? InDispute(request, stage, new DisputeStep(e.Kind, e.Kind is "superior_decision" or "government_decision" ? "authority" : SideOf(request, e.By) == "provider" ? "owning" : "authority", e.Text, now))
+            ? InDispute(request, stage, new DisputeStep(e.Kind, e.Kind is "superior_decision" or "government_decision" ? "authority" : SideOf(request, e.By) == "provider" ? "owning" : "authority", e.Text, now, e.To))
             : new Refused(SharingRules.DisputeOrder);
     }
 

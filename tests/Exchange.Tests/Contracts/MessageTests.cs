@@ -62,7 +62,7 @@ public sealed class MessageTests
             Suspension = new Suspension { Reason = "超出用途（示例）", RepairBy = new DateOnly(2026, 10, 20), By = "provider", At = At, Repair = "已整改（示例）", ReportedAt = At, EndedAt = At },
             Change = Change() with { Outcome = "approved", OutcomeReason = "相符", DecidedAt = At },
             Consultation = new Consultation { Kind = "end", Reason = "系统停用（示例）", EffectiveOn = new DateOnly(2027, 1, 1), AnswerBy = new LegalDate(new DateOnly(2026, 10, 9), false), AskedAt = At, Agreed = true, Answer = "同意", AnsweredAt = At, FiledAt = At },
-            Dispute = new Dispute { Stage = "negotiation", Steps = [new DisputeStep("position", "asking", "理由不成立（示例）", At)] },
+            Dispute = new Dispute { Stage = "negotiation", Steps = [new DisputeStep("position", "asking", "理由不成立（示例）", At), new DisputeStep("to_superior", "owning", "提请协调（示例）", At, "湖南省数据局")] },
             DisposalDue = new LegalDate(new DateOnly(2027, 1, 8), true),
             Disposal = Disposal(),
             RetainUntil = new DateOnly(2029, 9, 18),

@@ -34,6 +34,20 @@ public sealed class CityFileTests
         Assert.Contains(faults, f => f.Contains("11430100EXAMPL0715", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("retention_years", 2, "29")]
+    [InlineData("extension", 11, "21")]
+    [InlineData("correction", 11, "26")]
+    [InlineData("catalogue_update", 11, "17")]
+    [InlineData("catalogue_review", 3, "17")]
+    [InlineData("catalogue_extension", 6, "17")]
+    public void No_limit_is_longer_and_no_retention_shorter_than_the_law_has_it(string limit, int value, string article)
+    {
+        var fault = Assert.Single(Refused(File.ReadAllText(Samples.CityFile("changsha")).Replace("\"limits\": {", $"\"limits\": {{ \"{limit}\": {value},", StringComparison.Ordinal)));
+        Assert.Contains(limit, fault, StringComparison.Ordinal);
+        Assert.Contains($"art. {article}", fault, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_setting_that_nobody_reads_stops_the_start() =>
         Assert.Contains("limts", Assert.Single(Refused(File.ReadAllText(Samples.CityFile("xiangtan")).Replace("\"limits\"", "\"limts\"", StringComparison.Ordinal))), StringComparison.Ordinal);

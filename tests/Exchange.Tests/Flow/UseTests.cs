@@ -136,7 +136,8 @@ public sealed class UseTests(ExchangeFixture exchange)
         await RefusedAsync("dispute-order", () => StepAsync(id, "authority", "superior_decision", "协调意见（示例）"));
         Assert.Equal(422, (await StepAsync(id, "authority", "war", "")).Status);
         (await StepAsync(id, "sharing_head", "position", "维持答复（示例）")).Succeeded("position");
-        (await StepAsync(id, "sharing_head", "to_superior", "协商未果，提请湖南省数据局协调（示例）")).Succeeded("to the superior");
+        var raised = (await StepAsync(id, "sharing_head", "to_superior", "协商未果，提请协调（示例）")).Succeeded("to the superior");
+        Assert.Equal(("superior", "湖南省数据局"), (raised["dispute"].GetProperty("stage").GetString(), raised["dispute"].GetProperty("steps")[2].GetProperty("to").GetString()));
         await RefusedAsync("authority-records", () => StepAsync(id, "sharing_head", "superior_decision", "协调意见（示例）"));
         await RefusedAsync("dispute-order", () => StepAsync(id, "authority", "to_government", "提请决定（示例）"));
         (await StepAsync(id, "authority", "superior_decision", "示例函〔2026〕1号：建议共享（示例）")).Succeeded("superior");

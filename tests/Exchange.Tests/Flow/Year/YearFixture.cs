@@ -36,7 +36,12 @@ public sealed class YearFixture : ExchangeFixture
         return options with
         {
             Clock = Start - began,
-            Settings = new Dictionary<string, string>(options.Settings, StringComparer.Ordinal) { ["City__SweepEvery"] = "00:00:00.1" },
+            Settings = new Dictionary<string, string>(options.Settings, StringComparer.Ordinal)
+            {
+                ["City__SweepEvery"] = "00:00:00.1",
+                // A new key is announced ten minutes before it signs; here a day takes a second.
+                ["Gateway__SigningKeyLifetime"] = "1000.00:00:00",
+            },
         };
     }
 
