@@ -65,6 +65,8 @@ public sealed class SharingHistoryTests
                 }
 
                 Assert.Equal(first + moves, after.Version);
+                // Each step is on record, once; only what has not left a person's desk is not.
+                Assert.True(applied.Effects.Count(effect => effect is WriteRecord) == (OnADesk(before, happened) ? 0 : 1), $"{before?.State} × {happened.Name}");
                 Assert.False(before is { IsClosed: true } && !after.IsClosed, $"{before?.State} is closed and was opened by {happened.Name}");
                 // Some acts may follow one another as often as one likes; what guards them is the version that was read.
                 if (!Again.Contains(happened.Name))
@@ -218,6 +220,13 @@ public sealed class SharingHistoryTests
             Assert.Equal(SharingClass.Unconditional, request.Ask.SharingClass);
         }
     }
+
+    private static bool OnADesk(SharingRequest? before, SharingEvent happened) => happened switch
+    {
+        SharingEvent.Draft or SharingEvent.Revise or SharingEvent.AskChange or SharingEvent.TakeBack or SharingEvent.Dispose { TwoPersons: true } => true,
+        SharingEvent.Withdraw => before?.State == SharingState.Draft,
+        _ => false,
+    };
 
     // A wider scope takes two persons on each side like the request did (arts. 20, 25).
     private static void ChangedByTwo(SharingRequest before, SharingRequest after)
