@@ -716,15 +716,15 @@ internal static class SharingProcess
         new NotifyAskingCity(),
         new WriteRecord("request.withdrawn"));
 
-    private static Applied WithdrawGranted(SharingRequest request, SharingEvent.WithdrawReceived e, DateTimeOffset now) => End(request, EndReasons.NotNeeded, e.DisposalDue);
+    private static Applied WithdrawGranted(SharingRequest request, SharingEvent.WithdrawReceived e, DateTimeOffset now) => End(request, EndReasons.NotNeeded, e.DisposalDue, now);
 
     /// <summary>Arts. 20, 27: past the last day of use, which ends at 24:00 in Beijing, the data is no longer needed.</summary>
     private static SharingOutcome TermEnd(SharingRequest request, SharingEvent.TermEnd e, DateTimeOffset now) =>
-        now < LegalDay.EndOf(request.Grant!.ValidUntil) ? new Ignored("the term is not over yet") : End(request, EndReasons.Term, e.DisposalDue);
+        now < LegalDay.EndOf(request.Grant!.ValidUntil) ? new Ignored("the term is not over yet") : End(request, EndReasons.Term, e.DisposalDue, now);
 
     /// <summary>Art. 27: access is over, and the data that was received is disposed of as the provider requires.</summary>
-    private static Applied End(SharingRequest request, string reason, LegalDate disposalDue, SharingState to = S.Ended, string record = "grant.ended") => Move(
-        Lapsed(request) with { DeliveryDue = null, DisposalDue = disposalDue, EndReason = reason, Suspension = Over(request.Suspension) },
+    private static Applied End(SharingRequest request, string reason, LegalDate disposalDue, DateTimeOffset now, SharingState to = S.Ended, string record = "grant.ended") => Move(
+        Lapsed(request) with { DeliveryDue = null, DisposalDue = disposalDue, EndReason = reason, Suspension = request.Suspension is { EndedAt: null } running ? running with { EndedAt = now } : request.Suspension },
         to,
         [
             .. Stopped(request),
@@ -733,8 +733,6 @@ internal static class SharingProcess
             new NotifyAskingCity(),
             new WriteRecord(record),
         ]);
-
-    private static Suspension? Over(Suspension? suspension) => suspension is { EndedAt: null } running ? running with { EndedAt = running.ReportedAt ?? running.At } : suspension;
 
     // A change that nobody has decided on lapses with what it was to change.
     private static SharingRequest Lapsed(SharingRequest request) => request.Change is { Outcome: null } open
@@ -777,7 +775,7 @@ internal static class SharingProcess
     private static SharingOutcome Terminate(SharingRequest request, SharingEvent.Terminate e, DateTimeOffset now) =>
         request.Suspension is { ReportedAt: null } open && LegalDay.Of(now) <= open.RepairBy
             ? new Refused(SharingRules.RepairDateNotReached)
-            : End(request with { Suspension = request.Suspension! with { EndedAt = now } }, EndReasons.Misuse, e.DisposalDue, S.Terminated, "grant.terminated");
+            : End(request, EndReasons.Misuse, e.DisposalDue, now, S.Terminated, "grant.terminated");
 
     private static SharingOutcome RepairReceived(SharingRequest request, SharingEvent.RepairReceived e, DateTimeOffset now) => request.Suspension!.ReportedAt >= e.ReportedAt
         ? new Ignored("reported before")
@@ -818,7 +816,7 @@ internal static class SharingProcess
     private static SharingOutcome EndService(SharingRequest request, SharingEvent.EndService e, DateTimeOffset now) =>
         request.Consultation is not { Kind: "end", FiledAt: not null } filed || LegalDay.Of(now) < filed.EffectiveOn
             ? new Refused(SharingRules.ConsultAndFile)
-            : End(request, EndReasons.ServiceEnded, e.DisposalDue);
+            : End(request, EndReasons.ServiceEnded, e.DisposalDue, now);
 
     /// <summary>Art. 25: a wider scope, another purpose or a third party needs the provider's agreement: a new decision, with the clock of one.</summary>
     private static SharingOutcome ChangeReceived(SharingRequest request, SharingEvent.ChangeReceived e, DateTimeOffset now) => request.Change?.AskedAt >= e.Change.AskedAt
