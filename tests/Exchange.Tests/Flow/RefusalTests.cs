@@ -179,6 +179,7 @@ public sealed class RefusalTests(ExchangeFixture exchange)
                     where convert_from(bytes, 'UTF8')::json -> 'event' ->> 'type' = 'refusal'
                       and convert_from(bytes, 'UTF8')::json -> 'event' ->> 'source' = 'xiangtan'
                       and convert_from(bytes, 'UTF8')::json -> 'event' -> 'details' ->> 'rule' = 'role-missing'
+                      and convert_from(bytes, 'UTF8')::json -> 'event' -> 'details' ->> 'route' like '%/sign-off'
                     """)).ToList(),
                 found => found.Sum(int.Parse) == 3, TimeSpan.FromSeconds(30), found => string.Join(',', found));
             Assert.InRange(counts.Count, 1, 2);
