@@ -19,15 +19,6 @@ internal static class ExtendReply
         public string? Reason { get; init; }
     }
 
-    public sealed record AnswerBody
-    {
-        /// <summary>True to consent.</summary>
-        public bool? Consent { get; init; }
-
-        /// <summary>Why not; required to deny.</summary>
-        public string? Reason { get; init; }
-    }
-
     public static void Map(RouteGroupBuilder approvals)
     {
         approvals.MapPost("/{id:guid}/extend", AskAsync).AllowPersons(Roles.Reviewer).WritesOnce()
@@ -52,27 +43,12 @@ internal static class ExtendReply
         int AtMost(Ask ask) => ask.SharingClass == SharingClass.Unconditional && !city.Limits.ExtendUnconditional ? 0 : city.Limits.Extension;
     }
 
-    private static async Task<Results<Ok<RequestView>, Refused>> AnswerAsync(Guid id, AnswerBody body, Caller caller, ActOnRequest act, WorkingDays days, HttpContext http, CancellationToken cancel)
+    private static async Task<Results<Ok<RequestView>, Refused>> AnswerAsync(Guid id, Consent body, Caller caller, ActOnRequest act, WorkingDays days, HttpContext http, CancellationToken cancel)
     {
-        var faults = new Faults();
-        if (body.Consent is not { } consent)
-        {
-            faults.Add("consent", "required", "第21条", new("须为 true（同意）或 false（不同意）。", "It is true or false."));
-            return new Refused(faults);
-        }
-
-        if (consent)
-        {
-            faults.CheckText("reason", body.Reason, "第21条");
-        }
-        else
-        {
-            faults.RequireText("reason", body.Reason, "第21条");
-        }
-
+        var faults = body.Check("第21条", longest: 2000);
         return faults.Any
             ? new Refused(faults)
-            : await act.RunAsync(id, Side.Owning, caller, http, stored => new SharingEvent.AnswerExtension(caller, consent, body.Reason, Longer(stored.Process)), cancel);
+            : await act.RunAsync(id, Side.Owning, caller, http, stored => new SharingEvent.AnswerExtension(caller, body.Given!.Value, body.Reason, Longer(stored.Process)), cancel);
 
         // Counted from the last day there was, not from today: an early consent gives no less.
         LegalDate? Longer(SharingRequest request) => request is { ReplyDue: { } due, ExtensionAsked: { } asked } ? days.Add(due.On, asked.WorkingDays) : null;

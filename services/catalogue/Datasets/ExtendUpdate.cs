@@ -16,15 +16,6 @@ internal static class ExtendUpdate
         public string? Reason { get; init; }
     }
 
-    public sealed record AnswerBody
-    {
-        /// <summary>True to consent.</summary>
-        public bool? Consent { get; init; }
-
-        /// <summary>Why not; required to deny.</summary>
-        public string? Reason { get; init; }
-    }
-
     public static void Map(IEndpointRouteBuilder routes)
     {
         routes.MapPost("/datasets/{id:guid}/duty-changes/{change:guid}/extend", AskAsync).AllowPersons(Roles.Officer).WritesOnce()
@@ -77,7 +68,7 @@ internal static class ExtendUpdate
     }
 
     private static async Task<Results<Ok<DutyChangeView>, Refused>> AnswerAsync(
-        Guid id, Guid change, AnswerBody body, Caller caller, City city, WorkingDays days, Transaction transaction, Clocks clocks, Notices notices, TimeProvider clock, CancellationToken cancel)
+        Guid id, Guid change, Consent body, Caller caller, City city, WorkingDays days, Transaction transaction, Clocks clocks, Notices notices, TimeProvider clock, CancellationToken cancel)
     {
         var (dataset, stated, refused) = await FindAsync(id, change, caller, city, transaction, cancel);
         if (refused is not null)
@@ -85,27 +76,13 @@ internal static class ExtendUpdate
             return refused;
         }
 
-        var faults = new Faults();
-        if (body.Consent is null)
-        {
-            faults.Add("consent", "required", DutyChange.Article, new("须为 true（同意）或 false（不同意）。", "It is true or false."));
-        }
-
-        if (body.Consent == false)
-        {
-            faults.RequireText("reason", body.Reason, DutyChange.Article, 1000);
-        }
-        else
-        {
-            faults.CheckText("reason", body.Reason, DutyChange.Article, 1000);
-        }
-
+        var faults = body.Check(DutyChange.Article, longest: 1000);
         if (faults.Any)
         {
             return new Refused(faults);
         }
 
-        var (consent, now) = (body.Consent!.Value, clock.Now());
+        var (consent, now) = (body.Given!.Value, clock.Now());
         if (AnswerRefusal(stated!, caller.Subject, consent, now) is { } rule)
         {
             return new Refused(rule);
