@@ -35,7 +35,12 @@ public class ExchangeFixture : IAsyncLifetime
     private protected virtual StackOptions Options() => StackOptions.ForTests() with
     {
         // One person may hold several roles; the samples have none who does.
-        MoreAccounts = [TwoRoles("changsha", "11430100EXAMPL020U", "reviewer"), TwoRoles("zhuzhou", "11430200EXAMPL0201", "officer")],
+        MoreAccounts =
+        [
+            TwoRoles("changsha", "11430100EXAMPL020U", "reviewer"),
+            TwoRoles("zhuzhou", "11430200EXAMPL0201", "officer"),
+            TwoRoles("changsha", "11430100EXAMPL020U", "officer") with { ClientId = "changsha-labour-all", Roles = ["officer", "department_head", "authority"] },
+        ],
         Settings = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Collector.Address,
@@ -174,7 +179,7 @@ public class ExchangeFixture : IAsyncLifetime
         Roles = [role, "sharing_head", .. role == "reviewer" ? ["authority"] : Array.Empty<string>()],
     };
 
-    private static object Draft(string name, string sharing, string department, string[]? fields) => new
+    internal static object Draft(string name, string sharing, string department, string[]? fields) => new
     {
         Name = name,
         DepartmentCode = department,

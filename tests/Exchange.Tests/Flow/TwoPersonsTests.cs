@@ -63,6 +63,33 @@ public sealed class TwoPersonsTests(ExchangeFixture exchange)
         await OnlyAnotherAsync("zhuzhou", $"{Asking}/{id}", "confirm-disposal", "same-person-confirms", AskingDeputy, exchange.Who("zhuzhou", "sharing_head"));
     }
 
+    [Fact]
+    public async Task An_entry_is_approved_and_published_and_a_longer_update_consented_to_by_other_persons()
+    {
+        var all = exchange.Who("changsha-labour-all");
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
+        var path = $"/api/cities/changsha/datasets/{dataset}";
+        var (head, authority) = (exchange.Who("changsha", "department_head"), exchange.Who("changsha", "authority"));
+
+        var text = ExchangeFixture.Draft($"参保核验（示例）{Guid.NewGuid():N}", "conditional", all.Account.Department!, null);
+        var revised = (await all.PutAsync(path, text, (await all.GetAsync(path)).ETag)).Succeeded("revise");
+        var assessed = (await all.PostAsync($"{path}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "passed" } }, revised.ETag)).Succeeded("assess");
+        await RefusedAsync("changsha", [(all, "same-person"), (all, "same-person"), (exchange.Who("changsha", "integrator"), "person-required"), (exchange.Who("changsha", "department_head", "police"), "foreign-department"), (exchange.Who("zhuzhou", "department_head"), "foreign-department")],
+            who => who.PostAsync($"{path}/approve", etag: assessed.ETag));
+        var approved = (await head.PostAsync($"{path}/approve", etag: assessed.ETag)).Succeeded("approve");
+        await RefusedAsync("changsha", [(all, "same-person"), (all, "same-person"), (exchange.Who("changsha", "integrator"), "person-required"), (exchange.Who("changsha", "department_head", "police"), "role-missing"), (exchange.Who("zhuzhou", "authority"), "foreign-city")],
+            who => who.PostAsync($"{path}/publish", etag: approved.ETag));
+        (await authority.PostAsync($"{path}/publish", etag: approved.ETag)).Succeeded("publish");
+
+        var today = Exchange.Catalogue.Deadlines.LegalDay.Of(DateTimeOffset.UtcNow);
+        var stated = (await all.PostAsync($"{path}/duty-changes", new { What = "law", ChangedOn = today, Reference = "《示例法》（示例）" })).Succeeded("state");
+        var change = $"{path}/duty-changes/{stated["id"].GetString()}";
+        (await all.PostAsync($"{change}/extend", new { WorkingDays = 3, Reason = "须征求意见（示例）" })).Succeeded("ask");
+        await RefusedAsync("changsha", [(all, "same-person-extends"), (all, "same-person-extends"), (exchange.Who("changsha", "integrator"), "person-required"), (exchange.Who("changsha", "officer", "police"), "role-missing"), (exchange.Who("zhuzhou", "authority"), "foreign-department")],
+            who => who.PostAsync($"{change}/answer-extension", new { Consent = true }));
+        (await authority.PostAsync($"{change}/answer-extension", new { Consent = true })).Succeeded("consent");
+    }
+
     private async Task OnlyAnotherAsync(string city, string path, string act, string rule, Participant first, Participant second, object? body = null)
     {
         var before = (await first.GetAsync(path)).Succeeded("read");
@@ -75,15 +102,22 @@ public sealed class TwoPersonsTests(ExchangeFixture exchange)
             (exchange.Who(city, act == "answer-extension" ? "reviewer" : "sharing_head", "police"), act == "answer-extension" ? "role-missing" : "not-found"),
             (exchange.Who(elsewhere, act == "answer-extension" ? "authority" : "sharing_head"), "not-found"),
         ];
+        await RefusedAsync(city, tries, who => who.PostAsync($"{path}/{act}", body, before.ETag));
+        Assert.Equal(before.ETag, (await first.GetAsync(path)).ETag);
+        (await second.PostAsync($"{path}/{act}", body, before.ETag)).Succeeded($"{act} by another person");
+    }
+
+    /// <summary>Each is refused by its rule with a way out, and is on record.</summary>
+    private async Task RefusedAsync(string city, (Participant Who, string Rule)[] tries, Func<Participant, Task<Answer>> act)
+    {
         foreach (var (who, expected) in tries)
         {
-            var refused = await who.PostAsync($"{path}/{act}", body, before.ETag);
+            var refused = await act(who);
             Assert.Equal((who.Account.ClientId, expected), (who.Account.ClientId, refused["rule"].GetString()));
             Assert.InRange(refused.Status, 400, 499);
             Assert.False(string.IsNullOrEmpty(refused["way_out"].GetString()));
         }
 
-        Assert.Equal(before.ETag, (await first.GetAsync(path)).ETag);
         await using var connection = await exchange.AdminAsync(city);
         foreach (var (who, expected) in tries)
         {
@@ -95,8 +129,6 @@ public sealed class TwoPersonsTests(ExchangeFixture exchange)
                     or exists (select from service.outbox where type = 'refusal' and content::jsonb -> 'details' ->> 'rule' = @recorded)
                 """, new { subject, recorded }));
         }
-
-        (await second.PostAsync($"{path}/{act}", body, before.ETag)).Succeeded($"{act} by another person");
     }
 
     private static async Task<Answer> ActAsync(Participant who, string path, string act, object body) =>
