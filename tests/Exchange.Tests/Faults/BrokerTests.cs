@@ -12,47 +12,6 @@ namespace Exchange.Tests.Faults;
 public sealed class BrokerTests(ExchangeFixture exchange)
 {
     [Fact]
-    public async Task A_relay_killed_between_confirm_and_mark_sends_again_and_nothing_happens_twice()
-    {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
-        var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
-        var id = draft["id"].GetString()!;
-        var signed = (await exchange.Who("zhuzhou", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag)).Succeeded("sign off");
-        await exchange.DrainedAsync("zhuzhou");
-
-        // Every row that is sealed from now on is held by us: the relay can publish it, but its mark waits for our lock.
-        await using var holder = await exchange.AdminAsync("zhuzhou", "holder");
-        await using var holding = await holder.BeginTransactionAsync();
-        await holder.ExecuteAsync("""
-            create or replace function service.hold_marks() returns trigger language plpgsql as $$
-            begin
-                if new.sent_at is not null and old.sent_at is null then perform pg_advisory_xact_lock(4711); end if;
-                return new;
-            end $$;
-            create or replace trigger hold_marks before update on service.outbox for each row execute function service.hold_marks();
-            """);
-        await holding.CommitAsync();
-        await using var locked = await holder.BeginTransactionAsync();
-        await holder.ExecuteAsync("select pg_advisory_xact_lock(4711)");
-
-        (await exchange.Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: signed.ETag)).Succeeded("submit");
-        await exchange.ReceivedAsync(id);
-        // The server does not notice that its client is dead while it waits for us: end its wait, or it would mark after all.
-        await exchange.KillNoticedAsync("zhuzhou");
-        await locked.RollbackAsync();
-        await holder.ExecuteAsync("drop trigger hold_marks on service.outbox; drop function service.hold_marks()");
-        Assert.True(await holder.ExecuteScalarAsync<long>("select count(*) from service.outbox where sent_at is null and sealed is not null") > 0);
-
-        await exchange.ReviveAsync("zhuzhou");
-        await exchange.DrainedAsync("zhuzhou");
-        await exchange.GrantAsync(id);
-        await exchange.MirrorAsync(id, "active");
-        var timeline = await exchange.TimelineAsync(id, "request.submitted", "request.received", "grant.activated");
-        Assert.All(timeline["events"].EnumerateArray().GroupBy(e => e.GetProperty("type").GetString()), g => Assert.Single(g));
-        await exchange.NothingSetAsideAsync();
-    }
-
-    [Fact]
     [Trait("length", "long")]
     public async Task A_broker_that_stops_during_traffic_loses_nothing_and_work_goes_on_meanwhile()
     {
@@ -201,22 +160,5 @@ public sealed class BrokerTests(ExchangeFixture exchange)
         var refused = await Assert.ThrowsAnyAsync<Exception>(async () => await channel.BasicPublishAsync("exchange.addressed", "changsha.xiangtan", mandatory: true, new RabbitMQ.Client.BasicProperties(), new byte[1]));
 
         Assert.Contains("ACCESS_REFUSED", refused.ToString(), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_service_whose_queue_is_missing_does_not_start_and_says_which()
-    {
-        await exchange.Stack.StopAsync("xiangtan");
-        await exchange.DeleteQueueAsync("xiangtan.datasets");
-        try
-        {
-            await Assert.ThrowsAsync<LocalFault>(() => exchange.Stack.StartAsync("xiangtan"));
-            Assert.Contains("xiangtan.datasets", await File.ReadAllTextAsync(exchange.Stack.LogOf("xiangtan")), StringComparison.Ordinal);
-        }
-        finally
-        {
-            await exchange.ImportTopologyAsync();
-            await exchange.Stack.StartAsync("xiangtan");
-        }
     }
 }

@@ -56,6 +56,7 @@ public sealed class DatabaseTests(FaultFixture exchange)
 
     /// <summary>Half-open: the connections stand, nothing comes back on them.</summary>
     [Fact]
+    [Trait("length", "long")]
     public Task A_database_that_answers_no_more_is_told_to_the_caller_in_time() => exchange.RunAsync(async schedule =>
     {
         schedule.Note("the answers of Changsha's database held");

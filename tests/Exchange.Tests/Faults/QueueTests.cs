@@ -25,7 +25,7 @@ public sealed class QueueTests(FaultFixture exchange)
     public Task However_much_no_queue_takes_the_others_are_not_held_up() => NowhereAsync(messages: 40_000);
 
     [Fact]
-    public Task A_queue_of_another_type_stops_the_start_and_says_what_to_do() => DeclaredOtherwiseAsync("classic");
+    public Task A_queue_that_is_missing_or_of_another_type_stops_the_start_and_says_what_to_do() => DeclaredOtherwiseAsync("classic");
 
     [Fact]
     [Trait("length", "long")]
@@ -99,14 +99,15 @@ public sealed class QueueTests(FaultFixture exchange)
         try
         {
             await exchange.DeleteQueueAsync(queue);
+            Assert.Contains(queue, await WhyNotAsync("xiangtan"), StringComparison.Ordinal);
+
             await using (var connection = await ConnectAsync("xiangtan"))
             {
                 await using var channel = await connection.CreateChannelAsync();
                 await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = type });
             }
 
-            await Assert.ThrowsAsync<LocalFault>(() => exchange.Stack.StartAsync("xiangtan"));
-            var said = (await File.ReadAllTextAsync(exchange.Stack.LogOf("xiangtan"))).Split('\n').Last(l => l.StartsWith("The service does not start:", StringComparison.Ordinal));
+            var said = await WhyNotAsync("xiangtan");
             Assert.Contains($"Queue {queue} is there, but not as the topology declares it", said, StringComparison.Ordinal);
             Assert.Contains("inequivalent arg", said, StringComparison.Ordinal);
             Assert.Contains($"rabbitmqctl delete_queue {queue}", said, StringComparison.Ordinal);
@@ -117,6 +118,13 @@ public sealed class QueueTests(FaultFixture exchange)
             await exchange.ImportTopologyAsync();
             await exchange.Stack.StartAsync("xiangtan");
         }
+    }
+
+    /// <summary>What a process says that does not start.</summary>
+    private async Task<string> WhyNotAsync(string process)
+    {
+        await Assert.ThrowsAsync<LocalFault>(() => exchange.Stack.StartAsync(process));
+        return (await File.ReadAllTextAsync(exchange.Stack.LogOf(process))).Split('\n').Last(l => l.StartsWith("The service does not start:", StringComparison.Ordinal));
     }
 
     private async Task NowhereAsync(int messages)
@@ -147,7 +155,7 @@ public sealed class QueueTests(FaultFixture exchange)
             }
 
             var tried = await sender.ExecuteScalarAsync<DateTime>("select clock_timestamp()");
-            await Eventually.TrueAsync(() => sender.ExecuteScalarAsync<bool>("select max(hold_until) > @tried + interval '5 seconds' from service.outbox where sent_at is null", new { tried }));
+            await Eventually.TrueAsync(() => sender.ExecuteScalarAsync<bool>("select max(hold_until) > @tried + interval '1 second' from service.outbox where sent_at is null", new { tried }));
             Assert.Equal(messages, await sender.ExecuteScalarAsync<int>("select count(*) from service.outbox where sent_at is null"));
         }
         finally

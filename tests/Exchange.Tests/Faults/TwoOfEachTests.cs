@@ -20,16 +20,20 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
     [Fact]
     public Task One_of_two_is_killed_or_told_to_stop_and_nothing_is_lost_doubled_or_cut() => BesideAsync(async schedule =>
     {
-        await KillsAsync(schedule);
+        await KillsAsync(schedule, [.. schedule.Shuffle(Doubled).Take(2)]);
         await AgreedAsync();
-        await UnderLoadAsync(async () =>
+        await UnderLoadAsync(() => Task.WhenAll(Shared.Select(service => exchange.Stack.StopAsync(service + "-2"))));
+    });
+
+    [Fact]
+    [Trait("length", "long")]
+    public Task Whichever_of_the_two_is_killed_the_other_one_goes_on() => BesideAsync(async schedule =>
+    {
+        for (var round = 0; round < 3; round++)
         {
-            foreach (var process in schedule.Shuffle(Shared.Select(s => s + "-2")))
-            {
-                schedule.Note($"stop {process}");
-                await exchange.Stack.StopAsync(process);
-            }
-        });
+            await KillsAsync(schedule, schedule.Shuffle(Doubled));
+            await AgreedAsync();
+        }
     });
 
     [Fact]
@@ -67,7 +71,7 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
     });
 
     /// <summary>One of each two is killed while three departments ask; what they asked for is there, once.</summary>
-    private async Task KillsAsync(Schedule schedule)
+    private async Task KillsAsync(Schedule schedule, IReadOnlyList<string> services)
     {
         using var enough = new CancellationTokenSource();
         try
@@ -83,7 +87,7 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
                 while (!enough.IsCancellationRequested);
                 return ids;
             }).ToList();
-            foreach (var service in schedule.Shuffle(Doubled))
+            foreach (var service in services)
             {
                 var gone = schedule.Pick<string>([service, service + "-2"]);
                 schedule.Note($"kill {gone}");

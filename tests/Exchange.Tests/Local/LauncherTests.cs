@@ -84,7 +84,7 @@ public sealed class LauncherTests : IDisposable
     public void A_city_that_joins_by_its_file_alone_has_people_in_each_department()
     {
         var root = Place.FindRoot();
-        var cities = City.ReadAll(Path.Combine(root, "deploy", "cities"), Path.Combine(root, "tests", "Exchange.Tests", "Faults", "yueyang.json"));
+        var cities = City.ReadAll(Path.Combine(root, "deploy", "cities"), Path.Combine(root, "tests", "Exchange.Tests", "Local", "yueyang.json"));
         var city = cities.Single(c => c.Name == "yueyang");
 
         var here = SampleAccounts.Read(Path.Combine(root, "deploy", "samples", "accounts.json"), cities, new Dictionary<string, string>()).Where(a => a.City == city.Name).ToList();

@@ -100,45 +100,67 @@ public sealed class SharingHistoryTests
     [Fact]
     public void Both_cities_end_equal_whatever_the_broker_repeats_and_reorders()
     {
-        var seen = new HashSet<(SharingState, string?)>();
-
         Prop.ForAll(Steps(TwoCities), steps =>
         {
             var cities = new Cities(Classes[steps[0].Dice % 3]);
             foreach (var step in steps)
             {
                 cities.Step(step);
-                seen.Add((cities.Owning?.State ?? SharingState.None, cities.Owning?.EndReason));
             }
 
-            cities.DeliverAll();
-
-            if (cities.Owning is null)
-            {
-                Assert.True(cities.Asking?.State is null or SharingState.Draft or SharingState.SignedOff or SharingState.Withdrawn);
-                return;
-            }
-
-            var (mirror, row) = (cities.Asking!, cities.Owning);
-            // A proposal and what is asked of the authority stay inside the owning city.
-            Assert.Equal(cities.Told, mirror.Version);
-            if (row.State != SharingState.Decided)
-                Assert.Equal((row.State, row.ReplyDue), (mirror.State, mirror.ReplyDue));
-            Assert.Equal((row.Reply, row.Grant, row.EndReason), (mirror.Reply, mirror.Grant, mirror.EndReason));
-            Assert.Equal((row.Supplement, row.Extension, row.DeliveryDue), (mirror.Supplement, mirror.Extension, mirror.DeliveryDue));
-            Assert.Equal((row.Suspension, row.Change, row.Consultation, row.Dispute), (mirror.Suspension, mirror.Change, mirror.Consultation, mirror.Dispute));
-            Assert.Equal((row.DisposalDue, row.Disposal, row.RetainUntil), (mirror.DisposalDue, mirror.Disposal, mirror.RetainUntil));
-            // Only what waits for a second person of its own side is still open.
-            Assert.True(mirror.Pending is null or SharingEventName.AskChange || mirror is { Pending: SharingEventName.Dispose, Prepared.Disposal: not null }, $"{mirror.Pending}");
-            Assert.All(cities.Audits.Where(audit => !Repeatable.Any(act => audit.Key.EndsWith(act, StringComparison.Ordinal))), audit => Assert.Equal(1, audit.Value));
-            Assert.Equal(row.Grant is null ? 0 : 1, cities.Audits.GetValueOrDefault("owning reply.signed_off") - (row.State == SharingState.Refused ? 1 : 0));
-            Assert.Equal(row.Grant is not null && row.EndReason is not null and not EndReasons.Misuse ? 1 : 0, cities.Audits.GetValueOrDefault("owning grant.ended"));
-            Assert.Equal(row.EndReason == EndReasons.Misuse ? 1 : 0, cities.Audits.GetValueOrDefault("owning grant.terminated"));
-            Assert.Equal(row.Disposal is null ? 0 : 1, cities.Audits.GetValueOrDefault("owning disposal.recorded"));
+            EndEqual(cities);
         }).Check(Histories);
+    }
 
-        // Both orders of the race between approval and withdrawal were met.
-        Assert.Superset(new HashSet<(SharingState, string?)> { (SharingState.Active, null), (SharingState.Withdrawn, "withdrawn"), (SharingState.Ended, "not_needed") }, seen);
+    /// <summary>Chance alone meets the rarer order in most runs, not in all.</summary>
+    [Fact]
+    public void Approval_and_withdrawal_meet_in_either_order()
+    {
+        Assert.Equal((SharingState.Active, null), AfterTheRace(SharingEventName.SignOffReply, SharingEventName.SourceAnswered));
+        Assert.Equal((SharingState.Withdrawn, "withdrawn"), AfterTheRace(SharingEventName.Withdraw, SharingEventName.Receive, SharingEventName.Receive, SharingEventName.SignOffReply));
+        Assert.Equal((SharingState.Ended, "not_needed"), AfterTheRace(SharingEventName.SignOffReply, SharingEventName.Withdraw));
+    }
+
+    private static (SharingState, string?) AfterTheRace(params SharingEventName[] race)
+    {
+        // Dice under which the right person acts, the proposal approves and each message is delivered once.
+        const int plain = 25;
+        var cities = new Cities(SharingClass.Conditional);
+        foreach (var name in (SharingEventName[])[SharingEventName.Draft, SharingEventName.SignOff, SharingEventName.Submit, SharingEventName.Receive, SharingEventName.Propose, .. race])
+        {
+            cities.Step(new Step(name, name == SharingEventName.Receive ? plain + 1 : plain));
+        }
+
+        EndEqual(cities);
+        return (cities.Owning!.State, cities.Owning.EndReason);
+    }
+
+    private static void EndEqual(Cities cities)
+    {
+        cities.DeliverAll();
+
+        if (cities.Owning is null)
+        {
+            Assert.True(cities.Asking?.State is null or SharingState.Draft or SharingState.SignedOff or SharingState.Withdrawn);
+            return;
+        }
+
+        var (mirror, row) = (cities.Asking!, cities.Owning);
+        // A proposal and what is asked of the authority stay inside the owning city.
+        Assert.Equal(cities.Told, mirror.Version);
+        if (row.State != SharingState.Decided)
+            Assert.Equal((row.State, row.ReplyDue), (mirror.State, mirror.ReplyDue));
+        Assert.Equal((row.Reply, row.Grant, row.EndReason), (mirror.Reply, mirror.Grant, mirror.EndReason));
+        Assert.Equal((row.Supplement, row.Extension, row.DeliveryDue), (mirror.Supplement, mirror.Extension, mirror.DeliveryDue));
+        Assert.Equal((row.Suspension, row.Change, row.Consultation, row.Dispute), (mirror.Suspension, mirror.Change, mirror.Consultation, mirror.Dispute));
+        Assert.Equal((row.DisposalDue, row.Disposal, row.RetainUntil), (mirror.DisposalDue, mirror.Disposal, mirror.RetainUntil));
+        // Only what waits for a second person of its own side is still open.
+        Assert.True(mirror.Pending is null or SharingEventName.AskChange || mirror is { Pending: SharingEventName.Dispose, Prepared.Disposal: not null }, $"{mirror.Pending}");
+        Assert.All(cities.Audits.Where(audit => !Repeatable.Any(act => audit.Key.EndsWith(act, StringComparison.Ordinal))), audit => Assert.Equal(1, audit.Value));
+        Assert.Equal(row.Grant is null ? 0 : 1, cities.Audits.GetValueOrDefault("owning reply.signed_off") - (row.State == SharingState.Refused ? 1 : 0));
+        Assert.Equal(row.Grant is not null && row.EndReason is not null and not EndReasons.Misuse ? 1 : 0, cities.Audits.GetValueOrDefault("owning grant.ended"));
+        Assert.Equal(row.EndReason == EndReasons.Misuse ? 1 : 0, cities.Audits.GetValueOrDefault("owning grant.terminated"));
+        Assert.Equal(row.Disposal is null ? 0 : 1, cities.Audits.GetValueOrDefault("owning disposal.recorded"));
     }
 
     // An act that the process lets people do again; each time is a step of its own.

@@ -2,17 +2,17 @@ using System.Security.Cryptography;
 using Dapper;
 using Exchange.Local;
 using Exchange.Local.Accounts;
+using Exchange.Tests.Faults;
 using Exchange.Tests.Flow;
 using Exchange.Verifier;
 using Npgsql;
 
-namespace Exchange.Tests.Faults;
+namespace Exchange.Tests.Local;
 
 /// <summary>Three cities become four: by one settings file and a restart of the launcher, on the data that was there.</summary>
 [Trait("needs", "server")]
 public sealed class FourthCityTests
 {
-    private const string Changsha = "changsha";
     private const string Xiangtan = "xiangtan";
     private const string Yueyang = "yueyang";
 
@@ -24,16 +24,16 @@ public sealed class FourthCityTests
         IReadOnlyList<Account> accounts;
         Dictionary<string, uint> databases;
         var programs = Programs();
-        await using (var three = new Cities(place.Folder, [], []) { Services = [Stack.Gateway, Changsha] })
+        await using (var three = new Cities(place.Folder, [], []) { Services = [Stack.Gateway, Xiangtan] })
         {
             await three.InitializeAsync();
-            older = (await three.PublishAsync(Changsha, "conditional")).GetProperty("dataset_id").GetGuid();
-            await three.DrainedAsync(Changsha);
+            older = (await three.PublishAsync(Xiangtan, "conditional")).GetProperty("dataset_id").GetGuid();
+            await three.DrainedAsync(Xiangtan);
             accounts = three.Stack.Accounts;
             databases = await DatabasesAsync(three);
         }
 
-        await using var four = new Cities(place.Folder, [Path.Combine(Place.FindRoot(), "tests", "Exchange.Tests", "Faults", "yueyang.json")], accounts) { Services = [Stack.Gateway, Stack.Audit, Changsha, Xiangtan, Yueyang] };
+        await using var four = new Cities(place.Folder, [Path.Combine(Place.FindRoot(), "tests", "Exchange.Tests", "Local", "yueyang.json")], accounts) { Services = [Stack.Gateway, Stack.Audit, Xiangtan, Yueyang] };
         await four.InitializeAsync();
 
         // Nothing but the file is new: the same programs, the same databases and one beside them.
@@ -49,7 +49,7 @@ public sealed class FourthCityTests
             show: a => a.Text);
         await ExchangeAsync(four, Xiangtan, Yueyang, newer, place.Folder);
         // Published before the fourth city was thought of: it knows the entry since it asked.
-        await ExchangeAsync(four, Yueyang, Changsha, older, place.Folder);
+        await ExchangeAsync(four, Yueyang, Xiangtan, older, place.Folder);
         await four.NothingSetAsideAsync();
     }
 
