@@ -203,7 +203,6 @@ public sealed class SmallDisks : FaultFixture
     private protected override StackOptions Options() => base.Options() with
     {
         Data = place!.Folder,
-        Services = [Stack.Gateway, Stack.Audit, "changsha", "zhuzhou"],
         BrokerDiskLimit = "100MB",
     };
 

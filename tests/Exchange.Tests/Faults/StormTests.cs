@@ -9,7 +9,7 @@ namespace Exchange.Tests.Faults;
 public sealed class StormTests(FaultFixture exchange)
 {
     [Fact]
-    public Task All_services_start_before_their_servers_and_converge() => StormAsync(kills: 2);
+    public Task All_services_start_before_their_servers_and_converge() => StormAsync(kills: 1);
 
     [Fact]
     [Trait("length", "long")]
