@@ -33,5 +33,8 @@ public sealed record RecordsLogged
     /// <summary>SHA-256 of that record's bytes: a source that was restored from an older copy sees that the number was not given by what it is now.</summary>
     public required byte[] Digest { get; init; }
 
+    /// <summary>When the agreed number of witnesses last vouched for the log's newest tree, by the log's database; absent where no witnesses were agreed on.</summary>
+    public DateTimeOffset? WitnessedAt { get; init; }
+
     public required DateTimeOffset At { get; init; }
 }

@@ -171,7 +171,10 @@ internal sealed class Stack : IAsyncDisposable
             MoveClock(options.Clock);
         var accounts = Task.Run(() => GatewayAccounts.Write(AccountsFile, Accounts), ct);
         await Task.WhenAll(PrepareDatabasesAsync(ct), PrepareBrokerAsync(ct), accounts);
-        await StartServicesAsync(options.Services ?? processNames, ct);
+        var started = options.Services ?? processNames;
+        await StartServicesAsync(started, ct);
+        if (started.Contains(Audit))
+            await Trust.AgreeAsync(this, started.Where(s => s == Audit || IsCity(s)).Select(s => Path.Combine(Data, "keys", s)), ct);
     }
 
     private IEnumerable<(string Name, int Port)> PortsInUse()
@@ -300,6 +303,11 @@ internal sealed class Stack : IAsyncDisposable
                 environment[$"Gateway__Cities__{other.Name}"] = Reach(process, other.Name);
             environment["Gateway__Audit"] = Reach(process, Audit);
             environment["Gateway__AccountsFile"] = AccountsFile;
+        }
+        if (service == Audit)
+        {
+            foreach (var witness in options.Services is null ? Cities : Cities.Where(c => options.Services.Contains(c.Name)))
+                environment[$"Log__Witnesses__{witness.Name}"] = Reach(process, witness.Name);
         }
         if (options.Environment == "Test")
         {

@@ -61,7 +61,7 @@ internal static class Up
             if (stack.ServiceNames.FirstOrDefault(s => !stack.IsRunning(s)) is { } gone)
                 throw new LocalFault($"{gone} has ended right after its start. The end of its log ({stack.LogOf(gone)}):\n{LogTail.Of(stack.LogOf(gone), 30)}");
             Remember(place, stack);
-            await Trust.WriteAsync(place.TrustFile, stack.Address(Stack.Audit), stack.PublicAddress, TimeProvider.System, stop.Token);
+            await Trust.WriteAsync(place.TrustFile, stack, stop.Token);
             using (var samples = new Samples.Samples(stack.Address(Stack.Gateway), stack.Accounts, place.Samples, place.Data, Say))
                 await samples.LoadAsync(stack.Cities, stop.Token);
             Console.WriteLine();

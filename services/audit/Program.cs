@@ -12,6 +12,13 @@ return await ExchangeHost.RunAsync(
     {
         builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<LogReader>().AddSingleton<LogKeyring>();
         builder.Services.AddHostedService(services => services.GetRequiredService<LogKeyring>());
+        var reader = new SettingsReader(builder.Configuration);
+        builder.Services.AddSingleton(reader.Section<WitnessSettings>("Log"));
+        reader.ThrowOnFaults();
+        builder.Services.AddSingleton<Witnesses>().AddSingleton<StartGate>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<Witnesses>());
+        builder.Services.AddHostedService(services => services.GetRequiredService<StartGate>());
+        builder.Services.AddHealthChecks().AddCheck<WitnessCheck>("witnesses");
         builder.Services.AddHostedService<SignCheckpoints>();
         builder.Services.AddHostedService<TellSources>();
         builder.AddMessages(bus => bus.ConsumeBatch<RecordEvents>(Topology.AuditQueue, RecordEvents.BatchLimit, RecordEvents.BatchWindow));

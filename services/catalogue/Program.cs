@@ -11,6 +11,7 @@ using Exchange.Catalogue.Sharing;
 using Exchange.Catalogue.Statistics;
 using Exchange.Catalogue.UseRecords;
 using Exchange.Catalogue.Webhooks;
+using Exchange.Catalogue.Witness;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 
@@ -50,6 +51,8 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton<ReadRows>();
         builder.Services.AddSingleton<DeliveryLog>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<DeliveryLog>());
+        builder.Services.AddSingleton<WitnessKey>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<WitnessKey>());
         builder.Services.AddHostedService<SweepGrants>();
         builder.Services.AddHostedService<SweepClocks>();
         builder.Services.AddHostedService<SweepDeliveries>();
@@ -99,4 +102,7 @@ return await ExchangeHost.RunAsync(args,
         var webhooks = app.MapGroup("/webhooks").WithTags("webhooks");
         KeepWebhooks.Map(webhooks);
         ReadDeliveries.Map(webhooks);
+
+        AddCheckpoint.Map(app);
+        ReadWitness.Map(app);
     });

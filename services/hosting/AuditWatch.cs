@@ -22,10 +22,17 @@ public sealed partial class AuditWatch(Database database, ServiceSettings servic
         new("审计日志已落后超过时限，暂停一切新的数据交换。", "The audit log is behind by more than its limit; no exchange begins or passes data."),
         new("请稍后重试，申请和授权均不受影响；审计服务恢复并追上后自动解除，由其运维人员负责。", "Retry later; requests and grants stay as they are. It ends by itself once the audit service, its operators' business, is back and has caught up."));
 
-    private volatile Backlog? oldest;
+    private static readonly Rule Unwitnessed = new("log-not-witnessed", StatusCodes.Status503ServiceUnavailable, "第29条",
+        new("审计日志已超过时限未获各市见证，暂停一切新的数据交换。", "For longer than the limit the cities have not witnessed the audit log; no exchange begins or passes data."),
+        new("请稍后重试，申请和授权均不受影响；约定数目的见证方恢复后自动解除，由其运维人员负责。", "Retry later; requests and grants stay as they are. It ends by itself once the agreed number of witnesses, their operators' business, are back."));
 
-    /// <summary>What to answer to who would begin an exchange or fetch data; null while the log keeps up.</summary>
-    public Refused? Refusal => oldest is { } backlog && backlog.Age > service.AuditLimit
+    private volatile Backlog? oldest;
+    private volatile Unseen? unseen;
+
+    /// <summary>What to answer to who would begin an exchange or fetch data; null while the log keeps up and is witnessed.</summary>
+    public Refused? Refusal => unseen is { } since && since.Age > service.WitnessLimit
+        ? new Refused(Unwitnessed, new($"最近一次见证在 {since.Age:d\\.hh\\:mm\\:ss} 之前，时限为 {service.WitnessLimit:d\\.hh\\:mm\\:ss}。", $"It was last witnessed {since.Age:d\\.hh\\:mm\\:ss} ago; the limit is {service.WitnessLimit:d\\.hh\\:mm\\:ss}.")) { RetryAfter = 30 }
+        : oldest is { } backlog && backlog.Age > service.AuditLimit
         ? new Refused(Behind, new($"最早的未入账记录已有 {backlog.Age:d\\.hh\\:mm\\:ss}，时限为 {service.AuditLimit:d\\.hh\\:mm\\:ss}。", $"The oldest record not yet logged is {backlog.Age:d\\.hh\\:mm\\:ss} old; the limit is {service.AuditLimit:d\\.hh\\:mm\\:ss}.")) { RetryAfter = 30 }
         : null;
 
@@ -65,6 +72,7 @@ public sealed partial class AuditWatch(Database database, ServiceSettings servic
             var stopped = Refusal is not null;
             await using var connection = await database.OpenAsync(cancel);
             oldest = await connection.QuerySingleOrDefaultAsync<Backlog>(new CommandDefinition(Oldest, cancellationToken: cancel));
+            unseen = await connection.QuerySingleOrDefaultAsync<Unseen>(new CommandDefinition("select clock_timestamp() - witnessed_at as age from audit_mark where witnessed_at is not null", cancellationToken: cancel));
             if (stopped != Refusal is not null)
             {
                 LogTurn(log, stopped ? "goes on" : "stops", Note ?? "the log has taken up everything");
@@ -80,6 +88,11 @@ public sealed partial class AuditWatch(Database database, ServiceSettings servic
     {
         public required long TakenUp { get; init; }
         public long? Seq { get; init; }
+        public required TimeSpan Age { get; init; }
+    }
+
+    private sealed record Unseen
+    {
         public required TimeSpan Age { get; init; }
     }
 
@@ -123,7 +136,7 @@ public sealed partial class TakeRecordsLogged(Transaction transaction, ServiceSe
         }
 
         // Not the highest ever told: a log that was restored knows less than before.
-        await transaction.Connection.ExecuteAsync(new CommandDefinition("update audit_mark set taken_up = @UpToSeq, told_at = clock_timestamp()", message, cancellationToken: cancel));
+        await transaction.Connection.ExecuteAsync(new CommandDefinition("update audit_mark set taken_up = @UpToSeq, witnessed_at = @WitnessedAt, told_at = clock_timestamp()", message, cancellationToken: cancel));
         // Sent long ago and still not in a log that is at work: lost on the way or with a restored log. The log knows each by its id.
         var again = await transaction.Connection.ExecuteAsync(new CommandDefinition("""
             update outbox set sent_at = null

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Transparency;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
@@ -103,6 +104,7 @@ public static class ExchangeHost
         services.AddSingleton<RefusalLog>();
         services.AddSingleton<Feeds>();
         services.AddSingleton<SetAside>();
+        services.AddSingleton<AgreementFile>();
         services.AddSingleton<Drain>();
         services.AddHostedService(provider => provider.GetRequiredService<Drain>());
         services.AddHostedService(provider => provider.GetRequiredService<SetAside>());

@@ -22,6 +22,10 @@ public sealed record ServiceSettings
     [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
     public TimeSpan AuditLimit { get; init; } = TimeSpan.FromHours(4);
 
+    /// <summary>How long the log may go without the agreed number of witnesses before this service begins no exchange and passes no data any more.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
+    public TimeSpan WitnessLimit { get; init; } = TimeSpan.FromHours(4);
+
     /// <summary>How long a process that is told to stop goes on answering, so that those who send to it learn of it first. Zero where nobody shares its work.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(5);

@@ -161,7 +161,7 @@ internal static class LogTree
             {
                 var json = exchange.TrustFile is { } path
                     ? await File.ReadAllBytesAsync(path, ct)
-                    : JsonSerializer.SerializeToUtf8Bytes(await Trust.OfAsync(address, exchange.PublicAddress, years, ct), Files.Json);
+                    : JsonSerializer.SerializeToUtf8Bytes(await Trust.OfLogAsync(address, exchange.PublicAddress, years, ct), Files.Json);
                 return Verifier.Trust.Parse(json);
             }
             catch (Unusable fault)

@@ -28,7 +28,7 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
             using (var samples = new Samples.Samples(stack.PublicAddress, stack.Accounts, place.Samples, stack.Data, text => Console.WriteLine($"  {text}")))
                 await samples.LoadAsync(stack.Cities, ct);
             // The operator of this machine vouches for the log's keys; the walk below never asks the log for them.
-            await Trust.WriteAsync(Path.Combine(folder, "trust.json"), stack.Address(Stack.Audit), stack.PublicAddress, TimeProvider.System, ct);
+            await Trust.WriteAsync(Path.Combine(folder, "trust.json"), stack, ct);
             Console.WriteLine();
             using var demo = new Demo(stack, folder);
             return await demo.WalkAsync(place, ct);

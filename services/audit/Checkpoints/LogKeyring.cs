@@ -1,6 +1,7 @@
 using Dapper;
 using Exchange.Audit.Log;
 using Exchange.Hosting;
+using Exchange.Hosting.Transparency;
 
 namespace Exchange.Audit.Checkpoints;
 

@@ -14,7 +14,7 @@ internal static class ProveEvent
         routes.MapGet("/log/{year:int}/proof/{eventId:guid}", HandleAsync).AllowCallers(Visibility.Readers)
             .WithSummary("记录证明 · Offline proof of one record (c2sp.org/tlog-proof@v1)");
 
-    private static async Task<Results<ContentHttpResult, Refused>> HandleAsync(int year, Guid eventId, Caller caller, Database database, LogReader log, HttpContext http, CancellationToken cancel)
+    private static async Task<Results<ContentHttpResult, Refused>> HandleAsync(int year, Guid eventId, Caller caller, Database database, LogReader log, Witnesses witnesses, Origins origins, HttpContext http, CancellationToken cancel)
     {
         await using var connection = await database.OpenAsync(cancel);
         var logged = await connection.QuerySingleOrDefaultAsync<LoggedEvent>(new CommandDefinition(SelectEvent, new { year, eventId }, cancellationToken: cancel));
@@ -22,9 +22,12 @@ internal static class ProveEvent
         {
             return Pipeline.NotFound();
         }
-        if (await ReadCheckpoints.NewestAsync(connection, year, cancel) is not { } newest || newest.Size <= logged.Idx)
+        // A proof is of use when the agreed witnesses vouch for its tree; without an agreement the log's own word is all there is.
+        var agreed = witnesses.Agreed() is { } agreement && agreement.Logs.ContainsKey(origins.Of(year)) && agreement.Quorum > 0 ? agreement : null;
+        var newest = agreed is null ? await ReadCheckpoints.NewestAsync(connection, year, cancel) : await ReadCheckpoints.WitnessedAsync(connection, year, agreed, cancel);
+        if (newest is null || newest.Size <= logged.Idx)
         {
-            return new Refused(ReadCheckpoints.NotYetSigned) { RetryAfter = 1 };
+            return new Refused(agreed is null ? ReadCheckpoints.NotYetSigned : ReadCheckpoints.NotYetWitnessed) { RetryAfter = 1 };
         }
         var hashes = await log.InclusionAsync(year, logged.Idx, newest.Size, cancel);
         http.Response.Headers.ContentDisposition = $"attachment; filename=\"{eventId}.tlog-proof\"";

@@ -2,6 +2,7 @@ using System.Text;
 using Dapper;
 using Exchange.Audit.Log;
 using Exchange.Hosting;
+using Exchange.Hosting.Transparency;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Exchange.Audit.Checkpoints;
@@ -20,6 +21,10 @@ internal static class ReadCheckpoints
     public static readonly Rule NotYetSigned = new("not-yet-signed", StatusCodes.Status404NotFound, null,
         new("记录已写入日志，但尚未被签名的检查点覆盖。", "What you ask for is in the log, but no signed checkpoint covers it yet."),
         new("请一秒后重试。", "Retry in a second."));
+
+    public static readonly Rule NotYetWitnessed = new("not-yet-witnessed", StatusCodes.Status404NotFound, null,
+        new("记录已写入日志并签名，但见证城市尚未达到约定数目。", "The record is in the log and signed for, but fewer witnesses than agreed have cosigned it yet."),
+        new("请一秒后重试；见证方离线时由其运维人员恢复。", "Retry in a second; while witnesses are away their operators bring them back."));
 
     private static readonly Rule WrongRange = new("wrong-tree-sizes", StatusCodes.Status400BadRequest, null,
         new("old 与 new 须为不超过最新检查点的树大小，且 old 不大于 new。", "old and new are tree sizes up to the newest checkpoint, old not above new."),
@@ -70,19 +75,36 @@ internal static class ReadCheckpoints
         var exists = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             "select @year between min(year) and max(year) + 1 from logs", new { year }, cancellationToken: cancel));
         return exists
-            ? TypedResults.Text(string.Concat(keys.Signers.Select(signer => signer.VerifierKey(origins.Of(year)) + "\n")), "text/plain", Encoding.UTF8)
+            ? TypedResults.Text(string.Concat(keys.Signers.Select(signer => $"{signer.VerifierKey(origins.Of(year))}\n")), "text/plain", Encoding.UTF8)
             : Pipeline.NotFound();
     }
 
+    /// <summary>The newest published checkpoint, with what the witnesses last said of it.</summary>
     public static Task<Newest?> NewestAsync(Npgsql.NpgsqlConnection connection, int year, CancellationToken cancel) =>
         connection.QuerySingleOrDefaultAsync<Newest?>(new CommandDefinition("""
-            select size, note from checkpoints where year = @year order by size desc limit 1
+            select c.size, c.note || coalesce((select string_agg(newest, '' order by witness) from cosignatures where year = @year and size = c.size), '') as note
+            from checkpoints c where c.year = @year order by c.size desc limit 1
             """, new { year }, cancellationToken: cancel));
+
+    /// <summary>The newest checkpoint that so many of these witnesses have cosigned, with the lines that date it.</summary>
+    public static Task<Newest?> WitnessedAsync(Npgsql.NpgsqlConnection connection, int year, Agreement agreed, CancellationToken cancel) =>
+        connection.QuerySingleOrDefaultAsync<Newest?>(new CommandDefinition("""
+            select c.size, c.note || s.lines as note, s.at
+            from (
+                select size, string_agg(line, '' order by witness) as lines, (array_agg(newest_at order by newest_at desc))[@Quorum] as at
+                from cosignatures where year = @year and witness = any(@names)
+                group by size having count(*) >= @Quorum
+                order by size desc limit 1) s
+            join checkpoints c on c.year = @year and c.size = s.size
+            """, new { year, agreed.Quorum, names = agreed.Witnesses.Select(w => w.Name).ToArray() }, cancellationToken: cancel));
 
     public sealed record Newest
     {
         public required long Size { get; init; }
         public required string Note { get; init; }
+
+        /// <summary>When the quorum last said that it knows no larger tree; null where none was asked for.</summary>
+        public DateTimeOffset? At { get; init; }
     }
 
     private sealed record LogRow

@@ -2,6 +2,7 @@ using Dapper;
 using Exchange.Audit.Log;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Transparency;
 using Npgsql;
 
 namespace Exchange.Audit.Checkpoints;
@@ -93,7 +94,7 @@ internal sealed partial class SignCheckpoints(Database database, LogKeyring keys
                 return;
             }
             var path = last.Size < tree.Size ? await LogReader.HashesAsync(connection, year, Proofs.Consistency(last.Size, tree.Size), cancel) : [];
-            if (last.Size > tree.Size || !Proofs.Extends(last.Size, last.Root, tree.Size, root, path))
+            if (last.Size > tree.Size || !Merkle.Extends(last.Size, last.Root, tree.Size, root, path))
             {
                 throw new InvalidOperationException($"The log of {year} with {tree.Size} leaves does not extend the tree of {last.Size} leaves that was signed before. Nothing is signed until that is explained.");
             }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Exchange.Hosting;
+using Exchange.Hosting.Transparency;
 
 namespace Exchange.Audit.Log;
 
@@ -33,9 +34,9 @@ internal sealed class LogKeys : IDisposable
     public static LogKeys Open(string folder, IReadOnlyDictionary<string, byte[]> known)
     {
         var mayCreate = known.Count == 0;
-        var edwards = Ed25519.FromSeed(Secret(Path.Combine(folder, Ed25519File), mayCreate, () => RandomNumberGenerator.GetBytes(Ed25519.SeedSize)));
+        var edwards = Ed25519.FromSeed(KeyFile.Open(Path.Combine(folder, Ed25519File), mayCreate, () => RandomNumberGenerator.GetBytes(Ed25519.SeedSize)));
         var nist = ECDsa.Create();
-        nist.ImportPkcs8PrivateKey(Secret(Path.Combine(folder, EcdsaFile), mayCreate, NewEcdsa), out _);
+        nist.ImportPkcs8PrivateKey(KeyFile.Open(Path.Combine(folder, EcdsaFile), mayCreate, NewEcdsa), out _);
         var keys = new LogKeys(edwards, nist);
         foreach (var (name, publicKey) in keys.PublicKeys)
         {
@@ -58,37 +59,5 @@ internal sealed class LogKeys : IDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         return key.ExportPkcs8PrivateKey();
-    }
-
-    private static byte[] Secret(string path, bool mayCreate, Func<byte[]> create)
-    {
-        if (File.Exists(path))
-        {
-            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != UnixFileMode.None)
-            {
-                throw new InvalidOperationException($"{path} can be read by others. Make it mode 0600, and ask who read it.");
-            }
-            return Convert.FromBase64String(File.ReadAllText(path));
-        }
-        if (!mayCreate)
-        {
-            throw new InvalidOperationException($"{path} is missing, but this log has signed with it. Restore the folder from its backup.");
-        }
-        var secret = create();
-        // Whole or not at all: the name appears only after the bytes are on the disk.
-        var draft = path + ".new";
-        File.Delete(draft);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-        using (var file = new FileStream(draft, options))
-        {
-            file.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToBase64String(secret)));
-            file.Flush(flushToDisk: true);
-        }
-        File.Move(draft, path);
-        return secret;
     }
 }

@@ -3,6 +3,7 @@ using Dapper;
 using Exchange.Audit.Checkpoints;
 using Exchange.Audit.Recording;
 using Exchange.Hosting;
+using Exchange.Hosting.Transparency;
 using Npgsql;
 
 namespace Exchange.Audit.Log;

@@ -1,43 +1,7 @@
 using System.Numerics;
-using System.Security.Cryptography;
+using Exchange.Hosting.Transparency;
 
 namespace Exchange.Audit.Log;
-
-/// <summary>The hashes of RFC 6962, section 2.1.</summary>
-internal static class Merkle
-{
-    public const int HashSize = 32;
-
-    public static byte[] EmptyRoot => SHA256.HashData([]);
-
-    public static byte[] LeafHash(ReadOnlySpan<byte> leaf)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData([0]);
-        hash.AppendData(leaf);
-        return hash.GetHashAndReset();
-    }
-
-    public static byte[] NodeHash(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
-    {
-        Span<byte> node = stackalloc byte[1 + (2 * HashSize)];
-        node[0] = 1;
-        left.CopyTo(node[1..]);
-        right.CopyTo(node[(1 + HashSize)..]);
-        return SHA256.HashData(node);
-    }
-
-    /// <summary>Leaf hashes under a full node: 2^level of them, side by side.</summary>
-    public static byte[] FullNodeHash(ReadOnlySpan<byte> hashes)
-    {
-        if (hashes.Length == HashSize)
-        {
-            return hashes.ToArray();
-        }
-        var half = hashes.Length / 2;
-        return NodeHash(FullNodeHash(hashes[..half]), FullNodeHash(hashes[half..]));
-    }
-}
 
 /// <summary>A node whose whole subtree is filled: the hash of leaves [Index·2^Level, (Index+1)·2^Level).</summary>
 internal readonly record struct FullNode(int Level, long Index);
@@ -54,7 +18,7 @@ internal static class Proofs
         long from = 0, to = size;
         while (to - from > 1)
         {
-            var split = from + Split(to - from);
+            var split = from + Merkle.Split(to - from);
             if (index < split)
             {
                 steps.Add(Cover(split, to));
@@ -84,7 +48,7 @@ internal static class Proofs
         var known = true; // the subtree [from, oldSize) is the old tree itself: the checker has its root
         while (oldSize < to)
         {
-            var split = from + Split(to - from);
+            var split = from + Merkle.Split(to - from);
             if (oldSize <= split)
             {
                 steps.Add(Cover(split, to));
@@ -105,38 +69,6 @@ internal static class Proofs
         return steps;
     }
 
-    /// <summary>True when the path shows that the tree of <paramref name="newSize"/> begins with that of <paramref name="oldSize"/>.</summary>
-    public static bool Extends(long oldSize, byte[] oldRoot, long newSize, byte[] newRoot, IReadOnlyList<byte[]> path)
-    {
-        if (oldSize == 0 || oldSize == newSize)
-        {
-            return path.Count == 0 && oldRoot.AsSpan().SequenceEqual(oldSize == 0 ? Merkle.EmptyRoot : newRoot);
-        }
-        var next = 0;
-        var (before, after) = Roots(oldSize, newSize, known: true);
-        return next == path.Count && before.AsSpan().SequenceEqual(oldRoot) && after.AsSpan().SequenceEqual(newRoot);
-
-        (byte[] Before, byte[] After) Roots(long old, long size, bool known)
-        {
-            if (old == size)
-            {
-                var same = known ? oldRoot : Next();
-                return (same, same);
-            }
-            var split = Split(size);
-            if (old <= split)
-            {
-                var (left, grown) = Roots(old, split, known);
-                return (left, Merkle.NodeHash(grown, Next()));
-            }
-            var (inside, right) = Roots(old - split, size - split, known: false);
-            var full = Next();
-            return (Merkle.NodeHash(full, inside), Merkle.NodeHash(full, right));
-        }
-
-        byte[] Next() => next < path.Count ? path[next++] : new byte[Merkle.HashSize];
-    }
-
     /// <summary>The full nodes whose fold is the root of the first <paramref name="size"/> leaves.</summary>
     public static IReadOnlyList<FullNode> Root(long size) => Cover(0, size);
 
@@ -153,9 +85,6 @@ internal static class Proofs
         }
         return result;
     }
-
-    // The largest power of two below n.
-    private static long Split(long n) => 1L << BitOperations.Log2((ulong)(n - 1));
 
     private static List<FullNode> Cover(long from, long to)
     {

@@ -1,6 +1,7 @@
 using Dapper;
 using Exchange.Audit.Checkpoints;
 using Exchange.Hosting;
+using Exchange.Hosting.Transparency;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Exchange.Audit.Log;

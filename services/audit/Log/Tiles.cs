@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using Exchange.Hosting.Transparency;
 
 namespace Exchange.Audit.Log;
 

@@ -9,7 +9,7 @@ namespace Exchange.Audit.Recording;
 /// Takes what the sources report, many messages at a time, and appends it to the log: the table of event ids is the inbox, so a repeated message adds nothing.
 /// A record whose content can never be logged goes to the error queue alone; the others of its message and batch are logged.
 /// </summary>
-internal sealed partial class RecordEvents(LogWriter log, ILogger<RecordEvents> logger) : IConsumer<Batch<AuditRecords>>
+internal sealed partial class RecordEvents(LogWriter log, StartGate gate, ILogger<RecordEvents> logger) : IConsumer<Batch<AuditRecords>>
 {
     public const int BatchLimit = 64;
     public static readonly TimeSpan BatchWindow = TimeSpan.FromMilliseconds(50);
@@ -18,6 +18,11 @@ internal sealed partial class RecordEvents(LogWriter log, ILogger<RecordEvents> 
 
     public async Task Consume(ConsumeContext<Batch<AuditRecords>> context)
     {
+        if (gate.Shut is { } reason)
+        {
+            throw new IOException($"Nothing is appended to the log: {reason}.");
+        }
+
         List<SourceRecord> records = [];
         List<Faulty> faulty = [];
         foreach (var message in context.Message)

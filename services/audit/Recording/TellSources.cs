@@ -1,7 +1,10 @@
 using Dapper;
+using Exchange.Audit.Checkpoints;
+using Exchange.Audit.Log;
 using Exchange.Contracts;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
+using Npgsql;
 
 namespace Exchange.Audit.Recording;
 
@@ -9,7 +12,7 @@ namespace Exchange.Audit.Recording;
 /// Tells each source how far the log has taken up its records, when that has moved and once a minute: a source that hears nothing for too long stops exchanging.
 /// One process leads; a new leader tells everyone anew.
 /// </summary>
-internal sealed partial class TellSources(IServiceScopeFactory scopes, Leases leases, TimeProvider clock, ILogger<TellSources> logger) : BackgroundService
+internal sealed partial class TellSources(IServiceScopeFactory scopes, Leases leases, Witnesses witnesses, Origins origins, TimeProvider clock, ILogger<TellSources> logger) : BackgroundService
 {
     private const string Lease = "tell-sources";
     private static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(10);
@@ -61,10 +64,11 @@ internal sealed partial class TellSources(IServiceScopeFactory scopes, Leases le
         await transaction.BeginAsync(cancel);
         var tips = await transaction.Connection.QueryAsync<TipRow>(new CommandDefinition(
             "select source, seq, encode(digest, 'hex') as digest from taken_up where source <> @AuditService order by source", new { Topology.AuditService }, cancellationToken: cancel));
+        var witnessedAt = await WitnessedAtAsync(transaction.Connection, cancel);
         List<TipRow> sent = [];
         foreach (var tip in tips.Where(IsNews))
         {
-            var news = new RecordsLogged { Source = tip.Source, UpToSeq = tip.Seq, Digest = Convert.FromHexString(tip.Digest), At = clock.Now() };
+            var news = new RecordsLogged { Source = tip.Source, UpToSeq = tip.Seq, Digest = Convert.FromHexString(tip.Digest), WitnessedAt = witnessedAt, At = clock.Now() };
             if (await transaction.PublishStateAsync(news, Topology.Addressed, tip.Source, cancel))
             {
                 sent.Add(tip);
@@ -75,6 +79,15 @@ internal sealed partial class TellSources(IServiceScopeFactory scopes, Leases le
         {
             told[tip.Source] = (tip, TimeProvider.System.GetTimestamp());
         }
+    }
+
+    /// <summary>Of the open log. Null where nothing was agreed on; the agreement's own year counts from then on, also while nobody has cosigned yet.</summary>
+    private async Task<DateTimeOffset?> WitnessedAtAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        var year = await connection.ExecuteScalarAsync<int>(new CommandDefinition("select max(year) from logs", cancellationToken: cancel));
+        return witnesses.Agreed() is { Quorum: > 0 } agreed && agreed.Logs.ContainsKey(origins.Of(year))
+            ? (await ReadCheckpoints.WitnessedAsync(connection, year, agreed, cancel))?.At
+            : null;
     }
 
     private bool IsNews(TipRow tip) => !told.TryGetValue(tip.Source, out var last) || last.Tip != tip || TimeProvider.System.GetElapsedTime(last.At) > Heartbeat;

@@ -15,7 +15,7 @@ public sealed class LogKeysTests : IDisposable
         using var first = LogKeys.Open(folder, new Dictionary<string, byte[]>());
         using var second = LogKeys.Open(folder, first.PublicKeys);
 
-        Assert.Equal(first.Signers.Select(signer => signer.VerifierKey("a")), second.Signers.Select(signer => signer.VerifierKey("a")));
+        Assert.Equal(first.Signers.Select(signer => signer.VerifierKey("a").ToString()), second.Signers.Select(signer => signer.VerifierKey("a").ToString()));
         Assert.Equal(2, Directory.GetFiles(folder).Length);
         Assert.All(Directory.GetFiles(folder), file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
     }

@@ -1,4 +1,5 @@
 using Exchange.Audit.Log;
+using Exchange.Hosting.Transparency;
 
 namespace Exchange.Tests.Audit;
 

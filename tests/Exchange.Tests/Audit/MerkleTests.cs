@@ -1,7 +1,8 @@
 using System.Text;
 using Exchange.Audit.Log;
+using Exchange.Hosting.Transparency;
 using Exchange.Verifier;
-using Checkpoint = Exchange.Audit.Log.Checkpoint;
+using Checkpoint = Exchange.Hosting.Transparency.Checkpoint;
 
 namespace Exchange.Tests.Audit;
 

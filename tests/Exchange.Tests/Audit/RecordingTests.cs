@@ -263,7 +263,7 @@ public sealed class RecordingTests : IAsyncLifetime
         var trust = Trust.Parse(JsonSerializer.SerializeToUtf8Bytes(new
         {
             version = 1,
-            logs = new[] { new { origin = AuditDatabase.Origin, year = 2026, keys = audit.Keyring.Signers.Select(signer => signer.VerifierKey(AuditDatabase.Origin)), valid_from = "2026-01-01", valid_to = "2026-12-31" } },
+            logs = new[] { new { origin = AuditDatabase.Origin, year = 2026, keys = audit.Keyring.Signers.Select(signer => signer.VerifierKey(AuditDatabase.Origin).ToString()), valid_from = "2026-01-01", valid_to = "2026-12-31" } },
             witnesses = Array.Empty<string>(),
             quorum = 0,
         }));
@@ -275,7 +275,7 @@ public sealed class RecordingTests : IAsyncLifetime
     {
         using var again = audit.NewKeyring();
         await again.StartAsync(TestContext.Current.CancellationToken);
-        Assert.Equal(audit.Keyring.Signers.Select(signer => signer.VerifierKey("a")), again.Signers.Select(signer => signer.VerifierKey("a")));
+        Assert.Equal(audit.Keyring.Signers.Select(signer => signer.VerifierKey("a").ToString()), again.Signers.Select(signer => signer.VerifierKey("a").ToString()));
 
         File.Delete(Directory.GetFiles(audit.KeyFolder)[0]);
 

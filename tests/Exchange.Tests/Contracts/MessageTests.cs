@@ -109,7 +109,7 @@ public sealed class MessageTests
             CorrectedAt = At,
         },
         new AuditRecords { Source = "changsha", Records = [new RecordedEvent { EventId = Exchange, Bytes = "{\"v\":1}"u8.ToArray(), TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }] },
-        new RecordsLogged { Source = "changsha", UpToSeq = 80, Digest = [.. Enumerable.Range(0, 32).Select(i => (byte)i)], At = At },
+        new RecordsLogged { Source = "changsha", UpToSeq = 80, Digest = [.. Enumerable.Range(0, 32).Select(i => (byte)i)], WitnessedAt = At, At = At },
     ];
 
     public static TheoryData<string> Names => [.. Samples.Select(s => s.GetType().Name)];

@@ -26,7 +26,7 @@ public sealed class ReadmeTests(ExchangeFixture exchange)
             await File.WriteAllTextAsync(accounts, JsonSerializer.Serialize(
                 new { accounts = exchange.Stack.Accounts.Select(a => new { client_id = a.ClientId, secret = a.Secret }) }));
             var trust = Path.Combine(folder.FullName, "trust.json");
-            await Trust.WriteAsync(trust, exchange.Stack.Address(Stack.Audit), exchange.Stack.PublicAddress, TimeProvider.System, default);
+            await Trust.WriteAsync(trust, exchange.Stack, default);
             var officer = exchange.Who("zhuzhou", "officer");
             await Eventually.GetAsync(() => officer.GetAsync($"/api/catalogue/datasets?q={Uri.EscapeDataString("社会保险参保缴费")}&city=changsha"), a => a["total"].GetInt32() == 1, show: a => a.Text);
 

@@ -9,7 +9,7 @@ public sealed partial class RuleTests
 {
     private static readonly IReadOnlyList<(string Where, Rule Rule)> All =
     [
-        .. new[] { typeof(Rule).Assembly, typeof(Exchange.Catalogue.City).Assembly, typeof(Exchange.Gateway.GatewaySettings).Assembly, typeof(Exchange.Audit.Log.Merkle).Assembly }
+        .. new[] { typeof(Rule).Assembly, typeof(Exchange.Catalogue.City).Assembly, typeof(Exchange.Gateway.GatewaySettings).Assembly, typeof(Exchange.Audit.Log.LogWriter).Assembly }
             .SelectMany(assembly => assembly.GetTypes())
             .Where(type => !type.ContainsGenericParameters)
             .SelectMany(type => type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))

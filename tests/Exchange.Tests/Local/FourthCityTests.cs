@@ -82,7 +82,7 @@ public sealed class FourthCityTests
         Assert.Contains(Convert.ToHexStringLower(SHA256.HashData(data.Bytes)), Leaf(proof.Text), StringComparison.Ordinal);
         var (file, trust) = (Path.Combine(folder, $"{owning}.tlog-proof"), Path.Combine(folder, "trust.json"));
         await File.WriteAllBytesAsync(file, proof.Bytes);
-        await Exchange.Local.Trust.WriteAsync(trust, cities.Stack.Address(Stack.Audit), cities.Stack.PublicAddress, TimeProvider.System, TestContext.Current.CancellationToken);
+        await Exchange.Local.Trust.WriteAsync(trust, cities.Stack, TestContext.Current.CancellationToken);
         Assert.Equal(0, new Commands(TextWriter.Null, TextWriter.Null).Run(["proof", file, "--trust", trust]));
     }
 

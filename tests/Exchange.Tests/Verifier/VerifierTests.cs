@@ -2,11 +2,12 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Exchange.Audit.Log;
+using Exchange.Hosting.Transparency;
 using Exchange.Tests.Audit;
 using Exchange.Verifier;
-using Checkpoint = Exchange.Audit.Log.Checkpoint;
+using Checkpoint = Exchange.Hosting.Transparency.Checkpoint;
 using Ed25519 = Exchange.Hosting.Ed25519;
-using Note = Exchange.Audit.Log.Note;
+using Note = Exchange.Hosting.Transparency.Note;
 
 namespace Exchange.Tests.Verifier;
 
@@ -100,10 +101,10 @@ public sealed class VerifierTests : IDisposable
         var both = Trust();
         foreach (INoteSigner only in new INoteSigner[] { new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa) })
         {
-            var note = Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, log.Size, log.Root).Body, Origin, [only]);
+            var note = Exchange.Hosting.Transparency.Note.Write(new Checkpoint(Origin, log.Size, log.Root).Body, Origin, [only]);
             Assert.Equal(1, Run("checkpoint", Save("one", note), "--trust", both).Code);
         }
-        var ed25519Only = Trust(keys: [new Ed25519NoteSigner(ed25519).VerifierKey(Origin)]);
+        var ed25519Only = Trust(keys: [$"{new Ed25519NoteSigner(ed25519).VerifierKey(Origin)}"]);
         Assert.Equal(0, Run("checkpoint", Save("note", Note()), "--trust", ed25519Only).Code);
     }
 
@@ -113,7 +114,7 @@ public sealed class VerifierTests : IDisposable
         var proof = Save("proof", Proof());
         using var stranger = Ed25519.FromSeed([.. Enumerable.Repeat((byte)9, 32)]);
 
-        Assert.Equal(1, Run("proof", proof, "--trust", Trust(keys: [new Ed25519NoteSigner(stranger).VerifierKey(Origin)])).Code);
+        Assert.Equal(1, Run("proof", proof, "--trust", Trust(keys: [$"{new Ed25519NoteSigner(stranger).VerifierKey(Origin)}"])).Code);
         Assert.Equal(1, Run("proof", proof, "--trust", Trust(origin: "exchange.example/api/audit/log/2027")).Code);
         Assert.Equal(1, Run("proof", proof, "--trust", Trust(to: "2026-11-20")).Code);
         Assert.Equal(1, Run("proof", proof, "--trust", Trust(from: "2026-11-22")).Code);
@@ -126,7 +127,7 @@ public sealed class VerifierTests : IDisposable
         var one = new MemoryLog();
         byte[] leaf = """{"event":{"type":"\u001b[2Jrefusal","purpose":"\u202eabc"},"received_at":"2026-11-21T20:00:00.000Z"}"""u8.ToArray();
         one.Append(leaf);
-        var note = Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, 1, one.Root).Body, Origin, Signers);
+        var note = Exchange.Hosting.Transparency.Note.Write(new Checkpoint(Origin, 1, one.Root).Body, Origin, Signers);
 
         var (code, output, _) = Run("proof", Save("proof", ProofFile.Write(leaf, 0, [], note)), "--trust", Trust());
 
@@ -145,7 +146,7 @@ public sealed class VerifierTests : IDisposable
     {
         var (one, leaf) = (new MemoryLog(), Encoding.UTF8.GetBytes(json));
         one.Append(leaf);
-        var note = Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, 1, one.Root).Body, Origin, Signers);
+        var note = Exchange.Hosting.Transparency.Note.Write(new Checkpoint(Origin, 1, one.Root).Body, Origin, Signers);
 
         Assert.Equal(1, Run("proof", Save("proof", ProofFile.Write(leaf, 0, [], note)), "--trust", Trust()).Code);
     }
@@ -235,7 +236,7 @@ public sealed class VerifierTests : IDisposable
     private static byte[] Leaf(int number) => Encoding.UTF8.GetBytes(
         $$"""{"event":{"at":"2026-11-21T19:59:59.000Z","bytes":2048,"id":"0193-{{number}}","records":42,"result":"complete","source":"changsha","type":"delivery.ended","v":1},"received_at":"2026-11-21T20:00:00.000Z"}""");
 
-    private string Note() => Exchange.Audit.Log.Note.Write(new Checkpoint(Origin, log.Size, log.Root).Body, Origin, Signers);
+    private string Note() => Exchange.Hosting.Transparency.Note.Write(new Checkpoint(Origin, log.Size, log.Root).Body, Origin, Signers);
 
     private string Proof() => ProofFile.Write(Leaf(7), 7, Proofs.Inclusion(7, log.Size).Select(step => Proofs.Fold(step, log.Hashes.Hash)), Note());
 
@@ -243,7 +244,7 @@ public sealed class VerifierTests : IDisposable
         Save($"trust{Guid.NewGuid():n}", JsonSerializer.Serialize(new
         {
             version = 1,
-            logs = new[] { new { origin, year, keys = keys ?? [.. Signers.Select(signer => signer.VerifierKey(Origin))], valid_from = from, valid_to = to } },
+            logs = new[] { new { origin, year, keys = keys ?? [.. Signers.Select(signer => $"{signer.VerifierKey(Origin)}")], valid_from = from, valid_to = to } },
             witnesses = Array.Empty<string>(),
             quorum,
         }));
