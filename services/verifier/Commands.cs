@@ -1,9 +1,10 @@
+using System.Globalization;
 using System.Text;
 
 namespace Exchange.Verifier;
 
 /// <summary>The commands. Exit codes: 0 holds, 1 refused, 2 wrong use or an unreadable file.</summary>
-internal sealed class Commands(TextWriter output, TextWriter errors)
+internal sealed class Commands(TextWriter output, TextWriter errors, bool showsProgress = false)
 {
     private const int LargestFile = 1 << 20;
 
@@ -15,12 +16,14 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
           verifier proof FILE --trust FILE [--lang zh|en]          核对一条记录的证明
           verifier checkpoint FILE --trust FILE [--lang zh|en]     核对检查点的签名
           verifier consistency OLD NEW PROOF --trust FILE [--lang zh|en]   核对新检查点只是在旧检查点之后追加
+          verifier log FOLDER --trust FILE [--held CHECKPOINT]... [--lang zh|en]   核对下载的整个日志，并与自己留存的检查点比对
         """,
         """
         Usage:
           verifier proof FILE --trust FILE [--lang zh|en]          checks the proof of one record
           verifier checkpoint FILE --trust FILE [--lang zh|en]     checks a checkpoint's signatures
           verifier consistency OLD NEW PROOF --trust FILE [--lang zh|en]   checks that the new checkpoint only added to the old one
+          verifier log FOLDER --trust FILE [--held CHECKPOINT]... [--lang zh|en]   checks a whole downloaded log, and against checkpoints you hold
         """);
 
     private string? language;
@@ -37,6 +40,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
                 throw new Unusable(Usage);
             }
             var trustFile = Option(words, "--trust") ?? throw new Unusable(Usage);
+            var held = words is ["log", ..] ? Options(words, "--held") : [];
             switch (words)
             {
                 case ["proof", var file]:
@@ -47,6 +51,9 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
                     break;
                 case ["consistency", var older, var newer, var proof]:
                     CheckConsistency(Read(older), Read(newer), Read(proof), Trust.Parse(ReadBytes(trustFile)));
+                    break;
+                case ["log", var folder]:
+                    CheckLog(new LogFolder(folder), held, Trust.Parse(ReadBytes(trustFile)));
                     break;
                 default:
                     throw new Unusable(Usage);
@@ -73,7 +80,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
     private void CheckProof(string text, Trust trust)
     {
         var proof = Proof.Parse(text);
-        var (log, checkpoint) = trust.Accept(proof.Checkpoint);
+        var (log, checkpoint, cosignatures) = trust.Accept(proof.Checkpoint);
         if (proof.Index >= checkpoint.Size)
         {
             throw new Refusal($"序号 {proof.Index} 不在大小为 {checkpoint.Size} 的检查点之内。", $"Index {proof.Index} lies outside a checkpoint of size {checkpoint.Size}.");
@@ -90,22 +97,22 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
         }
         Say(output,
             new Text($"证明成立：日志 {log.Origin} 的第 {proof.Index} 号记录（检查点共 {checkpoint.Size} 条）。", $"The proof holds: record {proof.Index} of the log {log.Origin} (checkpoint of {checkpoint.Size} records)."),
-            zh => Words.Of(leaf, zh));
+            zh => [.. Words.Of(leaf, zh), .. Cosignature.Told(cosignatures, zh)]);
     }
 
     private void CheckCheckpoint(string text, Trust trust)
     {
-        var (log, checkpoint) = trust.Accept(text);
+        var (log, checkpoint, cosignatures) = trust.Accept(text);
         var root = Convert.ToBase64String(checkpoint.Root);
-        Say(output, new Text(
-            $"检查点成立：日志 {log.Origin}，共 {checkpoint.Size} 条，树根 {root}。",
-            $"The checkpoint holds: log {log.Origin}, {checkpoint.Size} records, root {root}."));
+        Say(output,
+            new Text($"检查点成立：日志 {log.Origin}，共 {checkpoint.Size} 条，树根 {root}。", $"The checkpoint holds: log {log.Origin}, {checkpoint.Size} records, root {root}."),
+            zh => Cosignature.Told(cosignatures, zh));
     }
 
     private void CheckConsistency(string older, string newer, string proof, Trust trust)
     {
-        var (log, before) = trust.Accept(older);
-        var (_, after) = trust.Accept(newer);
+        var (log, before, _) = trust.Accept(older);
+        var (_, after, _) = trust.Accept(newer);
         if (before.Origin != after.Origin)
         {
             throw new Refusal("两个检查点不属于同一个日志。", "The two checkpoints are not of the same log.");
@@ -126,6 +133,58 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
             $"Consistent: log {log.Origin} only grew, from {before.Size} to {after.Size} records."));
     }
 
+    private void CheckLog(LogFolder folder, IReadOnlyList<string> heldFiles, Trust trust)
+    {
+        var (log, checkpoint, cosignatures) = trust.Accept(Read(folder.Checkpoint));
+        var held = heldFiles.Select(file => trust.Accept(Read(file)).Checkpoint).OrderBy(earlier => earlier.Size).ToList();
+        foreach (var earlier in held)
+        {
+            if (earlier.Origin != checkpoint.Origin)
+            {
+                throw new Refusal("所留存的检查点不属于这个日志。", "A checkpoint you hold is of another log.");
+            }
+            if (earlier.Size > checkpoint.Size)
+            {
+                throw new Refusal(
+                    $"所留存的检查点有 {earlier.Size} 条，下载的日志只有 {checkpoint.Size} 条：日志被截短，或下载的是较早的状态。",
+                    $"A checkpoint you hold has {earlier.Size} records, the downloaded log only {checkpoint.Size}: the log was cut, or the download is older.");
+            }
+        }
+        var whole = new WholeLog(folder, checkpoint.Size, [.. held.Select(earlier => earlier.Size)]);
+        var order = new Sequences(log);
+        whole.CheckTiles(order, showsProgress ? read => errors.Write(string.Create(CultureInfo.InvariantCulture, $"\r{read}/{checkpoint.Size} ")) : null);
+        if (showsProgress)
+        {
+            errors.WriteLine();
+        }
+        if (!whole.Root(checkpoint.Size).AsSpan().SequenceEqual(checkpoint.Root))
+        {
+            throw new Refusal(
+                $"{checkpoint.Size} 条记录算出的树根与检查点的不符：有记录被截去、改动或追加。",
+                $"The {checkpoint.Size} records do not lead to the checkpoint's root: records were cut off, altered or added.");
+        }
+        foreach (var earlier in held)
+        {
+            if (!whole.Root(earlier.Size).AsSpan().SequenceEqual(earlier.Root))
+            {
+                throw new Refusal(
+                    $"日志在第 {earlier.Size} 号记录之前被改写：它的前 {earlier.Size} 条不是所留存检查点的那 {earlier.Size} 条（现共 {checkpoint.Size} 条）。",
+                    $"The log was rewritten before record {earlier.Size}: its first {earlier.Size} records of now {checkpoint.Size} are not those of the checkpoint you hold.");
+            }
+        }
+        order.Finish();
+        Say(output,
+            new Text(
+                $"日志成立：{log.Origin} 的 {checkpoint.Size} 条记录与检查点相符，各来源的编号连续无缺。",
+                $"The log holds: the {checkpoint.Size} records of {log.Origin} are those of its checkpoint, and no source's number is missing."),
+            zh =>
+            [
+                .. Cosignature.Told(cosignatures, zh),
+                .. order.Told(zh),
+                .. held.Select(earlier => zh ? $"  与所留存的 {earlier.Size} 条的检查点一致" : $"  only grew since the checkpoint of {earlier.Size} records that you hold"),
+            ]);
+    }
+
     private void Say(TextWriter writer, Text text, Func<bool, IEnumerable<string>>? lines = null)
     {
         foreach (var zh in language switch { "zh" => [true], "en" => [false], _ => new[] { true, false } })
@@ -138,20 +197,21 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
         }
     }
 
-    private static string? Option(List<string> words, string name)
+    private static string? Option(List<string> words, string name) => Options(words, name) switch
     {
-        var at = words.IndexOf(name);
-        if (at < 0)
+        [] => null,
+        [var value] => value,
+        _ => throw new Unusable(Usage),
+    };
+
+    private static List<string> Options(List<string> words, string name)
+    {
+        List<string> values = [];
+        for (int at; (at = words.IndexOf(name)) >= 0; words.RemoveRange(at, 2))
         {
-            return null;
+            values.Add(at + 1 < words.Count ? words[at + 1] : throw new Unusable(Usage));
         }
-        if (at + 1 == words.Count || words.LastIndexOf(name) != at)
-        {
-            throw new Unusable(Usage);
-        }
-        var value = words[at + 1];
-        words.RemoveRange(at, 2);
-        return value;
+        return values;
     }
 
     private static string Read(string path)
@@ -166,18 +226,5 @@ internal sealed class Commands(TextWriter output, TextWriter errors)
         }
     }
 
-    private static byte[] ReadBytes(string path)
-    {
-        try
-        {
-            using var file = File.OpenRead(path);
-            var bytes = new byte[LargestFile + 1];
-            var length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            return length <= LargestFile ? bytes[..length] : throw new Unusable($"文件 {Words.Plain(path)} 过大。", $"The file {Words.Plain(path)} is too large.");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new Unusable($"无法读取文件 {Words.Plain(path)}。", $"The file {Words.Plain(path)} cannot be read.");
-        }
-    }
+    private static byte[] ReadBytes(string path) => Files.Read(path, LargestFile);
 }

@@ -9,7 +9,43 @@ internal static class Hashing
 
     public static byte[] Leaf(byte[] leaf) => SHA256.HashData([0, .. leaf]);
 
+    public static void Leaf(ReadOnlySpan<byte> leaf, Span<byte> hash)
+    {
+        Span<byte> input = leaf.Length < 4096 ? stackalloc byte[1 + leaf.Length] : new byte[1 + leaf.Length];
+        input[0] = 0;
+        leaf.CopyTo(input[1..]);
+        SHA256.HashData(input, hash);
+    }
+
     public static byte[] Node(byte[] left, byte[] right) => SHA256.HashData([1, .. left, .. right]);
+
+    /// <summary>Root over hashes that stand side by side. Joined pairwise from below, an odd last one going up as it is: the tree of RFC 6962, 2.1.</summary>
+    public static byte[] Root(ReadOnlySpan<byte> hashes)
+    {
+        if (hashes.IsEmpty)
+        {
+            return SHA256.HashData([]);
+        }
+        var nodes = hashes.ToArray();
+        Span<byte> node = stackalloc byte[1 + (2 * Size)];
+        node[0] = 1;
+        for (var length = nodes.Length; length > Size;)
+        {
+            var joined = 0;
+            for (var at = 0; at < length; at += 2 * Size, joined += Size)
+            {
+                if (at + Size == length)
+                {
+                    nodes.AsSpan(at, Size).CopyTo(nodes.AsSpan(joined));
+                    continue;
+                }
+                nodes.AsSpan(at, 2 * Size).CopyTo(node[1..]);
+                SHA256.HashData(node, nodes.AsSpan(joined, Size));
+            }
+            length = joined;
+        }
+        return nodes[..Size];
+    }
 
     public static bool Includes(ulong index, ulong size, byte[] leafHash, IReadOnlyList<byte[]> path, byte[] root)
     {

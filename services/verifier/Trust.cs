@@ -6,7 +6,10 @@ using System.Text.Json;
 namespace Exchange.Verifier;
 
 /// <summary>Whom the checking person trusts. It comes from a file they hold; nothing is fetched.</summary>
-internal sealed record Trust(IReadOnlyList<TrustedLog> Logs)
+/// <param name="Logs">The logs whose checkpoints are believed.</param>
+/// <param name="Witnesses">Keys of those who cosign checkpoints, no two with the same name or key.</param>
+/// <param name="Quorum">How many different witnesses must have cosigned each checkpoint.</param>
+internal sealed record Trust(IReadOnlyList<TrustedLog> Logs, IReadOnlyList<VerifierKey> Witnesses, int Quorum)
 {
     public static Trust Parse(byte[] json)
     {
@@ -18,13 +21,24 @@ internal sealed record Trust(IReadOnlyList<TrustedLog> Logs)
             {
                 throw new Unusable("信任文件的版本不是 1。", "The trust file's version is not 1.");
             }
-            // A demand this program cannot check must not pass as met.
-            if (root.GetProperty("quorum").GetInt32() != 0)
-            {
-                throw new Unusable("信任文件要求见证签名，本程序尚不能核对。", "The trust file demands witness signatures, which this program cannot check.");
-            }
             var logs = root.GetProperty("logs").EnumerateArray().Select(TrustedLog.Parse).ToList();
-            return logs.Count > 0 ? new Trust(logs) : throw new Unusable("信任文件没有列出任何日志。", "The trust file names no log.");
+            if (logs.Count == 0)
+            {
+                throw new Unusable("信任文件没有列出任何日志。", "The trust file names no log.");
+            }
+            var witnesses = root.GetProperty("witnesses").EnumerateArray().Select(key => VerifierKey.Parse(key.GetString() ?? "")).ToList();
+            if (witnesses.Exists(key => key.Type != VerifierKey.CosignatureType))
+            {
+                throw new Unusable("信任文件中的一个见证公钥不是共签公钥（类型 0x04）。", "A witness's key in the trust file is no key for cosignatures (type 0x04).");
+            }
+            if (witnesses.DistinctBy(key => key.Name).Count() < witnesses.Count || witnesses.DistinctBy(key => Convert.ToHexString(key.Key)).Count() < witnesses.Count)
+            {
+                throw new Unusable("信任文件中有两个见证同名或公钥相同。", "Two witnesses in the trust file have the same name or the same key.");
+            }
+            var quorum = root.GetProperty("quorum").GetInt32();
+            return quorum >= 0 && quorum <= witnesses.Count
+                ? new Trust(logs, witnesses, quorum)
+                : throw new Unusable($"信任文件要求 {quorum} 个见证，却列出 {witnesses.Count} 个。", $"The trust file demands {quorum} witnesses and lists {witnesses.Count}.");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
@@ -32,17 +46,22 @@ internal sealed record Trust(IReadOnlyList<TrustedLog> Logs)
         }
     }
 
-    /// <summary>Parses a note and believes it only when a trusted log's keys signed it.</summary>
-    public (TrustedLog Log, Checkpoint Checkpoint) Accept(string text)
+    /// <summary>Parses a note and believes it only when a trusted log's keys signed it and a quorum of the witnesses cosigned it.</summary>
+    public Accepted Accept(string text)
     {
         var note = Note.Parse(text);
         var checkpoint = Checkpoint.Parse(note.Text);
         var log = Logs.FirstOrDefault(log => log.Origin == checkpoint.Origin)
             ?? throw new Refusal($"信任文件中没有名为 {Words.Plain(checkpoint.Origin)} 的日志。", $"The trust file knows no log named {Words.Plain(checkpoint.Origin)}.");
         log.CheckSignatures(note);
-        return (log, checkpoint);
+        return new Accepted(log, checkpoint, Cosignature.Check(note, Witnesses, Quorum));
     }
 }
+
+/// <param name="Log">The trusted log that the checkpoint is of.</param>
+/// <param name="Checkpoint">Its size and root.</param>
+/// <param name="Cosignatures">One of each witness that cosigned, the earliest first.</param>
+internal sealed record Accepted(TrustedLog Log, Checkpoint Checkpoint, IReadOnlyList<Cosignature> Cosignatures);
 
 /// <param name="Origin">First line of the log's checkpoints.</param>
 /// <param name="Year">The year whose records the log holds.</param>
@@ -54,11 +73,20 @@ internal sealed record TrustedLog(string Origin, int Year, IReadOnlyList<Verifie
     public static TrustedLog Parse(JsonElement log)
     {
         var keys = log.GetProperty("keys").EnumerateArray().Select(key => VerifierKey.Parse(key.GetString() ?? "")).ToList();
-        if (!keys.Any(key => key.Type == VerifierKey.Ed25519Type))
+        if (keys.Exists(key => key.Type == VerifierKey.CosignatureType))
+        {
+            throw new Unusable("信任文件把一个见证公钥列为日志公钥。", "The trust file lists a witness's key as a log's.");
+        }
+        if (!keys.Exists(key => key.Type == VerifierKey.Ed25519Type))
         {
             throw new Unusable("信任文件中的日志缺少 Ed25519 公钥。", "A log in the trust file has no Ed25519 key.");
         }
-        return new TrustedLog(log.GetProperty("origin").GetString() ?? "", log.GetProperty("year").GetInt32(), keys,
+        var year = log.GetProperty("year").GetInt32();
+        if (year < DateOnly.MinValue.Year || year > DateOnly.MaxValue.Year)
+        {
+            throw new Unusable("信任文件中日志的年份不对。", "The year of a log in the trust file is none.");
+        }
+        return new TrustedLog(log.GetProperty("origin").GetString() ?? "", year, keys,
             Day(log.GetProperty("valid_from")), Day(log.GetProperty("valid_to")));
     }
 
@@ -87,6 +115,7 @@ internal sealed record TrustedLog(string Origin, int Year, IReadOnlyList<Verifie
 internal sealed record VerifierKey(string Name, uint Id, byte Type, byte[] Key)
 {
     public const byte Ed25519Type = 1;
+    public const byte CosignatureType = 4;
     private const byte EcdsaType = 2;
 
     public static VerifierKey Parse(string text)
@@ -107,7 +136,7 @@ internal sealed record VerifierKey(string Name, uint Id, byte Type, byte[] Key)
 
     public bool Verifies(byte[] text, byte[] signature)
     {
-        if (Type == Ed25519Type)
+        if (Type != EcdsaType)
         {
             return Ed25519.Verify(Key, text, signature);
         }
@@ -125,7 +154,7 @@ internal sealed record VerifierKey(string Name, uint Id, byte Type, byte[] Key)
 
     private bool IsUsable()
     {
-        if (Type == Ed25519Type)
+        if (Type is Ed25519Type or CosignatureType)
         {
             return Key.Length == 32;
         }
