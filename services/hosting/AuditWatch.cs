@@ -136,7 +136,7 @@ public sealed partial class TakeRecordsLogged(Transaction transaction, ServiceSe
         }
 
         // Not the highest ever told: a log that was restored knows less than before.
-        await transaction.Connection.ExecuteAsync(new CommandDefinition("update audit_mark set taken_up = @UpToSeq, witnessed_at = @WitnessedAt, told_at = clock_timestamp()", message, cancellationToken: cancel));
+        await transaction.Connection.ExecuteAsync(new CommandDefinition("update audit_mark set taken_up = @UpToSeq, witnessed_at = @WitnessedAt::timestamptz, told_at = clock_timestamp()", message, cancellationToken: cancel));
         // Sent long ago and still not in a log that is at work: lost on the way or with a restored log. The log knows each by its id.
         var again = await transaction.Connection.ExecuteAsync(new CommandDefinition("""
             update outbox set sent_at = null

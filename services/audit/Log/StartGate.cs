@@ -21,27 +21,36 @@ internal sealed partial class StartGate(Database database, Witnesses witnesses, 
     /// <summary>Why nothing is appended; null when the gate is open.</summary>
     public string? Shut => shut;
 
+    // The first look comes before the first message: what is refused once is brought again only after a pause.
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await LookAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (shut is not null && !stoppingToken.IsCancellationRequested)
         {
-            try
-            {
-                var before = shut;
-                shut = await WhyShutAsync(stoppingToken);
-                if (shut is not null && shut != before)
-                {
-                    LogShut(log, shut);
-                }
-            }
-            catch (Exception fault) when (TransientFault.Is(fault))
-            {
-                shut = "the database does not answer";
-            }
-            if (shut is not null)
-            {
-                await Task.Delay(Turn, TimeProvider.System, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
+            await Task.Delay(Turn, TimeProvider.System, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await LookAsync(stoppingToken);
+        }
+    }
+
+    private async Task LookAsync(CancellationToken cancel)
+    {
+        var before = shut;
+        try
+        {
+            shut = await WhyShutAsync(cancel);
+        }
+        catch (Exception fault) when (TransientFault.Is(fault))
+        {
+            shut = "the database does not answer";
+        }
+        if (shut is { } reason && reason != before)
+        {
+            LogShut(log, reason);
         }
     }
 
