@@ -1,8 +1,6 @@
 using System.Buffers.Text;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -36,8 +34,7 @@ internal readonly record struct Entry
         var end = @"""}"u8;
         var tail = middle.Length + TimeLength + end.Length;
         if (leaf.Length <= head.Length + tail || !leaf.StartsWith(head) || !leaf[^tail..].StartsWith(middle) || !leaf.EndsWith(end) || !Utf8.IsValid(leaf)
-            || !DateTime.TryParseExact(Encoding.ASCII.GetString(leaf[^(TimeLength + end.Length)..^end.Length]), "yyyy-MM-dd'T'HH:mm:ss.fff'Z'",
-                CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var receivedAt))
+            || Time(leaf[^(TimeLength + end.Length)..^end.Length]) is not { } receivedAt)
         {
             return null;
         }
@@ -49,6 +46,15 @@ internal readonly record struct Entry
         {
             return null;
         }
+    }
+
+    // yyyy-MM-ddTHH:mm:ss.fffZ, read as the round-trip format with its seven places.
+    private static DateTime? Time(ReadOnlySpan<byte> text)
+    {
+        Span<byte> places = stackalloc byte[TimeLength + 4];
+        text[..^1].CopyTo(places);
+        "0000Z"u8.CopyTo(places[(TimeLength - 1)..]);
+        return text[^1] == (byte)'Z' && Utf8Parser.TryParse(places, out DateTime at, out var read, 'O') && read == places.Length ? at : null;
     }
 
     private static Entry? ReadEvent(ReadOnlySpan<byte> json, DateTime receivedAt)
@@ -100,16 +106,19 @@ internal readonly record struct Entry
         return complete ? new Entry { Kind = kind, Id = id, Source = source, Seq = seq, Prev = prev, Digest = Digest.Of(json), ReceivedAt = receivedAt } : null;
     }
 
-    private static Field FieldOf(ref Utf8JsonReader name) => name switch
+    // RFC 8785 knows no escapes in these names; a name that has some could pass for another.
+    private static Field FieldOf(ref Utf8JsonReader reader)
     {
-        _ when name.ValueTextEquals("v"u8) => Field.Version,
-        _ when name.ValueTextEquals("type"u8) => Field.Type,
-        _ when name.ValueTextEquals("id"u8) => Field.Id,
-        _ when name.ValueTextEquals("source"u8) => Field.Source,
-        _ when name.ValueTextEquals("seq"u8) => Field.Seq,
-        _ when name.ValueTextEquals("prev"u8) => Field.Prev,
-        _ => Field.Other,
-    };
+        var name = reader.ValueSpan;
+        return reader.ValueIsEscaped ? throw new FormatException()
+            : name.SequenceEqual("v"u8) ? Field.Version
+            : name.SequenceEqual("type"u8) ? Field.Type
+            : name.SequenceEqual("id"u8) ? Field.Id
+            : name.SequenceEqual("source"u8) ? Field.Source
+            : name.SequenceEqual("seq"u8) ? Field.Seq
+            : name.SequenceEqual("prev"u8) ? Field.Prev
+            : Field.Other;
+    }
 
     private static EntryKind KindOf(ref Utf8JsonReader type) => type switch
     {

@@ -7,8 +7,14 @@ internal static class Files
         try
         {
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            if (file.CanSeek && file.Length is > 0 and var known && known <= largest)
+            {
+                var whole = GC.AllocateUninitializedArray<byte>((int)known);
+                file.ReadExactly(whole);
+                return whole;
+            }
             // A pipe has no length.
-            var bytes = new byte[1 + (file.CanSeek && file.Length > 0 ? (int)Math.Min(file.Length, largest) : largest)];
+            var bytes = new byte[largest + 1];
             var length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             return length <= largest ? bytes[..length] : throw new Unusable($"文件 {Words.Plain(path)} 过大。", $"The file {Words.Plain(path)} is too large.");
         }

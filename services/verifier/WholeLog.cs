@@ -25,11 +25,12 @@ internal sealed class WholeLog(LogFolder folder, ulong size, params IReadOnlyCol
     /// <param name="progress">Is told how many leaves were read.</param>
     public void CheckTiles(Sequences? order = null, Action<ulong>? progress = null)
     {
-        var bundles = (size + Width - 1) / Width;
-        for (ulong start = 0; start < bundles; start += Stretch)
+        var reading = ReadStretch(0, order is not null);
+        for (ulong start = 0; start * Width < size; start += Stretch)
         {
-            var stretch = new Bundle[(int)Math.Min(Stretch, bundles - start)];
-            Parallel.For(0, stretch.Length, at => stretch[at] = Read(start + (ulong)at, order is not null));
+            // The next stretch is read while this one is judged.
+            var stretch = reading.GetAwaiter().GetResult();
+            reading = ReadStretch(start + Stretch, order is not null);
             for (var at = 0; at < stretch.Length; at++)
             {
                 Take(start + (ulong)at, stretch[at], order);
@@ -59,6 +60,14 @@ internal sealed class WholeLog(LogFolder folder, ulong size, params IReadOnlyCol
         }
         return right.Length > 0 ? right : Hashing.Root([]);
     }
+
+    private Task<Bundle[]> ReadStretch(ulong start, bool parse) => Task.Run(() =>
+    {
+        var bundles = (size / Width) + (size % Width > 0 ? 1UL : 0);
+        var stretch = new Bundle[start < bundles ? (int)Math.Min(Stretch, bundles - start) : 0];
+        Parallel.For(0, stretch.Length, at => stretch[at] = Read(start + (ulong)at, parse));
+        return stretch;
+    });
 
     private Bundle Read(ulong index, bool parse)
     {

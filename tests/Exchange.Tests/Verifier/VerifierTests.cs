@@ -179,7 +179,7 @@ public sealed class VerifierTests : IDisposable
         Assert.Equal(2, Run("proof", Save("proof", Proof()), "--trust", Save("trust", trust)).Code);
 
     [Fact]
-    public void A_quorum_that_cannot_be_checked_is_not_taken_as_met() =>
+    public void A_quorum_of_more_witnesses_than_are_listed_is_unusable() =>
         Assert.Equal(2, Run("proof", Save("proof", Proof()), "--trust", Trust(quorum: 2)).Code);
 
     [Fact]
