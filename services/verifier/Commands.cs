@@ -152,10 +152,16 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
         }
         var whole = new WholeLog(folder, checkpoint.Size, [.. held.Select(earlier => earlier.Size)]);
         var order = new Sequences(log);
-        whole.CheckTiles(order, showsProgress ? read => errors.Write(string.Create(CultureInfo.InvariantCulture, $"\r{read}/{checkpoint.Size} ")) : null);
-        if (showsProgress)
+        try
         {
-            errors.WriteLine();
+            whole.CheckTiles(order, showsProgress ? read => errors.Write(string.Create(CultureInfo.InvariantCulture, $"\r{read}/{checkpoint.Size} ")) : null);
+        }
+        finally
+        {
+            if (showsProgress)
+            {
+                errors.WriteLine();
+            }
         }
         if (!whole.Root(checkpoint.Size).AsSpan().SequenceEqual(checkpoint.Root))
         {

@@ -96,6 +96,22 @@ public sealed class WholeLogTests : IDisposable
     }
 
     [Fact]
+    public void The_quorum_is_demanded_of_the_newest_and_of_held_checkpoints()
+    {
+        using var witness = new CosigningWitness("zhuzhou.example/witness", 2);
+        var folder = log.Write(leaves);
+        var (trust, held) = (log.Trust(1, witness.VerifierKey), log.Checkpoint(leaves[..300]));
+        Assert.Equal(1, Run("log", folder, "--trust", trust).Code);
+
+        File.WriteAllText(Path.Combine(folder, "checkpoint"), witness.Cosign(log.Checkpoint(leaves), Start.AddHours(1)));
+
+        Assert.Equal(1, Run("log", folder, "--trust", trust, "--held", log.Save(held)).Code);
+        var (code, output, _) = Run("log", folder, "--trust", trust, "--held", log.Save(witness.Cosign(held, Start)));
+        Assert.Equal(0, code);
+        Assert.Contains("cosigned by zhuzhou.example/witness at 2026-11-21T21:00:00Z", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_changed_record_is_named()
     {
         var folder = log.Write(leaves);
