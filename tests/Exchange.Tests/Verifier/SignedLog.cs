@@ -3,12 +3,13 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Exchange.Hosting.Transparency;
 using Exchange.Audit.Log;
 using Exchange.Tests.Audit;
 using Exchange.Verifier;
-using Checkpoint = Exchange.Audit.Log.Checkpoint;
+using Checkpoint = Exchange.Hosting.Transparency.Checkpoint;
 using Ed25519 = Exchange.Hosting.Ed25519;
-using Note = Exchange.Audit.Log.Note;
+using Note = Exchange.Hosting.Transparency.Note;
 
 namespace Exchange.Tests.Verifier;
 
@@ -57,7 +58,7 @@ internal sealed class SignedLog : IDisposable
         }
     }
 
-    public string Trust(int quorum = 0, params IEnumerable<string> witnesses) => Trust(Origin, [.. Signers.Select(signer => signer.VerifierKey(Origin))], quorum, witnesses);
+    public string Trust(int quorum = 0, params IEnumerable<string> witnesses) => Trust(Origin, [.. Signers.Select(signer => signer.VerifierKey(Origin).ToString())], quorum, witnesses);
 
     public string Trust(string origin, IReadOnlyList<string> keys, int quorum = 0, params IEnumerable<string> witnesses) =>
         Save(JsonSerializer.Serialize(new

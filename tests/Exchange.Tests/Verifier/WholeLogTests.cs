@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
+using Exchange.Hosting.Transparency;
 using Exchange.Audit.Recording;
 using Exchange.Hosting;
 using Exchange.Tests.Audit;

@@ -1,4 +1,5 @@
 using System.Text;
+using Exchange.Hosting.Transparency;
 using Exchange.Audit.Log;
 using Exchange.Tests.Audit;
 using static Exchange.Tests.Verifier.SignedLog;
