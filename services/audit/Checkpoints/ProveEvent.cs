@@ -23,7 +23,7 @@ internal static class ProveEvent
             return Pipeline.NotFound();
         }
         // A proof is of use when the agreed witnesses vouch for its tree; without an agreement the log's own word is all there is.
-        var agreed = witnesses.Agreed() is { } agreement && agreement.Logs.ContainsKey(origins.Of(year)) && agreement.Quorum > 0 ? agreement : null;
+        var agreed = witnesses.AgreedOn(origins.Of(year));
         var newest = agreed is null ? await ReadCheckpoints.NewestAsync(connection, year, cancel) : await ReadCheckpoints.WitnessedAsync(connection, year, agreed, cancel);
         if (newest is null || newest.Size <= logged.Idx)
         {

@@ -42,12 +42,14 @@ internal static class ReadCheckpoints
         return TypedResults.Ok(new LogList([.. rows.Select(row => new LogEntry(row.Year, origins.Of(row.Year), origins.AddressOf(row.Year), row.Size, row.SignedAt, row.Closed))]));
     }
 
-    private static async Task<Results<ContentHttpResult, Refused>> CheckpointAsync(int year, Database database, HttpContext http, CancellationToken cancel)
+    /// <param name="witnessed">The newest one that the agreed quorum has cosigned, instead of the newest one.</param>
+    private static async Task<Results<ContentHttpResult, Refused>> CheckpointAsync(int year, bool? witnessed, Database database, Witnesses witnesses, Origins origins, HttpContext http, CancellationToken cancel)
     {
         await using var connection = await database.OpenAsync(cancel);
-        if (await NewestAsync(connection, year, cancel) is not { } newest)
+        var agreed = witnessed == true ? witnesses.AgreedOn(origins.Of(year)) : null;
+        if ((agreed is null ? await NewestAsync(connection, year, cancel) : await WitnessedAsync(connection, year, agreed, cancel)) is not { } newest)
         {
-            return Pipeline.NotFound();
+            return agreed is null ? Pipeline.NotFound() : new Refused(NotYetWitnessed) { RetryAfter = 1 };
         }
         http.Response.Headers.CacheControl = "public, max-age=1";
         return TypedResults.Text(newest.Note, "text/plain", Encoding.UTF8);

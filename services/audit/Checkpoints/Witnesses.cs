@@ -19,36 +19,37 @@ internal sealed partial class Witnesses(Database database, WitnessSettings setti
 
     private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
     private readonly ConcurrentDictionary<string, DateTimeOffset> seen = new(StringComparer.Ordinal);
+    private readonly DateTimeOffset started = DateTimeOffset.UtcNow;
 
     private IReadOnlyList<WitnessClient>? clients;
+    private volatile Agreement? last;
 
     public IReadOnlyList<WitnessClient> Clients => clients ??= [.. settings.Addresses.Select(addresses => new WitnessClient(addresses, http))];
 
     /// <summary>Agreed witnesses that have not cosigned for too long.</summary>
     public IReadOnlyList<string> Silent => Agreed() is { Witnesses: { Count: > 0 } witnesses }
-        ? [.. witnesses.Select(w => w.Name).Where(name => !seen.TryGetValue(name, out var at) || DateTimeOffset.UtcNow - at > settings.WitnessAlarm)]
+        ? [.. witnesses.Select(w => w.Name).Where(name => DateTimeOffset.UtcNow - seen.GetValueOrDefault(name, started) > settings.WitnessAlarm)]
         : [];
 
+    /// <summary>Null before there is one. A file that is gone or broken ends nothing that was agreed on.</summary>
     public Agreement? Agreed()
     {
         try
         {
-            return agreement.Current;
+            last = agreement.Current ?? last;
         }
         catch (InvalidDataException fault)
         {
             LogUnreadable(log, fault.Message);
-            return null;
         }
+        return last;
     }
+
+    /// <summary>The agreement, where it names this log and asks for witnesses.</summary>
+    public Agreement? AgreedOn(string origin) => Agreed() is { Quorum: > 0 } agreed && agreed.Logs.ContainsKey(origin) ? agreed : null;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        foreach (var witness in Agreed()?.Witnesses ?? [])
-        {
-            // Not silent before it was asked.
-            seen[witness.Name] = DateTimeOffset.UtcNow;
-        }
         while (!stoppingToken.IsCancellationRequested)
         {
             var turn = Task.Delay(Turn, TimeProvider.System, stoppingToken);

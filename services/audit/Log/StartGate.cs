@@ -56,11 +56,13 @@ internal sealed partial class StartGate(Database database, Witnesses witnesses, 
 
     private async Task<string?> WhyShutAsync(CancellationToken cancel)
     {
+        await using var connection = await database.OpenAsync(cancel);
         if (witnesses.Agreed() is not { Quorum: > 0 } agreed)
         {
-            return null;
+            return await connection.ExecuteScalarAsync<bool>(new CommandDefinition("select exists (select from cosignatures)", cancellationToken: cancel))
+                ? $"this log was cosigned, and {AgreementFile.Name} in the key folder names no witnesses, is missing or cannot be read: put back what was agreed on"
+                : null;
         }
-        await using var connection = await database.OpenAsync(cancel);
         var newest = await connection.ExecuteScalarAsync<int>(new CommandDefinition("select max(year) from logs", cancellationToken: cancel));
         var answered = 0;
         string? away = null;

@@ -85,7 +85,7 @@ internal sealed partial class TellSources(IServiceScopeFactory scopes, Leases le
     private async Task<DateTimeOffset?> WitnessedAtAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
         var year = await connection.ExecuteScalarAsync<int>(new CommandDefinition("select max(year) from logs", cancellationToken: cancel));
-        return witnesses.Agreed() is { Quorum: > 0 } agreed && agreed.Logs.ContainsKey(origins.Of(year))
+        return witnesses.AgreedOn(origins.Of(year)) is { } agreed
             ? (await ReadCheckpoints.WitnessedAsync(connection, year, agreed, cancel))?.At
             : null;
     }

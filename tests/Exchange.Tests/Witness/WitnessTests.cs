@@ -29,6 +29,7 @@ public sealed class WitnessTests(ExchangeFixture exchange)
         Assert.True(Cosigned(agreement, proof.Text[(proof.Text.IndexOf("\n\n", StringComparison.Ordinal) + 2)..]) >= 2);
         var year = proof.Text.Split('\n').First(l => l.Contains("/api/audit/log/", StringComparison.Ordinal))[^4..];
         await Eventually.GetAsync(() => exchange.Who("auditor").GetAsync($"/api/audit/log/{year}/checkpoint"), a => Cosigned(agreement, a.Text) == 3, show: a => a.Text);
+        Assert.True(Cosigned(agreement, (await exchange.Who("auditor").GetAsync($"/api/audit/log/{year}/checkpoint?witnessed=true")).Succeeded("witnessed").Text) >= 2);
     }
 
     [Fact]
@@ -136,13 +137,14 @@ public sealed class WitnessTests(ExchangeFixture exchange)
     {
         await exchange.PublishAsync("changsha", "conditional");
         await exchange.DrainedAsync("changsha");
+        var agreement = Path.Combine(exchange.Stack.Data, "keys", Stack.Audit, AgreementFile.Name);
         await using var log = await exchange.AdminAsync(Stack.Audit);
         await Eventually.TrueAsync(() => log.ExecuteScalarAsync<bool>("select exists (select from service.cosignatures c join service.logs l on l.year = c.year and l.size = c.size)"));
         await exchange.Stack.StopAsync(Stack.Audit);
         try
         {
             await using var restored = await log.BeginTransactionAsync();
-            await log.ExecuteAsync("create table service.kept as select * from service.logs; create table service.kept_tiles as select * from service.tiles where level = 0 and idx = 0");
+            await log.ExecuteAsync("create table service.kept as select * from service.logs; create table service.kept_tiles as select * from service.tiles where level = (select max(level) from service.tiles) and idx = 0");
             await restored.CommitAsync();
 
             // As after the restore of an older copy: a start sees fewer leaves than were cosigned.
@@ -155,17 +157,28 @@ public sealed class WitnessTests(ExchangeFixture exchange)
             Assert.True(await log.ExecuteScalarAsync<bool>("select max(size) = 1 from service.logs"));
             await exchange.Stack.StopAsync(Stack.Audit);
 
-            // As after a hand in the database: as many leaves, others.
+            // As after a hand in the database: as many leaves, others. The first hash of the highest tile is under every root.
             await log.ExecuteAsync("""
                 update service.logs l set size = k.size, edge = k.edge from service.kept k where k.year = l.year;
-                update service.tiles set bytes = set_byte(bytes, 0, get_byte(bytes, 0) # 1) where level = 0 and idx = 0
+                update service.tiles t set bytes = set_byte(t.bytes, 0, get_byte(t.bytes, 0) # 1) from service.kept_tiles k where (k.year, k.level, k.idx) = (t.year, t.level, t.idx)
                 """);
             await exchange.Stack.StartAsync(Stack.Audit);
             Assert.Contains("they were altered", await ShutAsync(), StringComparison.Ordinal);
+            await exchange.Stack.StopAsync(Stack.Audit);
+
+            // Who takes the agreement away does not do away with the witnesses.
+            File.Move(agreement, agreement + ".away");
+            await exchange.Stack.StartAsync(Stack.Audit);
+            await Eventually.GetAsync(() => exchange.ReadinessAsync(Stack.Audit), r => r.Contains("nothing is appended: this log was cosigned", StringComparison.Ordinal), show: r => r);
         }
         finally
         {
             await exchange.Stack.StopAsync(Stack.Audit);
+            if (File.Exists(agreement + ".away"))
+            {
+                File.Move(agreement + ".away", agreement);
+            }
+
             await log.ExecuteAsync("""
                 update service.logs l set size = k.size, edge = k.edge from service.kept k where k.year = l.year;
                 update service.tiles t set bytes = k.bytes from service.kept_tiles k where (k.year, k.level, k.idx) = (t.year, t.level, t.idx);
