@@ -23,7 +23,7 @@ internal sealed class SignedLog : IDisposable
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("exchange-verifier-").FullName;
 
-    private IReadOnlyList<INoteSigner> Signers => [new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa)];
+    public IReadOnlyList<INoteSigner> Signers => [new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa)];
 
     /// <summary>The signed checkpoint of these leaves.</summary>
     public string Checkpoint(IEnumerable<byte[]> leaves)

@@ -8,16 +8,13 @@ using Exchange.Verifier;
 using Checkpoint = Exchange.Hosting.Transparency.Checkpoint;
 using Ed25519 = Exchange.Hosting.Ed25519;
 using Note = Exchange.Hosting.Transparency.Note;
+using static Exchange.Tests.Verifier.SignedLog;
 
 namespace Exchange.Tests.Verifier;
 
 public sealed class VerifierTests : IDisposable
 {
-    private const string Origin = "exchange.example/api/audit/log/2026";
-
-    private readonly string folder = Directory.CreateTempSubdirectory("exchange-verifier-").FullName;
-    private readonly Ed25519 ed25519 = Ed25519.FromSeed(new byte[32]);
-    private readonly ECDsa ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+    private readonly SignedLog signed = new();
     private readonly MemoryLog log = new();
 
     public VerifierTests()
@@ -31,7 +28,7 @@ public sealed class VerifierTests : IDisposable
     [Fact]
     public void A_good_proof_is_told_in_words_in_both_languages()
     {
-        var (code, output, _) = Run("proof", Save("proof", Proof()), "--trust", Trust());
+        var (code, output, _) = Run("proof", signed.Save(Proof()), "--trust", Trust());
 
         Assert.Equal(0, code);
         Assert.Contains("第 7 号记录", output, StringComparison.Ordinal);
@@ -45,7 +42,7 @@ public sealed class VerifierTests : IDisposable
     [Fact]
     public void One_language_can_be_chosen()
     {
-        var (proof, trust) = (Save("proof", Proof()), Trust());
+        var (proof, trust) = (signed.Save(Proof()), Trust());
 
         Assert.DoesNotContain("record", Run("proof", proof, "--trust", trust, "--lang", "zh").Output, StringComparison.Ordinal);
         Assert.DoesNotContain("记录", Run("proof", proof, "--trust", trust, "--lang", "en").Output, StringComparison.Ordinal);
@@ -62,7 +59,7 @@ public sealed class VerifierTests : IDisposable
             {
                 var altered = (byte[])proof.Clone();
                 altered[at] ^= (byte)bit;
-                var file = Path.Combine(folder, "altered");
+                var file = Path.Combine(signed.Folder, "altered");
                 File.WriteAllBytes(file, altered);
                 Assert.True(Run("proof", file, "--trust", trust).Code == 1, $"Byte {at} xor {bit:x2} was accepted.");
             }
@@ -75,10 +72,10 @@ public sealed class VerifierTests : IDisposable
         var (proof, trust) = (Proof(), Trust());
         for (var length = 0; length < proof.Length; length += 7)
         {
-            Assert.Equal(1, Run("proof", Save("cut", proof[..length]), "--trust", trust).Code);
+            Assert.Equal(1, Run("proof", signed.Save(proof[..length]), "--trust", trust).Code);
         }
-        Assert.Equal(1, Run("proof", Save("more", proof + "x"), "--trust", trust).Code);
-        Assert.Equal(1, Run("proof", Save("crlf", proof.Replace("\n", "\r\n", StringComparison.Ordinal)), "--trust", trust).Code);
+        Assert.Equal(1, Run("proof", signed.Save(proof + "x"), "--trust", trust).Code);
+        Assert.Equal(1, Run("proof", signed.Save(proof.Replace("\n", "\r\n", StringComparison.Ordinal)), "--trust", trust).Code);
     }
 
     [Fact]
@@ -92,26 +89,26 @@ public sealed class VerifierTests : IDisposable
         // The log's name with an unknown id, and its id with an unknown name, are unknown keys too.
         note += $"— {Origin} {Convert.ToBase64String(new byte[68])}\n";
 
-        Assert.Equal(0, Run("checkpoint", Save("note", note), "--trust", Trust()).Code);
+        Assert.Equal(0, Run("checkpoint", signed.Save(note), "--trust", Trust()).Code);
     }
 
     [Fact]
     public void Both_signatures_must_be_there_when_the_trust_file_lists_both_keys()
     {
         var both = Trust();
-        foreach (INoteSigner only in new INoteSigner[] { new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa) })
+        foreach (INoteSigner only in Signers)
         {
             var note = Exchange.Hosting.Transparency.Note.Write(new Checkpoint(Origin, log.Size, log.Root).Body, Origin, [only]);
-            Assert.Equal(1, Run("checkpoint", Save("one", note), "--trust", both).Code);
+            Assert.Equal(1, Run("checkpoint", signed.Save(note), "--trust", both).Code);
         }
-        var ed25519Only = Trust(keys: [$"{new Ed25519NoteSigner(ed25519).VerifierKey(Origin)}"]);
-        Assert.Equal(0, Run("checkpoint", Save("note", Note()), "--trust", ed25519Only).Code);
+        var ed25519Only = Trust(keys: [$"{Signers[0].VerifierKey(Origin)}"]);
+        Assert.Equal(0, Run("checkpoint", signed.Save(Note()), "--trust", ed25519Only).Code);
     }
 
     [Fact]
     public void Another_key_origin_or_time_is_refused()
     {
-        var proof = Save("proof", Proof());
+        var proof = signed.Save(Proof());
         using var stranger = Ed25519.FromSeed([.. Enumerable.Repeat((byte)9, 32)]);
 
         Assert.Equal(1, Run("proof", proof, "--trust", Trust(keys: [$"{new Ed25519NoteSigner(stranger).VerifierKey(Origin)}"])).Code);
@@ -129,7 +126,7 @@ public sealed class VerifierTests : IDisposable
         one.Append(leaf);
         var note = Exchange.Hosting.Transparency.Note.Write(new Checkpoint(Origin, 1, one.Root).Body, Origin, Signers);
 
-        var (code, output, _) = Run("proof", Save("proof", ProofFile.Write(leaf, 0, [], note)), "--trust", Trust());
+        var (code, output, _) = Run("proof", signed.Save(ProofFile.Write(leaf, 0, [], note)), "--trust", Trust());
 
         Assert.Equal(0, code);
         Assert.DoesNotContain('\u001b', output);
@@ -148,24 +145,24 @@ public sealed class VerifierTests : IDisposable
         one.Append(leaf);
         var note = Exchange.Hosting.Transparency.Note.Write(new Checkpoint(Origin, 1, one.Root).Body, Origin, Signers);
 
-        Assert.Equal(1, Run("proof", Save("proof", ProofFile.Write(leaf, 0, [], note)), "--trust", Trust()).Code);
+        Assert.Equal(1, Run("proof", signed.Save(ProofFile.Write(leaf, 0, [], note)), "--trust", Trust()).Code);
     }
 
     [Fact]
     public void Growth_is_proven_between_two_checkpoints()
     {
-        var (trust, before, old) = (Trust(), Save("old", Note()), log.Size);
+        var (trust, before, old) = (Trust(), signed.Save(Note()), log.Size);
         for (var i = 0; i < 300; i++)
         {
             log.Append(Leaf(i));
         }
-        var after = Save("new", Note());
+        var after = signed.Save(Note());
         var hashes = Proofs.Consistency(old, log.Size).Select(step => Convert.ToBase64String(Proofs.Fold(step, log.Hashes.Hash))).ToList();
-        var proof = Save("consistency", string.Join('\n', hashes) + "\n");
+        var proof = signed.Save(string.Join('\n', hashes) + "\n");
 
         Assert.Equal(0, Run("consistency", before, after, proof, "--trust", trust).Code);
         Assert.Equal(1, Run("consistency", after, before, proof, "--trust", trust).Code);
-        Assert.Equal(1, Run("consistency", before, after, Save("short", string.Join('\n', hashes.Skip(1))), "--trust", trust).Code);
+        Assert.Equal(1, Run("consistency", before, after, signed.Save(string.Join('\n', hashes.Skip(1))), "--trust", trust).Code);
     }
 
     [Theory]
@@ -176,11 +173,11 @@ public sealed class VerifierTests : IDisposable
     [InlineData("""{"version":1,"logs":[],"witnesses":[],"quorum":0}""")]
     [InlineData("""{"version":1,"logs":[{"origin":"a","year":2026,"keys":["a+00000000+AQ=="],"valid_from":"2026-01-01","valid_to":"2027-01-01"}],"witnesses":[],"quorum":0}""")]
     public void An_unusable_trust_file_is_an_error_of_use(string trust) =>
-        Assert.Equal(2, Run("proof", Save("proof", Proof()), "--trust", Save("trust", trust)).Code);
+        Assert.Equal(2, Run("proof", signed.Save(Proof()), "--trust", signed.Save(trust)).Code);
 
     [Fact]
     public void A_quorum_of_more_witnesses_than_are_listed_is_unusable() =>
-        Assert.Equal(2, Run("proof", Save("proof", Proof()), "--trust", Trust(quorum: 2)).Code);
+        Assert.Equal(2, Run("proof", signed.Save(Proof()), "--trust", Trust(quorum: 2)).Code);
 
     [Fact]
     public void Wrong_use_says_how_to_use_it()
@@ -188,7 +185,7 @@ public sealed class VerifierTests : IDisposable
         Assert.Equal(2, Run().Code);
         Assert.Equal(2, Run("proof").Code);
         Assert.Equal(2, Run("proof", "a", "--trust").Code);
-        Assert.Equal(2, Run("proof", Path.Combine(folder, "absent"), "--trust", Trust()).Code);
+        Assert.Equal(2, Run("proof", Path.Combine(signed.Folder, "absent"), "--trust", Trust()).Code);
         Assert.Contains("verifier proof FILE --trust FILE", Run("help").Errors, StringComparison.Ordinal);
     }
 
@@ -231,7 +228,7 @@ public sealed class VerifierTests : IDisposable
         return Hashing.Node(Root(hashes[..split]), Root(hashes[split..]));
     }
 
-    private IReadOnlyList<INoteSigner> Signers => [new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa)];
+    private IReadOnlyList<INoteSigner> Signers => signed.Signers;
 
     private static byte[] Leaf(int number) => Encoding.UTF8.GetBytes(
         $$"""{"event":{"at":"2026-11-21T19:59:59.000Z","bytes":2048,"id":"0193-{{number}}","records":42,"result":"complete","source":"changsha","type":"delivery.ended","v":1},"received_at":"2026-11-21T20:00:00.000Z"}""");
@@ -241,7 +238,7 @@ public sealed class VerifierTests : IDisposable
     private string Proof() => ProofFile.Write(Leaf(7), 7, Proofs.Inclusion(7, log.Size).Select(step => Proofs.Fold(step, log.Hashes.Hash)), Note());
 
     private string Trust(string origin = Origin, string from = "2026-01-01", string to = "2027-12-31", int year = 2026, int quorum = 0, string[]? keys = null) =>
-        Save($"trust{Guid.NewGuid():n}", JsonSerializer.Serialize(new
+        signed.Save(JsonSerializer.Serialize(new
         {
             version = 1,
             logs = new[] { new { origin, year, keys = keys ?? [.. Signers.Select(signer => $"{signer.VerifierKey(Origin)}")], valid_from = from, valid_to = to } },
@@ -249,25 +246,5 @@ public sealed class VerifierTests : IDisposable
             quorum,
         }));
 
-    private string Save(string name, string text)
-    {
-        var path = Path.Combine(folder, name);
-        File.WriteAllText(path, text);
-        return path;
-    }
-
-    private static (int Code, string Output, string Errors) Run(params string[] arguments)
-    {
-        using var output = new StringWriter();
-        using var errors = new StringWriter();
-        var code = new Commands(output, errors).Run(arguments);
-        return (code, output.ToString(), errors.ToString());
-    }
-
-    public void Dispose()
-    {
-        ed25519.Dispose();
-        ecdsa.Dispose();
-        Directory.Delete(folder, recursive: true);
-    }
+    public void Dispose() => signed.Dispose();
 }
