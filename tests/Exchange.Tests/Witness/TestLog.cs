@@ -16,7 +16,8 @@ internal sealed class TestLog : IDisposable
 {
     private readonly Ed25519 ed25519 = Ed25519.FromSeed(RandomNumberGenerator.GetBytes(32));
     private readonly ECDsa ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-    private readonly MemoryLog tree = new();
+    private readonly List<byte[]> leaves = [];
+    private MemoryLog tree = new();
     private readonly Dictionary<long, string> notes = [];
     private readonly string file;
     private readonly byte[] before;
@@ -50,8 +51,38 @@ internal sealed class TestLog : IDisposable
     {
         for (var i = 0; i < leaves; i++)
         {
-            tree.Append(Encoding.UTF8.GetBytes($"{Origin} {tree.Size}"));
+            Append(Encoding.UTF8.GetBytes($"{Origin} {tree.Size}"));
         }
+    }
+
+    /// <summary>Another history of this log from here on: the same leaves and one of its own, under the same keys.</summary>
+    public Branch Fork()
+    {
+        var other = new MemoryLog();
+        byte[][] all = [.. leaves, RandomNumberGenerator.GetBytes(32)];
+        Array.ForEach(all, other.Append);
+        return new Branch(this, all, other);
+    }
+
+    /// <summary>Goes on with the history that was cosigned instead.</summary>
+    public void Follow(Branch fork)
+    {
+        leaves.Clear();
+        notes.Clear();
+        tree = new MemoryLog();
+        Array.ForEach(fork.Leaves, Append);
+    }
+
+    private void Append(byte[] leaf)
+    {
+        leaves.Add(leaf);
+        tree.Append(leaf);
+    }
+
+    internal sealed record Branch(TestLog Log, byte[][] Leaves, MemoryLog Tree)
+    {
+        public Task<(int Status, string? Type, string Text)> AddAsync(long old) =>
+            Log.AddAsync(old, Proofs.Consistency(old, Tree.Size).Select(step => Proofs.Fold(step, Tree.Hashes.Hash)), Log.Note(Tree.Size, Tree.Root));
     }
 
     /// <summary>One note for each size, as a log keeps it.</summary>
