@@ -81,7 +81,7 @@ internal sealed partial class Witnesses(Database database, WitnessSettings setti
         await using (var connection = await database.OpenAsync(cancel))
         {
             newest = (await connection.QueryAsync<Signed>(new CommandDefinition("""
-                select distinct on (year) year, size, root, note from checkpoints where year >= (select max(year) - 1 from logs) order by year, size desc
+                select distinct on (year) year, size, note from checkpoints where year >= (select max(year) - 1 from logs) order by year, size desc
                 """, cancellationToken: cancel))).Where(c => agreed.Logs.ContainsKey(origins.Of(c.Year))).ToList();
         }
         await Task.WhenAll(newest.SelectMany(checkpoint => Clients.Select(client => AskAsync(client, checkpoint, agreed, cancel))));
@@ -141,7 +141,6 @@ internal sealed partial class Witnesses(Database database, WitnessSettings setti
     {
         public required int Year { get; init; }
         public required long Size { get; init; }
-        public required byte[] Root { get; init; }
         public required string Note { get; init; }
     }
 
