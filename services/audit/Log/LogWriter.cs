@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using Dapper;
 using Exchange.Audit.Checkpoints;
 using Exchange.Audit.Recording;
@@ -176,7 +177,11 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
             Providing = placed.Select(row => row.Record.Providing).ToArray(),
             Service = placed.Select(row => row.Record.Service).ToArray(),
             ServiceVersion = placed.Select(row => row.Record.ServiceVersion).ToArray(),
+            Purpose = placed.Select(row => row.Record.Purpose).ToArray(),
+            Approval = placed.Select(row => row.Record.Approval).ToArray(),
             Result = placed.Select(row => row.Record.Result).ToArray(),
+            Records = placed.Select(row => row.Record.Records).ToArray(),
+            Details = placed.Select(row => row.Record.Details.Count == 0 ? null : JsonSerializer.Serialize(row.Record.Details)).ToArray(),
             Bytes = placed.Select(row => row.Record.Bytes).ToArray(),
             DeliveryId = placed.Select(row => row.Record.DeliveryId).ToArray(),
             Sha256 = placed.Select(row => row.Record.Sha256).ToArray(),
@@ -262,8 +267,8 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
         insert into conflicts (event_id, digest, year, idx)
         select c.event_id, c.digest, @Year, c.idx from unnest(@ConflictId, @ConflictDigest, @ConflictIdx) as c (event_id, digest, idx);
 
-        insert into records (year, received_at, idx, event_id, type, exchange_id, source, seq, prev, at, requesting, providing, service, service_version, result, bytes, delivery_id, sha256)
-        select @Year, @ReceivedAt, * from unnest(@Idx, @EventId, @Type, @ExchangeId, @Source, @Seq, @Prev, @At, @Requesting, @Providing, @Service, @ServiceVersion, @Result, @Bytes, @DeliveryId, @Sha256)
+        insert into records (year, received_at, idx, event_id, type, exchange_id, source, seq, prev, at, requesting, providing, service, service_version, purpose, approval, result, records, bytes, delivery_id, sha256, details)
+        select @Year, @ReceivedAt, * from unnest(@Idx, @EventId, @Type, @ExchangeId, @Source, @Seq, @Prev, @At, @Requesting, @Providing, @Service, @ServiceVersion, @Purpose, @Approval, @Result, @Records, @Bytes, @DeliveryId, @Sha256, @Details::jsonb[])
         """;
 
     private const string ExtendTiles = """

@@ -26,10 +26,16 @@ internal sealed partial record SourceRecord
     public string? Providing { get; init; }
     public string? Service { get; init; }
     public long? ServiceVersion { get; init; }
+    public string? Purpose { get; init; }
+    public string? Approval { get; init; }
     public string? Result { get; init; }
+
+    /// <summary>How many data records it carried.</summary>
+    public long? Records { get; init; }
     public long? Bytes { get; init; }
-    public Guid? DeliveryId { get; init; }
-    public string? Sha256 { get; init; }
+    public IReadOnlyDictionary<string, string> Details { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+    public Guid? DeliveryId => Guid.TryParse(Details.GetValueOrDefault("delivery_id"), out var delivery) ? delivery : null;
+    public string? Sha256 => Details.GetValueOrDefault("sha256");
     public required byte[] Content { get; init; }
     public required byte[] Digest { get; init; }
     public string? TraceParent { get; init; }
@@ -67,10 +73,12 @@ internal sealed partial record SourceRecord
                 Providing = fields.Text("providing"),
                 Service = fields.Text("service"),
                 ServiceVersion = fields.Number("service_version"),
+                Purpose = fields.Text("purpose"),
+                Approval = fields.Text("approval"),
                 Result = fields.Text("result"),
+                Records = fields.Number("records"),
                 Bytes = fields.Number("bytes"),
-                DeliveryId = Guid.TryParse(fields.Detail("delivery_id"), out var delivery) ? delivery : null,
-                Sha256 = fields.Detail("sha256"),
+                Details = fields.Members("details"),
                 Content = bytes,
                 Digest = SHA256.HashData(bytes),
                 TraceParent = recorded.TraceParent,
@@ -111,7 +119,7 @@ internal sealed partial record SourceRecord
             content["exchange_id"] = exchangeId.ToString();
         }
         var bytes = CanonicalJson.Write(content);
-        return new SourceRecord { EventId = id, Type = type, Source = "audit", At = at, ExchangeId = exchangeId, Content = bytes, Digest = SHA256.HashData(bytes) };
+        return new SourceRecord { EventId = id, Type = type, Source = "audit", At = at, ExchangeId = exchangeId, Details = details, Content = bytes, Digest = SHA256.HashData(bytes) };
     }
 
     /// <summary>What is hashed and served: the source's bytes verbatim and the time the log received them.</summary>
@@ -137,8 +145,6 @@ internal sealed partial record SourceRecord
 
         public byte[]? Hash(string name) => Text(name) is { } text ? Bytes32(name, text) : null;
 
-        public string? Detail(string name) => Members("details").FirstOrDefault(detail => detail.Key == name).Value;
-
         /// <summary>What nothing reads here, but every reader of the log may rely on. Further fields pass: a source may be newer than the log.</summary>
         public void Check()
         {
@@ -147,14 +153,13 @@ internal sealed partial record SourceRecord
                 throw new FormatException("v is not 1");
             }
             Bytes32("nonce", Required("nonce"));
-            _ = (Text("purpose"), Text("approval"), Number("records"), Members("details"));
             foreach (var (name, commitment) in Members("commitments"))
             {
                 Bytes32($"commitments.{name}", commitment);
             }
         }
 
-        private Dictionary<string, string> Members(string name) => content[name] switch
+        public Dictionary<string, string> Members(string name) => content[name] switch
         {
             null => [],
             JsonObject members => members.ToDictionary(member => member.Key, member => Text($"{name}.{member.Key}", member.Value!), StringComparer.Ordinal),
