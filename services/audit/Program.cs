@@ -10,23 +10,28 @@ return await ExchangeHost.RunAsync(
     args,
     builder =>
     {
-        builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<LogReader>().AddSingleton<LogKeyring>();
+        builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<GroupCommit>().AddSingleton<LogReader>().AddSingleton<LogKeyring>();
         builder.Services.AddHostedService(services => services.GetRequiredService<LogKeyring>());
         var reader = new SettingsReader(builder.Configuration);
-        builder.Services.AddSingleton(reader.Section<WitnessSettings>("Log"));
+        builder.Services.AddSingleton(reader.Section<LogSettings>("Log"));
         reader.ThrowOnFaults();
         builder.Services.AddSingleton<Witnesses>().AddSingleton<StartGate>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Witnesses>());
         builder.Services.AddHostedService(services => services.GetRequiredService<StartGate>());
-        builder.Services.AddHealthChecks().AddCheck<WitnessCheck>("witnesses");
+        builder.Services.AddSingleton<TileFiles>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<TileFiles>());
+        builder.Services.AddHealthChecks().AddCheck<WitnessCheck>("witnesses").AddCheck<TileCheck>("tiles");
+        builder.Services.AddHostedService(services => services.GetRequiredService<GroupCommit>());
         builder.Services.AddHostedService<SignCheckpoints>();
         builder.Services.AddHostedService<TellSources>();
-        builder.AddMessages(bus => bus.ConsumeBatch<RecordEvents>(Topology.AuditQueue, RecordEvents.BatchLimit, RecordEvents.BatchWindow));
+        builder.AddMessages(bus => bus.ConsumeTogether<RecordEvents>(Topology.AuditQueue, RecordEvents.AtOnce));
     },
     app =>
     {
         ReadCheckpoints.Map(app);
         ReadTiles.Map(app);
+        RotateKeys.Map(app);
+        RetireYear.Map(app);
         ProveEvent.Map(app);
         ListExchanges.Map(app);
         ShowExchange.Map(app);

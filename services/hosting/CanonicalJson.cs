@@ -24,17 +24,77 @@ public static class CanonicalJson
         return output.WrittenSpan.ToArray();
     }
 
-    /// <summary>The object in <paramref name="bytes"/> when they are exactly what <see cref="Write(JsonNode)"/> makes of it, else null.</summary>
-    public static JsonObject? Read(ReadOnlySpan<byte> bytes)
+    /// <summary>The object in <paramref name="bytes"/> when they are exactly what <see cref="Write(JsonNode)"/> makes of it, else null. It belongs to itself: nobody need dispose of it.</summary>
+    public static JsonElement? Read(ReadOnlySpan<byte> bytes)
     {
         try
         {
-            var node = JsonNode.Parse(bytes, null, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = DeepestNesting });
-            return node is JsonObject value && bytes.SequenceEqual(Write(value)) ? value : null;
+            var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { MaxDepth = DeepestNesting });
+            var value = JsonElement.ParseValue(ref reader);
+            var output = new ArrayBufferWriter<byte>(bytes.Length + 16);
+            return value.ValueKind == JsonValueKind.Object && reader.BytesConsumed == bytes.Length && IsInOrder(value, output) && bytes.SequenceEqual(output.WrittenSpan) ? value : null;
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Writes what was read, as it stands; false where the canonical order of keys, and with it their uniqueness, is not kept.</summary>
+    private static bool IsInOrder(JsonElement value, ArrayBufferWriter<byte> output)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object:
+                output.Write("{"u8);
+                string? last = null;
+                foreach (var member in value.EnumerateObject())
+                {
+                    var key = member.Name;
+                    if (last is not null && string.CompareOrdinal(last, key) >= 0)
+                    {
+                        return false;
+                    }
+                    WriteKey(key, last is null, output);
+                    last = key;
+                    if (!IsInOrder(member.Value, output))
+                    {
+                        return false;
+                    }
+                }
+                output.Write("}"u8);
+                return true;
+            case JsonValueKind.Array:
+                output.Write("["u8);
+                var first = true;
+                foreach (var item in value.EnumerateArray())
+                {
+                    if (!first)
+                    {
+                        output.Write(","u8);
+                    }
+                    first = false;
+                    if (!IsInOrder(item, output))
+                    {
+                        return false;
+                    }
+                }
+                output.Write("]"u8);
+                return true;
+            case JsonValueKind.String:
+                WriteString(value.GetString()!, output);
+                return true;
+            case JsonValueKind.True:
+                output.Write("true"u8);
+                return true;
+            case JsonValueKind.False:
+                output.Write("false"u8);
+                return true;
+            case JsonValueKind.Number when value.TryGetInt64(out var number):
+                WriteNumber(number, output);
+                return true;
+            default:
+                return false;
         }
     }
 
@@ -76,20 +136,36 @@ public static class CanonicalJson
         // Ordinal order of ASCII keys is the order by UTF-16 code units that the RFC asks for.
         foreach (var (key, member) in value.OrderBy(member => member.Key, StringComparer.Ordinal))
         {
-            if (!Ascii.IsValid(key))
-            {
-                throw new ArgumentException("A key holds a character outside ASCII.");
-            }
-            if (!first)
-            {
-                output.Write(","u8);
-            }
+            WriteKey(key, first, output);
             first = false;
-            WriteString(key, output);
-            output.Write(":"u8);
             Write(member, output, depth + 1);
         }
         output.Write("}"u8);
+    }
+
+    private static void WriteKey(string key, bool first, ArrayBufferWriter<byte> output)
+    {
+        if (!Ascii.IsValid(key))
+        {
+            throw new ArgumentException("A key holds a character outside ASCII.");
+        }
+        if (!first)
+        {
+            output.Write(","u8);
+        }
+        WriteString(key, output);
+        output.Write(":"u8);
+    }
+
+    private static void WriteNumber(long number, ArrayBufferWriter<byte> output)
+    {
+        if (number is < -LargestInteger or > LargestInteger)
+        {
+            throw new ArgumentException($"{number} is no integer below 2^53.");
+        }
+        Span<byte> digits = stackalloc byte[20];
+        number.TryFormat(digits, out var length, default, CultureInfo.InvariantCulture);
+        output.Write(digits[..length]);
     }
 
     private static void WriteValue(JsonValue value, ArrayBufferWriter<byte> output)
@@ -105,9 +181,8 @@ public static class CanonicalJson
             case JsonValueKind.String:
                 WriteString(StringOf(value), output);
                 break;
-            case JsonValueKind.Number when long.TryParse(value.ToJsonString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
-                && number is >= -LargestInteger and <= LargestInteger:
-                Strict.GetBytes(number.ToString(CultureInfo.InvariantCulture), output);
+            case JsonValueKind.Number when long.TryParse(value.ToJsonString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number):
+                WriteNumber(number, output);
                 break;
             default:
                 throw new ArgumentException($"{value.GetValueKind()} {value.ToJsonString()} is neither a string, a boolean nor an integer below 2^53.");

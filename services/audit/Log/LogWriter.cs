@@ -6,6 +6,7 @@ using Exchange.Audit.Recording;
 using Exchange.Hosting;
 using Exchange.Hosting.Transparency;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace Exchange.Audit.Log;
 
@@ -140,7 +141,19 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
                 hashes.AddRange(node);
             });
         }
-        await connection.ExecuteAsync(new CommandDefinition(InsertLeaves, Rows(head.Year, placed, receivedAt), cancellationToken: cancel));
+        await CopyAsync(connection, head.Year, placed, receivedAt, cancel);
+        if (placed.Where(row => row.Conflicting is not null).ToList() is { Count: > 0 } conflicts)
+        {
+            await connection.ExecuteAsync(new CommandDefinition("""
+                insert into conflicts (event_id, digest, year, idx) select c.event_id, c.digest, @Year, c.idx from unnest(@Id, @Digest, @Idx) as c (event_id, digest, idx)
+                """, new
+            {
+                head.Year,
+                Id = conflicts.Select(row => row.Conflicting!.EventId).ToArray(),
+                Digest = conflicts.Select(row => row.Conflicting!.Digest).ToArray(),
+                Idx = conflicts.Select(row => row.Index).ToArray(),
+            }, cancellationToken: cancel));
+        }
         await connection.ExecuteAsync(new CommandDefinition(ExtendTiles, new
         {
             head.Year,
@@ -155,40 +168,67 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
         return swapped == 1 ? placed : throw new InvalidOperationException($"The log of {head.Year} was no longer at {head.Size}: another writer was at work. Nothing was written.");
     }
 
-    private static object Rows(int year, List<Placed> placed, DateTimeOffset receivedAt)
+    private static async Task CopyAsync(NpgsqlConnection connection, int year, List<Placed> placed, DateTimeOffset receivedAt, CancellationToken cancel)
     {
-        var conflicts = placed.Where(row => row.Conflicting is not null).ToList();
-        return new
+        await using (var leaves = await connection.BeginBinaryImportAsync("copy leaves (year, idx, hash, bytes) from stdin (format binary)", cancel))
         {
-            Year = year,
-            ReceivedAt = receivedAt,
-            Idx = placed.Select(row => row.Index).ToArray(),
-            Hash = placed.Select(row => row.Hash).ToArray(),
-            Leaf = placed.Select(row => row.Leaf).ToArray(),
-            EventId = placed.Select(row => row.Record.EventId).ToArray(),
-            Digest = placed.Select(row => row.Record.Digest).ToArray(),
-            Type = placed.Select(row => row.Record.Type).ToArray(),
-            ExchangeId = placed.Select(row => row.Record.ExchangeId).ToArray(),
-            Source = placed.Select(row => row.Record.Source).ToArray(),
-            Seq = placed.Select(row => row.Record.Seq).ToArray(),
-            Prev = placed.Select(row => row.Record.Prev).ToArray(),
-            At = placed.Select(row => row.Record.At).ToArray(),
-            Requesting = placed.Select(row => row.Record.Requesting).ToArray(),
-            Providing = placed.Select(row => row.Record.Providing).ToArray(),
-            Service = placed.Select(row => row.Record.Service).ToArray(),
-            ServiceVersion = placed.Select(row => row.Record.ServiceVersion).ToArray(),
-            Purpose = placed.Select(row => row.Record.Purpose).ToArray(),
-            Approval = placed.Select(row => row.Record.Approval).ToArray(),
-            Result = placed.Select(row => row.Record.Result).ToArray(),
-            Records = placed.Select(row => row.Record.Records).ToArray(),
-            Details = placed.Select(row => row.Record.Details.Count == 0 ? null : JsonSerializer.Serialize(row.Record.Details)).ToArray(),
-            Bytes = placed.Select(row => row.Record.Bytes).ToArray(),
-            DeliveryId = placed.Select(row => row.Record.DeliveryId).ToArray(),
-            Sha256 = placed.Select(row => row.Record.Sha256).ToArray(),
-            ConflictId = conflicts.Select(row => row.Conflicting!.EventId).ToArray(),
-            ConflictDigest = conflicts.Select(row => row.Conflicting!.Digest).ToArray(),
-            ConflictIdx = conflicts.Select(row => row.Index).ToArray(),
-        };
+            foreach (var row in placed)
+            {
+                await leaves.StartRowAsync(cancel);
+                await leaves.WriteAsync(year, cancel);
+                await leaves.WriteAsync(row.Index, cancel);
+                await leaves.WriteAsync(row.Hash, cancel);
+                await leaves.WriteAsync(row.Leaf, cancel);
+            }
+            await leaves.CompleteAsync(cancel);
+        }
+        await using (var events = await connection.BeginBinaryImportAsync("copy events (event_id, year, idx, digest) from stdin (format binary)", cancel))
+        {
+            foreach (var row in placed)
+            {
+                await events.StartRowAsync(cancel);
+                await events.WriteAsync(row.Record.EventId, cancel);
+                await events.WriteAsync(year, cancel);
+                await events.WriteAsync(row.Index, cancel);
+                await events.WriteAsync(row.Record.Digest, cancel);
+            }
+            await events.CompleteAsync(cancel);
+        }
+        await using var records = await connection.BeginBinaryImportAsync(CopyRecords, cancel);
+        foreach (var row in placed)
+        {
+            await records.StartRowAsync(cancel);
+            var record = row.Record;
+            await records.WriteAsync(year, cancel);
+            await records.WriteAsync(row.Index, cancel);
+            await records.WriteAsync(receivedAt.UtcDateTime, cancel);
+            await records.WriteAsync(record.EventId, cancel);
+            await records.WriteAsync(record.Type, cancel);
+            await ValueAsync(record.ExchangeId);
+            await records.WriteAsync(record.Source, cancel);
+            await ValueAsync(record.Seq);
+            await TextAsync(record.Prev);
+            await records.WriteAsync(record.At.UtcDateTime, cancel);
+            await TextAsync(record.Requesting);
+            await TextAsync(record.Providing);
+            await TextAsync(record.Service);
+            await ValueAsync(record.ServiceVersion);
+            await TextAsync(record.Purpose);
+            await TextAsync(record.Approval);
+            await TextAsync(record.Result);
+            await ValueAsync(record.Records);
+            await ValueAsync(record.Bytes);
+            await ValueAsync(record.DeliveryId);
+            await TextAsync(record.Sha256);
+            await (record.Details.Count == 0 ? records.WriteNullAsync(cancel) : records.WriteAsync(JsonSerializer.Serialize(record.Details), NpgsqlDbType.Jsonb, cancel));
+        }
+        await records.CompleteAsync(cancel);
+
+        Task ValueAsync<T>(T? value)
+            where T : struct => value is { } given ? records.WriteAsync(given, cancel) : records.WriteNullAsync(cancel);
+
+        Task TextAsync<T>(T? value)
+            where T : class => value is null ? records.WriteNullAsync(cancel) : records.WriteAsync(value, cancel);
     }
 
     private static async Task UpsertExchangesAsync(NpgsqlConnection connection, List<Placed> placed, CancellationToken cancel)
@@ -257,18 +297,10 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
         insert into logs (year, size, edge, received_at) values (@Year, @Size, @Edge, @ReceivedAt)
         """;
 
-    private const string InsertLeaves = """
-        insert into leaves (year, idx, hash, bytes)
-        select @Year, * from unnest(@Idx, @Hash, @Leaf);
-
-        insert into events (event_id, year, idx, digest)
-        select e.event_id, @Year, e.idx, e.digest from unnest(@EventId, @Idx, @Digest) as e (event_id, idx, digest);
-
-        insert into conflicts (event_id, digest, year, idx)
-        select c.event_id, c.digest, @Year, c.idx from unnest(@ConflictId, @ConflictDigest, @ConflictIdx) as c (event_id, digest, idx);
-
-        insert into records (year, received_at, idx, event_id, type, exchange_id, source, seq, prev, at, requesting, providing, service, service_version, purpose, approval, result, records, bytes, delivery_id, sha256, details)
-        select @Year, @ReceivedAt, * from unnest(@Idx, @EventId, @Type, @ExchangeId, @Source, @Seq, @Prev, @At, @Requesting, @Providing, @Service, @ServiceVersion, @Purpose, @Approval, @Result, @Records, @Bytes, @DeliveryId, @Sha256, @Details::jsonb[])
+    private const string CopyRecords = """
+        copy records (year, idx, received_at, event_id, type, exchange_id, source, seq, prev, at, requesting, providing, service, service_version,
+            purpose, approval, result, records, bytes, delivery_id, sha256, details)
+        from stdin (format binary)
         """;
 
     private const string ExtendTiles = """

@@ -6,45 +6,43 @@ using MassTransit;
 namespace Exchange.Audit.Recording;
 
 /// <summary>
-/// Takes what the sources report, many messages at a time, and appends it to the log: the table of event ids is the inbox, so a repeated message adds nothing.
-/// A record whose content can never be logged goes to the error queue alone; the others of its message and batch are logged.
+/// Takes what the sources report and appends it to the log, the messages that are here at the same time in one transaction: the table of event ids is the inbox, so a repeated
+/// message adds nothing. A record whose content can never be logged goes to the error queue alone; the others of its message are logged.
 /// </summary>
-internal sealed partial class RecordEvents(LogWriter log, StartGate gate, ILogger<RecordEvents> logger) : IConsumer<Batch<AuditRecords>>
+internal sealed partial class RecordEvents(GroupCommit log, StartGate gate, ILogger<RecordEvents> logger) : IConsumer<AuditRecords>
 {
-    public const int BatchLimit = 64;
-    public static readonly TimeSpan BatchWindow = TimeSpan.FromMilliseconds(50);
+    /// <summary>Messages in hand, each of up to 50 records.</summary>
+    public const int AtOnce = 128;
 
     private static readonly Uri Errors = new($"exchange:{Topology.AuditQueue}_error");
 
-    public async Task Consume(ConsumeContext<Batch<AuditRecords>> context)
+    public async Task Consume(ConsumeContext<AuditRecords> context)
     {
         if (gate.Shut is { } reason)
         {
             throw new IOException($"Nothing is appended to the log: {reason}.");
         }
 
+        var source = context.Message.Source;
+        var impostor = Impostor(context);
         List<SourceRecord> records = [];
-        List<Faulty> faulty = [];
-        foreach (var message in context.Message)
+        List<(RecordedEvent? Recorded, string Fault)> faulty = [];
+        foreach (var recorded in context.Message.Records)
         {
-            var impostor = Impostor(message);
-            foreach (var recorded in message.Message.Records)
+            var (record, fault) = impostor is null ? SourceRecord.Parse(source, recorded) : (null, impostor);
+            if (record is not null)
             {
-                var (record, fault) = impostor is null ? SourceRecord.Parse(message.Message.Source, recorded) : (null, impostor);
-                if (record is not null)
-                {
-                    records.Add(record);
-                }
-                else
-                {
-                    faulty.Add(new Faulty(message.Message.Source, recorded, fault!));
-                }
+                records.Add(record);
+            }
+            else
+            {
+                faulty.Add((recorded, fault!));
             }
         }
 
         try
         {
-            await log.AppendAsync(records, context.CancellationToken);
+            await log.AppendAsync(records);
         }
         catch (Exception fault) when (!TransientFault.Is(fault))
         {
@@ -54,7 +52,7 @@ internal sealed partial class RecordEvents(LogWriter log, StartGate gate, ILogge
         }
 
         // After the commit: a crash in between brings the message again, and then only this part of it is new.
-        foreach (var (source, recorded, fault) in faulty)
+        foreach (var (recorded, fault) in faulty)
         {
             LogFaulty(logger, recorded?.EventId, source, fault);
             var errors = await context.GetSendEndpoint(Errors);
@@ -70,8 +68,6 @@ internal sealed partial class RecordEvents(LogWriter log, StartGate gate, ILogge
             ? $"sent under {key} in the name of {message.Message.Source}"
             : null;
     }
-
-    private sealed record Faulty(string Source, RecordedEvent? Recorded, string Fault);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "The log cannot append; its records wait")]
     private static partial void LogStuck(ILogger logger, Exception fault);

@@ -130,18 +130,16 @@ internal sealed partial record SourceRecord
     private static partial Regex TypePattern { get; }
 
     /// <summary>Reads members of the expected form; a <see cref="FormatException"/> names the one that has another.</summary>
-    private sealed class Fields(JsonObject content)
+    private sealed class Fields(JsonElement content)
     {
         public string Required(string name) => Text(name) ?? throw new FormatException($"{name} is missing");
 
-        public string? Text(string name) => content[name] is { } value ? Text(name, value) : null;
+        public string? Text(string name) => content.TryGetProperty(name, out var value) ? Text(name, value) : null;
 
-        public long? Number(string name) => content[name] switch
-        {
-            null => null,
-            JsonValue value when value.GetValueKind() == JsonValueKind.Number && value.TryGetValue<long>(out var number) && number >= 0 => number,
-            _ => throw new FormatException($"{name} is not a count"),
-        };
+        public long? Number(string name) =>
+            !content.TryGetProperty(name, out var value) ? null
+            : value.ValueKind == JsonValueKind.Number && value.GetInt64() is >= 0 and var number ? number
+            : throw new FormatException($"{name} is not a count");
 
         public byte[]? Hash(string name) => Text(name) is { } text ? Bytes32(name, text) : null;
 
@@ -159,16 +157,13 @@ internal sealed partial record SourceRecord
             }
         }
 
-        public Dictionary<string, string> Members(string name) => content[name] switch
-        {
-            null => [],
-            JsonObject members => members.ToDictionary(member => member.Key, member => Text($"{name}.{member.Key}", member.Value!), StringComparer.Ordinal),
-            _ => throw new FormatException($"{name} is not an object"),
-        };
+        public Dictionary<string, string> Members(string name) =>
+            !content.TryGetProperty(name, out var members) ? []
+            : members.ValueKind == JsonValueKind.Object ? members.EnumerateObject().ToDictionary(member => member.Name, member => Text($"{name}.{member.Name}", member.Value), StringComparer.Ordinal)
+            : throw new FormatException($"{name} is not an object");
 
-        private static string Text(string name, JsonNode value) =>
-            value is JsonValue text && text.GetValueKind() == JsonValueKind.String && text.GetValue<string>() is { Length: <= LongestText } result
-                && !result.Contains('\0', StringComparison.Ordinal)
+        private static string Text(string name, JsonElement value) =>
+            value.ValueKind == JsonValueKind.String && value.GetString() is { Length: <= LongestText } result && !result.Contains('\0', StringComparison.Ordinal)
                 ? result
                 : throw new FormatException($"{name} is not a text of at most {LongestText} characters");
 

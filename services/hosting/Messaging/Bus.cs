@@ -22,23 +22,19 @@ public sealed class Endpoints
             {
                 bus.AddConsumer(consumer);
             }
-        }, consumers, PrefetchForBatch: null));
+        }, consumers, AtOnce: null));
         return this;
     }
 
-    /// <summary>One consumer of whole batches that keeps its own inbox, such as a table of event ids.</summary>
-    public Endpoints ConsumeBatch<TConsumer>(string queue, int limit, TimeSpan window)
+    /// <summary>One consumer that takes up to so many messages at the same time and keeps its own inbox, such as a table of event ids.</summary>
+    public Endpoints ConsumeTogether<TConsumer>(string queue, int atOnce)
         where TConsumer : class, IConsumer
     {
-        All.Add(new(
-            queue,
-            bus => bus.AddConsumer<TConsumer>(consumer => consumer.Options<BatchOptions>(batch => batch.SetMessageLimit(limit).SetTimeLimit(window).SetConcurrencyLimit(1))),
-            [typeof(TConsumer)],
-            PrefetchForBatch: limit * 2));
+        All.Add(new(queue, bus => bus.AddConsumer<TConsumer>(), [typeof(TConsumer)], AtOnce: atOnce));
         return this;
     }
 
-    internal sealed record Endpoint(string Queue, Action<IBusRegistrationConfigurator> Register, IReadOnlyList<Type> Consumers, int? PrefetchForBatch);
+    internal sealed record Endpoint(string Queue, Action<IBusRegistrationConfigurator> Register, IReadOnlyList<Type> Consumers, int? AtOnce);
 }
 
 internal static class Bus
@@ -93,9 +89,10 @@ internal static class Bus
         }
 
         receive.UseFilter(new PauseWhileAway(context.GetRequiredService<ILogger<PauseWhileAway>>(), context.GetRequiredService<IHostApplicationLifetime>()));
-        if (endpoint.PrefetchForBatch is { } prefetch)
+        if (endpoint.AtOnce is { } atOnce)
         {
-            receive.PrefetchCount = prefetch;
+            receive.PrefetchCount = atOnce;
+            receive.ConcurrentMessageLimit = atOnce;
         }
         else
         {
