@@ -20,7 +20,7 @@ internal static class ProveEvent
         var logged = await connection.QuerySingleOrDefaultAsync<LoggedEvent>(new CommandDefinition(SelectEvent, new { year, eventId }, cancellationToken: cancel));
         if (logged is null || !Visibility.MaySee(caller, logged.Requesting, logged.Providing, [logged.Source, .. logged.Sources ?? []]))
         {
-            return Pipeline.NotFound();
+            return await RetireYear.MissingAsync(connection, year, cancel);
         }
         // A proof is of use when the agreed witnesses vouch for its tree; without an agreement the log's own word is all there is.
         var agreed = witnesses.AgreedOn(origins.Of(year));

@@ -35,7 +35,7 @@ internal sealed class SigningSignal : IDisposable
 /// </summary>
 internal sealed partial class SignCheckpoints(Database database, LogKeyring keys, Origins origins, SigningSignal signal, TimeProvider clock, ILogger<SignCheckpoints> logger) : BackgroundService
 {
-    private const long LockKey = LogWriter.LockKey + 1;
+    public const long LockKey = LogWriter.LockKey + 1;
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -100,7 +100,7 @@ internal sealed partial class SignCheckpoints(Database database, LogKeyring keys
             }
         }
         var origin = origins.Of(year);
-        var note = Note.Write(new Checkpoint(origin, tree.Size, root).Body, origin, keys.Signers);
+        var note = Note.Write(new Checkpoint(origin, tree.Size, root).Body, origin, await keys.FollowAsync(connection, cancel));
         await connection.ExecuteAsync(new CommandDefinition("""
             insert into checkpoints (year, size, root, note, signed_at) values (@year, @Size, @root, @note, @now)
             """, new { year, tree.Size, root, note, now = clock.Now() }, cancellationToken: cancel));

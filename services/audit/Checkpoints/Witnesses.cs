@@ -12,7 +12,7 @@ namespace Exchange.Audit.Checkpoints;
 /// Has the witnesses cosign each new checkpoint, and the same one again once a minute, so that silence is dated too. A checkpoint is published when it is signed, witnessed
 /// when the agreed quorum has cosigned it, final when all have. Several processes may ask: a witness answers each.
 /// </summary>
-internal sealed partial class Witnesses(Database database, WitnessSettings settings, AgreementFile agreement, Origins origins, ILogger<Witnesses> log) : BackgroundService
+internal sealed partial class Witnesses(Database database, LogSettings settings, AgreementFile agreement, Origins origins, ILogger<Witnesses> log) : BackgroundService
 {
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Again = TimeSpan.FromMinutes(1);
@@ -24,7 +24,7 @@ internal sealed partial class Witnesses(Database database, WitnessSettings setti
     private IReadOnlyList<WitnessClient>? clients;
     private volatile Agreement? last;
 
-    public IReadOnlyList<WitnessClient> Clients => clients ??= [.. settings.Addresses.Select(addresses => new WitnessClient(addresses, http))];
+    public IReadOnlyList<WitnessClient> Clients => clients ??= [.. settings.WitnessAddresses.Select(addresses => new WitnessClient(addresses, http))];
 
     /// <summary>Agreed witnesses that have not cosigned for too long.</summary>
     public IReadOnlyList<string> Silent => Agreed() is { Witnesses: { Count: > 0 } witnesses }

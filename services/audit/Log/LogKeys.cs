@@ -4,60 +4,86 @@ using Exchange.Hosting.Transparency;
 
 namespace Exchange.Audit.Log;
 
-/// <summary>The log's two private keys, files of mode 0600 in the service's own folder; made when neither the folder nor the database knows one.</summary>
+/// <summary>The log's private keys, files of mode 0600 in the service's own folder. A key is named for its kind, one that replaced another with a number behind it.</summary>
 internal sealed class LogKeys : IDisposable
 {
-    private const string Ed25519File = "log-ed25519.key";
-    private const string EcdsaFile = "log-ecdsa-p256.key";
+    public static readonly IReadOnlyList<string> Kinds = [Ed25519Kind, EcdsaKind];
 
-    private readonly Ed25519 ed25519;
-    private readonly ECDsa ecdsa;
+    private const string Ed25519Kind = "ed25519";
+    private const string EcdsaKind = "ecdsa-p256";
 
-    private LogKeys(Ed25519 ed25519, ECDsa ecdsa)
+    private readonly List<Key> keys = [];
+
+    private LogKeys()
     {
-        this.ed25519 = ed25519;
-        this.ecdsa = ecdsa;
-        Signers = [new Ed25519NoteSigner(ed25519), new EcdsaNoteSigner(ecdsa)];
     }
 
-    public IReadOnlyList<INoteSigner> Signers { get; }
+    public IReadOnlyList<INoteSigner> Signers => [.. keys.Select(key => key.Signer)];
 
-    /// <summary>Public halves as the database remembers them.</summary>
-    public IReadOnlyDictionary<string, byte[]> PublicKeys => new Dictionary<string, byte[]>
-    {
-        ["ed25519"] = ed25519.PublicKey,
-        ["ecdsa-p256"] = ecdsa.ExportSubjectPublicKeyInfo(),
-    };
+    /// <summary>Public halves as the database remembers them, by name.</summary>
+    public IReadOnlyDictionary<string, byte[]> PublicKeys => keys.ToDictionary(key => key.Name, key => key.Public, StringComparer.Ordinal);
+
+    public static string KindOf(string name) => Kinds.First(kind => name == kind || name.StartsWith(kind + "-", StringComparison.Ordinal));
 
     /// <param name="folder">The service's key folder, 0700.</param>
-    /// <param name="known">What the database remembers; when it is not empty a missing or another key is refused: a log that changed its key silently is a fork.</param>
+    /// <param name="known">
+    /// The public keys that sign now, as the database remembers them; when it knows none a first pair is made. A missing or another private key is refused: a log that
+    /// changed its key silently is a fork.
+    /// </param>
     public static LogKeys Open(string folder, IReadOnlyDictionary<string, byte[]> known)
     {
-        var mayCreate = known.Count == 0;
-        var edwards = Ed25519.FromSeed(KeyFile.Open(Path.Combine(folder, Ed25519File), mayCreate, () => RandomNumberGenerator.GetBytes(Ed25519.SeedSize)));
-        var nist = ECDsa.Create();
-        nist.ImportPkcs8PrivateKey(KeyFile.Open(Path.Combine(folder, EcdsaFile), mayCreate, NewEcdsa), out _);
-        var keys = new LogKeys(edwards, nist);
-        foreach (var (name, publicKey) in keys.PublicKeys)
+        var opened = new LogKeys();
+        try
         {
-            if (!mayCreate && !(known.TryGetValue(name, out var before) && before.AsSpan().SequenceEqual(publicKey)))
+            // Ed25519 first, of each kind the older first.
+            foreach (var name in (known.Count == 0 ? Kinds : known.Keys).OrderByDescending(KindOf, StringComparer.Ordinal).ThenBy(name => name.Length).ThenBy(name => name, StringComparer.Ordinal))
             {
-                keys.Dispose();
-                throw new InvalidOperationException($"The {name} key in {folder} is not the one this log has signed with. Restore the folder from its backup.");
+                var key = Key.Open(folder, name, mayCreate: known.Count == 0);
+                opened.keys.Add(key);
+                if (known.Count > 0 && !known[name].AsSpan().SequenceEqual(key.Public))
+                {
+                    throw new InvalidOperationException($"The {name} key in {folder} is not the one this log has signed with. Restore the folder from its backup.");
+                }
             }
+            return opened;
         }
-        return keys;
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
     }
 
-    public void Dispose()
+    /// <summary>Makes a key's file, or finds the one an earlier attempt made; answers its public half.</summary>
+    public static byte[] Make(string folder, string name)
     {
-        ed25519.Dispose();
-        ecdsa.Dispose();
+        using var key = Key.Open(folder, name, mayCreate: true);
+        return key.Public;
     }
 
-    private static byte[] NewEcdsa()
+    public void Dispose() => keys.ForEach(key => key.Dispose());
+
+    private sealed record Key(string Name, INoteSigner Signer, byte[] Public, IDisposable Secret) : IDisposable
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        return key.ExportPkcs8PrivateKey();
+        public static Key Open(string folder, string name, bool mayCreate)
+        {
+            var path = Path.Combine(folder, $"log-{name}.key");
+            if (KindOf(name) == Ed25519Kind)
+            {
+                var edwards = Ed25519.FromSeed(KeyFile.Open(path, mayCreate, () => RandomNumberGenerator.GetBytes(Ed25519.SeedSize)));
+                return new Key(name, new Ed25519NoteSigner(edwards), edwards.PublicKey, edwards);
+            }
+            var nist = ECDsa.Create();
+            nist.ImportPkcs8PrivateKey(KeyFile.Open(path, mayCreate, NewEcdsa), out _);
+            return new Key(name, new EcdsaNoteSigner(nist), nist.ExportSubjectPublicKeyInfo(), nist);
+        }
+
+        public void Dispose() => Secret.Dispose();
+
+        private static byte[] NewEcdsa()
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            return key.ExportPkcs8PrivateKey();
+        }
     }
 }

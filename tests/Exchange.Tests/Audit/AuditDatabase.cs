@@ -3,6 +3,7 @@ using Exchange.Audit.Checkpoints;
 using Exchange.Audit.Log;
 using Exchange.Audit.Recording;
 using Exchange.Hosting;
+using Exchange.Hosting.Transparency;
 using Exchange.Tests.Local;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -25,6 +26,7 @@ internal sealed class AuditDatabase : IAsyncDisposable
         Database = new Database(configuration, service, NullLoggerFactory.Instance);
         Writer = NewWriter();
         Keyring = NewKeyring();
+        Files = NewFiles();
         Signer = new SignCheckpoints(Database, Keyring, new Origins(service), new SigningSignal(), Clock, NullLogger<SignCheckpoints>.Instance);
     }
 
@@ -34,6 +36,8 @@ internal sealed class AuditDatabase : IAsyncDisposable
     public LogWriter Writer { get; }
     public LogKeyring Keyring { get; }
     public SignCheckpoints Signer { get; }
+    public TileFiles Files { get; }
+    public LogSettings Settings => new() { TileFolder = Path.Combine(keys, "tiles") };
 
     public static async Task<AuditDatabase> CreateAsync()
     {
@@ -55,7 +59,9 @@ internal sealed class AuditDatabase : IAsyncDisposable
 
     public LogWriter NewWriter() => new(Database, new Origins(service), new SigningSignal(), Clock, NullLogger<LogWriter>.Instance);
 
-    public LogKeyring NewKeyring() => new(Database, service, Writer);
+    public LogKeyring NewKeyring() => new(Database, service, Writer, new AgreementFile(service), new Origins(service), Clock);
+
+    public TileFiles NewFiles() => new(Database, Settings, NullLogger<TileFiles>.Instance);
 
     public string KeyFolder => keys;
 
