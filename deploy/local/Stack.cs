@@ -306,6 +306,7 @@ internal sealed class Stack : IAsyncDisposable
         }
         if (service == Audit)
         {
+            environment["Log__TileFolder"] = Files.Folder(Path.Combine(Data, "tiles"));
             foreach (var witness in options.Services is null ? Cities : Cities.Where(c => options.Services.Contains(c.Name)))
                 environment[$"Log__Witnesses__{witness.Name}"] = Reach(process, witness.Name);
         }

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Exchange.Audit.Log;
 
-/// <summary>The tiles of c2sp.org/tlog-tiles: hashes for anyone, entries for auditors. Only what a signed checkpoint covers is served.</summary>
+/// <summary>The tiles of c2sp.org/tlog-tiles: hashes for anyone, entries for auditors. Only what a signed checkpoint covers is served; full tiles are files (<see cref="TileFiles"/>).</summary>
 internal static class ReadTiles
 {
     public static void Map(IEndpointRouteBuilder routes)
@@ -15,12 +15,21 @@ internal static class ReadTiles
         routes.MapGet("/log/{year:int}/tile/entries/{**rest}", EntriesAsync).AllowCallers(Roles.Auditor).WithSummary("记录包 · A bundle of leaves");
     }
 
-    private static async Task<Results<FileContentHttpResult, Refused>> HashesAsync(int year, int level, string rest, Database database, HttpContext http, CancellationToken cancel)
+    private static async Task<Results<PhysicalFileHttpResult, FileContentHttpResult, Refused>> HashesAsync(int year, int level, string rest, Database database, TileFiles files, HttpContext http, CancellationToken cancel)
     {
-        await using var connection = await database.OpenAsync(cancel);
-        if (TilePath.Parse($"{http.Request.RouteValues["level"]}/{rest}") is not { } tile || !await IsSignedAsync(connection, year, tile with { Level = level }, cancel))
+        if (TilePath.Parse($"{http.Request.RouteValues["level"]}/{rest}") is not { } tile)
         {
             return Pipeline.NotFound();
+        }
+        if (files.Find(year, tile) is { } file)
+        {
+            http.Response.Headers.CacheControl = "public, max-age=31536000, immutable";
+            return TypedResults.PhysicalFile(file, "application/octet-stream");
+        }
+        await using var connection = await database.OpenAsync(cancel);
+        if (!await IsSignedAsync(connection, year, tile with { Level = level }, cancel))
+        {
+            return await RetireYear.MissingAsync(connection, year, cancel);
         }
         var bytes = await connection.QuerySingleAsync<byte[]>(new CommandDefinition("""
             select substring(bytes for @Length) from tiles where year = @year and level = @level and idx = @Index
@@ -29,12 +38,21 @@ internal static class ReadTiles
         return TypedResults.Bytes(bytes, "application/octet-stream");
     }
 
-    private static async Task<Results<FileContentHttpResult, Refused>> EntriesAsync(int year, string rest, Database database, HttpContext http, CancellationToken cancel)
+    private static async Task<Results<PhysicalFileHttpResult, FileContentHttpResult, Refused>> EntriesAsync(int year, string rest, Database database, TileFiles files, HttpContext http, CancellationToken cancel)
     {
-        await using var connection = await database.OpenAsync(cancel);
-        if (TilePath.Parse($"entries/{rest}") is not { } tile || !await IsSignedAsync(connection, year, tile with { Level = 0 }, cancel))
+        if (TilePath.Parse($"entries/{rest}") is not { } tile)
         {
             return Pipeline.NotFound();
+        }
+        if (files.Find(year, tile) is { } file)
+        {
+            http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
+            return TypedResults.PhysicalFile(file, "application/octet-stream");
+        }
+        await using var connection = await database.OpenAsync(cancel);
+        if (!await IsSignedAsync(connection, year, tile with { Level = 0 }, cancel))
+        {
+            return await RetireYear.MissingAsync(connection, year, cancel);
         }
         var first = tile.Index * TilePath.FullWidth;
         var leaves = await connection.QueryAsync<byte[]>(new CommandDefinition("""
