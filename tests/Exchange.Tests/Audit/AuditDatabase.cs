@@ -73,12 +73,22 @@ internal sealed class AuditDatabase : IAsyncDisposable
         return (await connection.QueryAsync<T>(sql)).AsList();
     }
 
+    public async Task<T> OneAsync<T>(string sql) => (await QueryAsync<T>(sql)).Single();
+
     /// <summary>As somebody could who has got hold of the tables' owner.</summary>
-    public async Task TamperAsync(string sql)
+    /// <param name="sql">What they do.</param>
+    /// <param name="constraint">A check of the leaves that is in their way, dropped first.</param>
+    /// <param name="changes">Whether it answers how many rows it changed.</param>
+    public async Task TamperAsync(string sql, string? constraint = null, bool changes = true)
     {
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(Owner) { SearchPath = "service", Pooling = false }.ConnectionString);
         await connection.OpenAsync();
-        Assert.True(await connection.ExecuteAsync(sql) > 0);
+        if (constraint is not null)
+        {
+            await connection.ExecuteAsync($"alter table leaves drop constraint {constraint}");
+        }
+        var changed = await connection.ExecuteAsync(sql);
+        Assert.True(changed > 0 || !changes);
     }
 
     public async Task CheckAsync()
