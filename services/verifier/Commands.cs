@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 
 namespace Exchange.Verifier;
 
@@ -137,12 +138,11 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
     {
         var (log, checkpoint, cosignatures) = trust.Accept(Read(folder.Checkpoint));
         var held = heldFiles.Select(file => trust.Accept(Read(file)).Checkpoint).OrderBy(earlier => earlier.Size).ToList();
+        // One of another log can only be the end of the year before.
+        var previous = held.Where(earlier => earlier.Origin != checkpoint.Origin).ToList();
+        held = [.. held.Except(previous)];
         foreach (var earlier in held)
         {
-            if (earlier.Origin != checkpoint.Origin)
-            {
-                throw new Refusal("所留存的检查点不属于这个日志。", "A checkpoint you hold is of another log.");
-            }
             if (earlier.Size > checkpoint.Size)
             {
                 throw new Refusal(
@@ -179,6 +179,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
             }
         }
         order.Finish();
+        previous.ForEach(end => CheckOpening(whole, checkpoint, end));
         Say(output,
             new Text(
                 $"日志成立：{log.Origin} 的 {checkpoint.Size} 条记录与检查点相符，各来源的编号连续无缺。",
@@ -187,8 +188,28 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
             [
                 .. Cosignature.Told(cosignatures, zh),
                 .. order.Told(zh),
+                .. previous.Select(end => zh ? $"  承接所留存的 {end.Origin} 的最后检查点（{end.Size} 条）" : $"  goes on from the last checkpoint of {end.Origin} ({end.Size} records) that you hold"),
                 .. held.Select(earlier => zh ? $"  与所留存的 {earlier.Size} 条的检查点一致" : $"  only grew since the checkpoint of {earlier.Size} records that you hold"),
             ]);
+    }
+
+    /// <summary>A year's first record names the end of the year before.</summary>
+    private static void CheckOpening(WholeLog whole, Checkpoint checkpoint, Checkpoint end)
+    {
+        var details = checkpoint.Size > 0 && whole.First().Event is var opened && Text(opened, "type") == "log.opened" && opened.TryGetProperty("details", out var named) ? named : default;
+        if (Text(details, "previous_origin") != end.Origin)
+        {
+            throw new Refusal("所留存的检查点不属于这个日志。", "A checkpoint you hold is of another log.");
+        }
+        if (Text(details, "previous_size") != end.Size.ToString(CultureInfo.InvariantCulture) || Text(details, "previous_root") != Convert.ToBase64String(end.Root))
+        {
+            throw new Refusal(
+                $"第 0 号记录承接的不是所留存的 {end.Origin} 的检查点（{end.Size} 条）：上一年度的日志被改写或截短，或所留存的不是其最后的检查点。",
+                $"Record 0 goes on from another end of {end.Origin} than the checkpoint of {end.Size} records that you hold: that year was rewritten or cut, or the checkpoint is not its last.");
+        }
+
+        static string? Text(JsonElement json, string name) =>
+            json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
     private void Say(TextWriter writer, Text text, Func<bool, IEnumerable<string>>? lines = null)

@@ -61,6 +61,12 @@ internal sealed class WholeLog(LogFolder folder, ulong size, params IReadOnlyCol
         return right.Length > 0 ? right : Hashing.Root([]);
     }
 
+    public Leaf First()
+    {
+        var at = 0;
+        return Leaf.Parse(NextLeaf(folder.Entries(0, (int)Math.Min(Width, size)).Bytes, ref at, 0).ToArray());
+    }
+
     private Task<Bundle[]> ReadStretch(ulong start, bool parse) => Task.Run(() =>
     {
         var bundles = (size / Width) + (size % Width > 0 ? 1UL : 0);

@@ -1,6 +1,5 @@
 using Dapper;
 using Exchange.Hosting;
-using Exchange.Hosting.Messaging;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 
@@ -40,9 +39,10 @@ internal sealed partial class TileFiles(Database database, LogSettings settings,
             {
                 await WriteAsync(stoppingToken);
             }
-            catch (Exception fault) when (TransientFault.Is(fault) || fault is UnauthorizedAccessException)
+            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
             {
-                LogLater(logger, fault.Message);
+                // Until they are files they are served from the database: nothing is worse than slower.
+                LogLater(logger, fault);
             }
             await turn.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -172,8 +172,8 @@ internal sealed partial class TileFiles(Database database, LogSettings settings,
         public int? KeptLevel { get; init; }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Full tiles become files later ({Reason})")]
-    private static partial void LogLater(ILogger logger, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Full tiles become files later")]
+    private static partial void LogLater(ILogger logger, Exception fault);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "{Path} says otherwise than the database: one of the two was altered after it was signed. Neither is overwritten")]
     private static partial void LogContradiction(ILogger logger, string path);

@@ -30,6 +30,7 @@ internal sealed class AuditDatabase : IAsyncDisposable
         Signer = new SignCheckpoints(Database, Keyring, new Origins(service), new SigningSignal(), Clock, NullLogger<SignCheckpoints>.Instance);
     }
 
+    public ServiceSettings Service => service;
     public string Owner { get; }
     public Database Database { get; }
     public SettableClock Clock { get; } = new(new DateTimeOffset(2026, 11, 21, 20, 0, 0, TimeSpan.Zero));

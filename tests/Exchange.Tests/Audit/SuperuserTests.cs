@@ -180,6 +180,25 @@ public sealed class SuperuserTests : IAsyncLifetime
         Assert.Contains("200", errors, StringComparison.Ordinal);
     }
 
+    /// <summary>The next year's first record names the end of this one: who holds that end sees whether it is still the same.</summary>
+    [Fact]
+    public async Task A_year_that_was_cut_after_its_end_contradicts_the_next_years_first_record()
+    {
+        audit.Clock.Now = new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        await audit.AppendAsync(changsha.NextRecord());
+        await audit.Signer.SignGrownAsync(TestContext.Current.CancellationToken);
+        var end = Path.Combine(folder, "end");
+        await File.WriteAllTextAsync(end, await audit.OneAsync<string>($"select note from checkpoints where year = 2026 and size = {Leaves + 1}"));
+        var next = await DownloadAsync(2027);
+
+        var (code, output, errors) = SignedLog.Run("log", next, "--trust", await TrustAsync(), "--held", end);
+        Assert.True(code == 0, errors);
+        Assert.Contains($"goes on from the last checkpoint of {AuditDatabase.Origin} (301 records)", output, StringComparison.Ordinal);
+        (code, _, errors) = SignedLog.Run("log", next, "--trust", await TrustAsync(), "--held", held);
+        Assert.Equal(1, code);
+        Assert.Contains("Record 0 goes on from another end", errors, StringComparison.Ordinal);
+    }
+
     /// <summary>With every right in the database and the log's keys: what it signs is sound in itself.</summary>
     private async Task RewriteAsync(string sql, long size)
     {
@@ -211,16 +230,16 @@ public sealed class SuperuserTests : IAsyncLifetime
         SignedLog.Run(["log", await DownloadAsync(), "--trust", await TrustAsync(), .. more]);
 
     /// <summary>The files that an auditor downloads: each is what its route makes of the rows.</summary>
-    private async Task<string> DownloadAsync()
+    private async Task<string> DownloadAsync(int year = 2026)
     {
         var log = Directory.CreateDirectory(Path.Combine(folder, Guid.NewGuid().ToString("n"))).FullName;
-        var (size, note) = await audit.OneAsync<(long, string)>("select size, note from checkpoints order by size desc limit 1");
+        var (size, note) = await audit.OneAsync<(long, string)>($"select size, note from checkpoints where year = {year} order by size desc limit 1");
         await File.WriteAllTextAsync(Path.Combine(log, "checkpoint"), note);
         foreach (var tile in TilePath.All(size))
         {
-            var bytes = await audit.OneAsync<byte[]>($"select substring(bytes for {tile.Width * 32}) from tiles where level = {tile.Level} and idx = {tile.Index}");
+            var bytes = await audit.OneAsync<byte[]>($"select substring(bytes for {tile.Width * 32}) from tiles where year = {year} and level = {tile.Level} and idx = {tile.Index}");
             Put($"tile/{tile}", bytes);
-            if (tile.Level == 0 && await audit.QueryAsync<byte[]>($"select bytes from leaves where idx >= {tile.Index * 256} and idx < {(tile.Index * 256) + tile.Width} order by idx") is { Count: > 0 } leaves)
+            if (tile.Level == 0 && await audit.QueryAsync<byte[]>($"select bytes from leaves where year = {year} and idx >= {tile.Index * 256} and idx < {(tile.Index * 256) + tile.Width} order by idx") is { Count: > 0 } leaves)
             {
                 Put($"tile/{tile with { Level = null }}", EntryBundle.Write([.. leaves]));
             }
@@ -241,7 +260,14 @@ public sealed class SuperuserTests : IAsyncLifetime
         await File.WriteAllTextAsync(path, JsonSerializer.Serialize(new
         {
             version = 1,
-            logs = new[] { new { origin = AuditDatabase.Origin, year = 2026, keys = audit.Keyring.Signers.Select(signer => signer.VerifierKey(AuditDatabase.Origin).ToString()), valid_from = "2026-01-01", valid_to = "2027-12-31" } },
+            logs = new[] { 2026, 2027 }.Select(year => (year, origin: AuditDatabase.Origin.Replace("2026", $"{year}", StringComparison.Ordinal))).Select(log => new
+            {
+                log.origin,
+                log.year,
+                keys = audit.Keyring.Signers.Select(signer => signer.VerifierKey(log.origin).ToString()),
+                valid_from = $"{log.year}-01-01",
+                valid_to = $"{log.year + 1}-12-31",
+            }),
             witnesses = Array.Empty<string>(),
             quorum = 0,
         }));
