@@ -203,7 +203,8 @@ internal static class Outbox
         Version = 1,
     };
 
-    private static WebApplication App(Work work, bool relay, bool consumers, Arrivals times)
+    /// <summary>This process in the city's place.</summary>
+    internal static WebApplication App(Work work, bool relay, bool consumers, Arrivals times)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);

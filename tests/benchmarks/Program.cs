@@ -21,6 +21,8 @@ Dictionary<string, Func<Work, Task>> all = new(StringComparer.Ordinal)
     ["deliveries"] = Deliveries.RunAsync,
     ["nginx"] = Nginx.RunAsync,
     ["outbox"] = Outbox.RunAsync,
+    ["append"] = Append.RunAsync,
+    ["wholelog"] = WholeLog.RunAsync,
 };
 if (args.FirstOrDefault(a => !all.ContainsKey(a)) is { } unknown)
 {
