@@ -293,6 +293,21 @@ public sealed class AuditServiceTests(AuditService service) : IClassFixture<Audi
         Assert.Equal(256, leaves.Count);
         Assert.Equal(tile, leaves.SelectMany(Hashing.Leaf));
 
+        // A full one is a file, and what is served is the file.
+        var file = Path.Combine(service.Stack.Data, "tiles", $"{Year}", "0", "000");
+        await Eventually.TrueAsync(() => Task.FromResult(File.Exists(file)));
+        Assert.Equal(tile, await File.ReadAllBytesAsync(file));
+        File.Move(file, file + ".kept");
+        try
+        {
+            await File.WriteAllBytesAsync(file, bundle);
+            Assert.Equal(bundle, await service.Http.GetByteArrayAsync($"/log/{Year}/tile/0/000"));
+        }
+        finally
+        {
+            File.Move(file + ".kept", file, overwrite: true);
+        }
+
         Assert.Equal(HttpStatusCode.Unauthorized, (await service.GetAsync($"/log/{Year}/tile/entries/000", null)).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await service.GetAsync($"/log/{Year}/tile/entries/000", service.Token("zhuzhou", Asking, Roles.Officer))).StatusCode);
         foreach (var absent in new[] { "tile/0/999", "tile/0/0", "tile/00/000", "tile/9/000", "tile/0/000.p/256", "tile/0/x000/000", "tile/2/000" })
