@@ -21,6 +21,7 @@ Dictionary<string, Func<Work, Task>> all = new(StringComparer.Ordinal)
     ["deliveries"] = Deliveries.RunAsync,
     ["nginx"] = Nginx.RunAsync,
     ["outbox"] = Outbox.RunAsync,
+    ["search"] = Search.RunAsync,
 };
 if (args.FirstOrDefault(a => !all.ContainsKey(a)) is { } unknown)
 {

@@ -12,7 +12,7 @@ internal static class ShowExchange
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/exchanges/{id:guid}", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("一次共享的全程记录 · Timeline of one exchange");
 
-    private static async Task<Results<Ok<ExchangeTimeline>, Refused>> HandleAsync(
+    internal static async Task<Results<Ok<ExchangeTimeline>, Refused>> HandleAsync(
         Guid id, Caller caller, Database database, Witnesses witnesses, Origins origins, HttpContext http, string? cursor, int? limit, CancellationToken cancel)
     {
         var faults = new Faults();
