@@ -90,7 +90,7 @@ internal static class Search
 
     private static string Purpose(int i) => string.Create(CultureInfo.InvariantCulture, $"《示例条例》第{i % Purposes}条第二款：社会保险关系转移接续（示例）");
 
-    /// <summary>Each record belongs to an exchange; one in a hundred is a refusal, one in 5,000 a step of a dispute, and an asking city's two leave the provider to their exchange.</summary>
+    /// <summary>Each record belongs to an exchange; one in a hundred is a refusal, one in 5,000 a step of a dispute, and one in a thousand leaves the provider to its exchange.</summary>
     private static async Task FillAsync(Work work)
     {
         await using var owner = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(work.Stack.Databases.ConnectionString(Stack.Audit, "owner")) { SearchPath = "service", Timezone = "UTC", CommandTimeout = 600 }.ConnectionString);
@@ -174,7 +174,7 @@ internal static class Search
                 await copy.WriteAsync(start + (i * step), NpgsqlDbType.TimestampTz);
                 await copy.WriteAsync(start + (i * step), NpgsqlDbType.TimestampTz);
                 await copy.WriteAsync(Department(exchange.Asking));
-                await TextAsync(kind == "request.submitted" ? null : Department(exchange.Providing));
+                await TextAsync(i % 1000 == 1 ? null : Department(exchange.Providing));
                 await copy.WriteAsync(Dataset(exchange.Dataset));
                 await copy.WriteAsync(1L);
                 await TextAsync(kind == "gateway.delivered" ? null : Purpose(exchange.Purpose));

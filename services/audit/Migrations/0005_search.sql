@@ -12,7 +12,7 @@ create index records_of_purpose on records (hashtextextended(purpose, 0), at, ye
 -- Refused, failed, aborted, every state of a request. Two of three reports of a delivery say "complete": those are most of any month and found by time.
 create index records_of_result on records (result, at, year, idx) where result is not null and result <> 'complete';
 
--- The few records that do not name all parties themselves (an asking city's before it hears from the owner): they belong to the parties of their exchange.
+-- The few records that do not name all parties themselves (a gateway's report of before, a conflict): they belong to the parties of their exchange.
 create index records_lacking_parties on records (at, year, idx) where exchange_id is not null and (requesting is null or providing is null or service is null);
 
 create table saved_queries (                   -- filters of the search that a person keeps under a name

@@ -49,10 +49,9 @@ internal static class RecordQuery
         var merged = scans is [var only] ? only : $"select * from (({string.Join(") union all (", scans)})) r {order}";
         return ($"""
             select r.year, r.idx, r.event_id, r.exchange_id, r.type, r.source, r.seq, r.at, r.received_at,
-                   coalesce(r.requesting, x.requesting) as requesting, coalesce(r.providing, x.providing) as providing, coalesce(r.service, x.service) as service, r.service_version,
-                   r.purpose, r.approval, r.result, r.records, r.bytes, r.delivery_id, r.sha256, r.details::text as details
+                   {Named("requesting")} as requesting, {Named("providing")} as providing, {Named("service")} as service, r.service_version, r.purpose,
+                   r.approval, r.result, r.records, r.bytes, r.delivery_id, r.sha256, r.details::text as details
             from ({merged}) r
-            left join exchanges x on x.exchange_id = r.exchange_id
             order by r.at {direction}, r.year {direction}, r.idx {direction}
             """, values);
     }
@@ -84,8 +83,8 @@ internal static class RecordQuery
     // The most selective first: the first that has scans of its own decides.
     private static IEnumerable<Condition> Conditions(RecordFilter filter, Scope scope, DynamicParameters values)
     {
-        string Party(string column) => filter.NameAll ? $"r.{column}" : $"coalesce(r.{column}, {OfExchange(column)})";
-        string InCity(string parameter) => $"(r.source = {parameter} or coalesce({parameter} = any({OfExchange("sources")}), false))";
+        string Party(string column) => filter.NameAll ? $"r.{column}" : Named(column);
+        string InCity(string parameter) => $"(r.source = {parameter} or coalesce((select {parameter} = any(x.sources) from exchanges x where x.exchange_id = r.exchange_id), false))";
 
         if (filter.Exchange is not null)
         {
@@ -95,12 +94,12 @@ internal static class RecordQuery
         if (filter.Requesting is not null)
         {
             values.Add("requesting", filter.Requesting);
-            yield return Named("requesting");
+            yield return Indexed("requesting");
         }
         if (filter.Providing is not null)
         {
             values.Add("providing", filter.Providing);
-            yield return Named("providing");
+            yield return Indexed("providing");
         }
         if (filter.Department is not null)
         {
@@ -121,7 +120,7 @@ internal static class RecordQuery
         if (filter.Dataset is not null)
         {
             values.Add("service", filter.Dataset);
-            yield return Named("service");
+            yield return Indexed("service");
         }
         if (filter.Purpose is not null)
         {
@@ -165,7 +164,7 @@ internal static class RecordQuery
             yield return new("r.at < @Until");
         }
 
-        Condition Named(string column) => filter.NameAll
+        Condition Indexed(string column) => filter.NameAll
             ? new($"r.{column} = @{column}", $"r.{column} = @{column}")
             : new($"{Party(column)} = @{column}", $"r.{column} = @{column}", $"{Lacking} and r.{column} is null and {OfExchange(column)} = @{column}");
 
@@ -178,6 +177,9 @@ internal static class RecordQuery
             return new($"({Party("requesting")} = {code} or {Party("providing")} = {code})", [.. own, .. filter.NameAll ? [] : new[] { lacking }]);
         }
     }
+
+    // The exchange is looked up only for a record that does not say it.
+    private static string Named(string column) => $"coalesce(r.{column}, {OfExchange(column)})";
 
     private static string OfExchange(string column) => $"(select x.{column} from exchanges x where x.exchange_id = r.exchange_id)";
 

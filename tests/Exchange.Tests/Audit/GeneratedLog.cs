@@ -7,7 +7,7 @@ internal static class GeneratedLog
 {
     public static string Department(int number) => string.Create(CultureInfo.InvariantCulture, $"11430000EXAMPL{number:0000}");
 
-    /// <summary>Every fifth record leaves its provider to its exchange, as an asking city's do.</summary>
+    /// <summary>One record in a hundred leaves its provider to its exchange.</summary>
     public static string Sql(int year, int count) => string.Create(CultureInfo.InvariantCulture, $$"""
         insert into logs (year, size, edge, received_at) values ({{year}}, {{count}}, '', '{{year}}-12-31');
         insert into leaves (year, idx, hash, bytes) select {{year}}, i, sha256(i::text::bytea), i::text::bytea from generate_series(0, {{count}} - 1) i;
@@ -18,7 +18,7 @@ internal static class GeneratedLog
         insert into records (year, idx, event_id, type, exchange_id, source, at, received_at, requesting, providing, service, purpose, result)
         select {{year}}, i, md5(i::text)::uuid, (array['request.submitted', 'delivery.opened', 'delivery.ended', 'gateway.delivered', 'use.recorded'])[1 + i % 5], x.exchange_id, 'changsha',
                '{{year}}-01-01T00:00:00Z'::timestamptz + i * (interval '365 days' / {{count}}), '{{year}}-12-31',
-               x.requesting, case when i % 5 > 0 then x.providing end, x.service, '依据 ' || i % 40, case when i % 5 in (2, 3) then 'complete' end
+               x.requesting, case when i % 100 > 0 then x.providing end, x.service, '依据 ' || i % 40, case when i % 5 in (2, 3) then 'complete' end
         from generate_series(0, {{count}} - 1) i join exchanges x on x.exchange_id = md5('exchange ' || i * 7919 % ({{count}} / 50))::uuid;
         analyze records;
         analyze exchanges

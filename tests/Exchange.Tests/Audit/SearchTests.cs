@@ -50,9 +50,9 @@ public sealed class SearchTests(SearchedLog log) : IClassFixture<SearchedLog>
         var all = await SeenAsync();
         foreach (var (caller, sees) in Readers)
         {
-            foreach (var (first, one) in Single)
+            foreach (var (place, (first, one)) in Single.Index())
             {
-                foreach (var (second, two) in Single)
+                foreach (var (second, two) in Single.Skip(place))
                 {
                     var filters = Together(one.Filters, two.Filters);
                     if (filters is null)
@@ -128,7 +128,7 @@ public sealed class SearchTests(SearchedLog log) : IClassFixture<SearchedLog>
 
         var lines = (await TimelineAsync(old, "zh")).Events;
         Assert.All(lines, line => Assert.True(line is { Signed: true, Witnessed: true }));
-        Assert.Equal("提交数据共享申请", lines[0].Says);
+        Assert.Equal("提交数据共享申请", lines.Single(line => line.Type == "request.submitted").Says);
         var waiting = Assert.Single((await TimelineAsync(fresh, "en")).Events);
         Assert.Equal(("sharing request submitted", false, false), (waiting.Says, waiting.Signed, waiting.Witnessed));
     }
@@ -260,7 +260,7 @@ public sealed class SearchTests(SearchedLog log) : IClassFixture<SearchedLog>
     public async Task A_department_and_month_is_read_from_its_indexes_in_order_and_nothing_is_sorted_or_scanned()
     {
         await using var audit = await AuditDatabase.CreateAsync();
-        await audit.TamperAsync(GeneratedLog.Sql(2025, 50_000));
+        await audit.TamperAsync(GeneratedLog.Sql(2025, 30_000));
         await using var connection = await audit.Database.OpenAsync(Cancel);
         foreach (var last in new[] { false, true })
         {
@@ -276,9 +276,9 @@ public sealed class SearchTests(SearchedLog log) : IClassFixture<SearchedLog>
             Assert.Equal(
                 ["records_lacking_parties", "records_of_providing", "records_of_requesting"],
                 scans.Select(scan => scan.GetProperty("Index Name").GetString()).Order(StringComparer.Ordinal));
-            // Of 50,000 records, 4,000 of that month; a sort may only put the scans' first pages together.
+            // Of 30,000 records, 2,500 of that month; a sort may only put the scans' first pages together.
             var read = scans.Sum(scan => (scan.GetProperty("Actual Rows").GetDouble() + Removed(scan)) * scan.GetProperty("Actual Loops").GetDouble());
-            Assert.True(read < 500, $"{read} rows of records were read for a page of 50:\n{plan}");
+            Assert.True(read < 250, $"{read} rows of records were read for a page of 50:\n{plan}");
             Assert.All(Nodes(plan).Where(node => node.GetProperty("Node Type").GetString() == "Sort"), sort => Assert.True(sort.GetProperty("Plans")[0].GetProperty("Actual Rows").GetDouble() <= 153, plan.ToString()));
         }
     }

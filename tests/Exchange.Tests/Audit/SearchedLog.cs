@@ -104,7 +104,7 @@ public sealed class SearchedLog : IAsyncLifetime
         await Audit.DisposeAsync();
     }
 
-    // The asking city does not know the provider yet, and this gateway names nobody.
+    // This asking city does not name the provider, and this gateway nobody.
     private void Exchange(int month, string asking, string providing, Guid dataset, string basis)
     {
         var (exchange, delivery) = (Guid.CreateVersion7(), Guid.CreateVersion7());

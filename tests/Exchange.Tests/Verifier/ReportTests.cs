@@ -38,7 +38,7 @@ public sealed class ReportTests : IDisposable
     {
         var (report, trust) = (Report(3), signed.Trust());
         var file = Path.Combine(signed.Folder, "altered");
-        for (var at = 0; at < report.Length; at += 3)
+        for (var at = 0; at < report.Length; at += 13)
         {
             var altered = (byte[])report.Clone();
             altered[at] ^= 1;
