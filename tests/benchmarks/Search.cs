@@ -97,7 +97,7 @@ internal static class Search
         await owner.OpenAsync();
         await owner.ExecuteAsync("insert into logs (year, size, edge, received_at) values (@Year, @Records, '', make_date(@Year, 12, 31))", new { Year, Records });
         await owner.ExecuteAsync("insert into checkpoints (year, size, root, note, signed_at) values (@Year, @Records, sha256(''), '', make_date(@Year, 12, 31))", new { Year, Records });
-        var start = new DateTime(Year, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+        var start = new DateTimeOffset(Year, 1, 1, 0, 0, 0, TimeSpan.Zero);
         var step = TimeSpan.FromDays(365) / Records;
         var random = new Random(5);
         var bytes = new byte[500];

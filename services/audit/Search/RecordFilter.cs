@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Mvc;
@@ -61,6 +62,7 @@ internal sealed record RecordFilters
     public string? Order { get; init; }
 
     /// <summary>By the names they are sent under, those that are given.</summary>
+    [JsonIgnore]
     public IReadOnlyDictionary<string, string> Given => new Dictionary<string, string?>(StringComparer.Ordinal)
     {
         ["city"] = City, ["department"] = Department, ["requesting"] = Requesting, ["providing"] = Providing, ["dataset"] = Dataset, ["purpose"] = Purpose, ["type"] = Type,

@@ -55,6 +55,7 @@ public sealed class AuditSearchTests(ExchangeFixture exchange)
         Assert.Equal(("text/csv", 2), (csv.MediaType, csv.Text.Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Length));
 
         var saved = (await asking.PostAsync("/api/audit/queries", new { Name = $"示例 {dataset}", Filters = new { Dataset = dataset, Type = "delivery." } })).Succeeded("save");
+        Assert.Equal(["dataset", "type"], saved["filters"].EnumerateObject().Select(filter => filter.Name));
         Assert.Equal(2, (await asking.GetAsync(saved["links"].GetProperty("records").GetString()!))["items"].GetArrayLength());
         var renamed = (await asking.PutAsync($"/api/audit/queries/{saved["id"].GetString()}", new { Name = $"示例二 {dataset}", Filters = new { Dataset = dataset } }, saved.ETag)).Succeeded("rename");
         Assert.Equal(404, (await stranger.GetAsync($"/api/audit/queries/{renamed["id"].GetString()}")).Status);
