@@ -14,9 +14,10 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
 {
     public const string DeliveryHeader = "Exchange-Delivery-Id";
 
-    /// <summary>Credit codes of the two departments, told to the gateway by the owning city and not passed on.</summary>
+    /// <summary>Credit codes of the two departments and the id of the dataset, told to the gateway by the owning city and not passed on.</summary>
     public const string RequestingHeader = "Exchange-Requesting";
     public const string ProvidingHeader = "Exchange-Providing";
+    public const string DatasetHeader = "Exchange-Dataset";
 
     private const int BatchSize = 50;
 
@@ -56,7 +57,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
     {
         if (response.IsSuccessStatusCode && One(DeliveryHeader) is { } delivery && Guid.TryParse(delivery, out var id))
         {
-            http.Items[typeof(Answer)] = new Answer(id, One(RequestingHeader), One(ProvidingHeader));
+            http.Items[typeof(Answer)] = new Answer(id, One(RequestingHeader), One(ProvidingHeader), Guid.TryParse(One(DatasetHeader), out var dataset) ? dataset : null);
         }
 
         string? One(string name) => response.Headers.TryGetValues(name, out var values) ? values.First() : null;
@@ -127,7 +128,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
         && request.Path.Value!.Trim('/').ToLowerInvariant().Split('/') is ["api", "cities", _, "grants", var id, "data"]
         && Guid.TryParse(id, out var exchange) ? exchange : null;
 
-    private sealed record Answer(Guid DeliveryId, string? Requesting, string? Providing);
+    private sealed record Answer(Guid DeliveryId, string? Requesting, string? Providing, Guid? Dataset);
 
     private sealed record Report(Guid Exchange, Answer Answer, string Result, long Bytes, string Sha256, int Status)
     {
@@ -139,6 +140,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
             ExchangeId = Exchange,
             Requesting = Answer.Requesting,
             Providing = Answer.Providing,
+            Service = Answer.Dataset,
             Result = Result,
             Bytes = Bytes,
             Details = new Dictionary<string, string>

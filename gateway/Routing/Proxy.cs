@@ -32,7 +32,7 @@ internal static class Proxy
     ];
 
     /// <summary>What an upstream may not set in the gateway's name, and what it says to the gateway alone.</summary>
-    private static readonly string[] WithheldResponseHeaders = ["Server", "Set-Cookie", "Alt-Svc", DeliveryReport.RequestingHeader, DeliveryReport.ProvidingHeader];
+    private static readonly string[] WithheldResponseHeaders = ["Server", "Set-Cookie", "Alt-Svc", DeliveryReport.RequestingHeader, DeliveryReport.ProvidingHeader, DeliveryReport.DatasetHeader];
 
     private static readonly Rule UnknownCity = new("unknown-city", StatusCodes.Status404NotFound, null,
         new("没有这个城市。", "There is no such city."),

@@ -10,7 +10,7 @@ return await ExchangeHost.RunAsync(
     args,
     builder =>
     {
-        builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<GroupCommit>().AddSingleton<LogReader>().AddSingleton<LogKeyring>();
+        builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<GroupCommit>().AddSingleton<LogReader>().AddSingleton<LogKeyring>().AddSingleton<ExportRecords>();
         builder.Services.AddHostedService(services => services.GetRequiredService<LogKeyring>());
         var reader = new SettingsReader(builder.Configuration);
         builder.Services.AddSingleton(reader.Section<LogSettings>("Log"));
@@ -35,5 +35,9 @@ return await ExchangeHost.RunAsync(
         ProveEvent.Map(app);
         ListExchanges.Map(app);
         ShowExchange.Map(app);
+        SearchRecords.Map(app);
+        ExportRecords.Map(app);
+        KeepQueries.Map(app);
+        ListUses.Map(app);
         ReportGaps.Map(app);
     });

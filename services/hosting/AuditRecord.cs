@@ -26,6 +26,10 @@ public sealed record AuditRecord
 
     public int? ServiceVersion { get; init; }
 
+    /// <summary>
+    /// What the exchange rests on, in clear: the legal basis (使用依据) as the request states it. Art. 20 makes it a statement of an agency and not of a person;
+    /// scenario, scope and whatever else people wrote stay commitments.
+    /// </summary>
     public string? Purpose { get; init; }
 
     public string? Approval { get; init; }

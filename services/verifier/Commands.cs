@@ -18,6 +18,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
           verifier checkpoint FILE --trust FILE [--lang zh|en]     核对检查点的签名
           verifier consistency OLD NEW PROOF --trust FILE [--lang zh|en]   核对新检查点只是在旧检查点之后追加
           verifier log FOLDER --trust FILE [--held CHECKPOINT]... [--lang zh|en]   核对下载的整个日志，并与自己留存的检查点比对
+          verifier report FILE --trust FILE [--lang zh|en]         核对导出的签名报告及其中每条记录的证明
         """,
         """
         Usage:
@@ -25,6 +26,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
           verifier checkpoint FILE --trust FILE [--lang zh|en]     checks a checkpoint's signatures
           verifier consistency OLD NEW PROOF --trust FILE [--lang zh|en]   checks that the new checkpoint only added to the old one
           verifier log FOLDER --trust FILE [--held CHECKPOINT]... [--lang zh|en]   checks a whole downloaded log, and against checkpoints you hold
+          verifier report FILE --trust FILE [--lang zh|en]         checks an exported report: its signature and the proof of each record
         """);
 
     private string? language;
@@ -52,6 +54,9 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
                     break;
                 case ["consistency", var older, var newer, var proof]:
                     CheckConsistency(Read(older), Read(newer), Read(proof), Trust.Parse(ReadBytes(trustFile)));
+                    break;
+                case ["report", var file]:
+                    CheckReport(Report.Parse(Files.Read(file, Report.Largest), Trust.Parse(ReadBytes(trustFile))));
                     break;
                 case ["log", var folder]:
                     CheckLog(new LogFolder(folder), held, Trust.Parse(ReadBytes(trustFile)));
@@ -91,11 +96,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
             throw new Refusal("记录的哈希与检查点的树根对不上：记录、序号或路径被改动过。", "The record does not lead to the checkpoint's root: the record, its index or the path was altered.");
         }
         var leaf = Leaf.Parse(proof.Leaf);
-        var day = DateOnly.FromDateTime(leaf.ReceivedAt.UtcDateTime);
-        if (day < log.From || day > log.To || day.Year != log.Year)
-        {
-            throw new Refusal($"记录的日期 {day:yyyy-MM-dd} 不在信任文件认可该日志的期间内。", $"The record's day {day:yyyy-MM-dd} is outside the time for which the trust file vouches for this log.");
-        }
+        log.CheckDay(leaf);
         Say(output,
             new Text($"证明成立：日志 {log.Origin} 的第 {proof.Index} 号记录（检查点共 {checkpoint.Size} 条）。", $"The proof holds: record {proof.Index} of the log {log.Origin} (checkpoint of {checkpoint.Size} records)."),
             zh => [.. Words.Of(leaf, zh), .. Cosignature.Told(cosignatures, zh)]);
@@ -132,6 +133,15 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
         Say(output, new Text(
             $"一致：日志 {log.Origin} 从 {before.Size} 条到 {after.Size} 条，只有追加。",
             $"Consistent: log {log.Origin} only grew, from {before.Size} to {after.Size} records."));
+    }
+
+    private void CheckReport(Report report)
+    {
+        Say(output,
+            new Text(
+                $"报告成立：日志 {report.Origin} 签名，{report.MadeAt} 制作，所列 {report.Records.Count} 条记录都在日志中。",
+                $"The report holds: signed by the log {report.Origin}, made at {report.MadeAt}; each of its {report.Records.Count} records is in the log."),
+            report.Told);
     }
 
     private void CheckLog(LogFolder folder, IReadOnlyList<string> heldFiles, Trust trust)

@@ -71,6 +71,12 @@ internal static class Strict
         return Convert.TryFromBase64String(text, bytes, out var length) && Convert.ToBase64String(bytes, 0, length) == text ? bytes[..length] : null;
     }
 
+    public static byte[]? Base64Url(string text)
+    {
+        var bytes = new byte[text.Length];
+        return System.Buffers.Text.Base64Url.TryDecodeFromChars(text, bytes, out var length) && System.Buffers.Text.Base64Url.EncodeToString(bytes.AsSpan(0, length)) == text ? bytes[..length] : null;
+    }
+
     public static ulong? Number(string text) =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
         && number <= long.MaxValue && number.ToString(CultureInfo.InvariantCulture) == text ? number : null;

@@ -108,6 +108,15 @@ internal sealed record TrustedLog(string Origin, int Year, IReadOnlyList<Verifie
         }
     }
 
+    public void CheckDay(Leaf leaf)
+    {
+        var day = DateOnly.FromDateTime(leaf.ReceivedAt.UtcDateTime);
+        if (day < From || day > To || day.Year != Year)
+        {
+            throw new Refusal($"记录的日期 {day:yyyy-MM-dd} 不在信任文件认可该日志的期间内。", $"The record's day {day:yyyy-MM-dd} is outside the time for which the trust file vouches for this log.");
+        }
+    }
+
     private static DateOnly Day(JsonElement day) => DateOnly.ParseExact(day.GetString() ?? "", "yyyy-MM-dd", CultureInfo.InvariantCulture);
 }
 
@@ -117,6 +126,8 @@ internal sealed record VerifierKey(string Name, uint Id, byte Type, byte[] Key)
     public const byte Ed25519Type = 1;
     public const byte CosignatureType = 4;
     private const byte EcdsaType = 2;
+
+    public bool IsEcdsa => Type == EcdsaType;
 
     public static VerifierKey Parse(string text)
     {
@@ -134,17 +145,19 @@ internal sealed record VerifierKey(string Name, uint Id, byte Type, byte[] Key)
         throw new Unusable("信任文件中的一个公钥格式不对。", "A key in the trust file is malformed.");
     }
 
-    public bool Verifies(byte[] text, byte[] signature)
+    public bool Verifies(byte[] text, byte[] signature) =>
+        Type == EcdsaType ? VerifiesEcdsa(text, signature, DSASignatureFormat.Rfc3279DerSequence) : Ed25519.Verify(Key, text, signature);
+
+    /// <summary>ES256 of RFC 7518: the same kind of key, another form of signature.</summary>
+    public bool VerifiesJws(byte[] input, byte[] signature) => Type == EcdsaType && VerifiesEcdsa(input, signature, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+
+    private bool VerifiesEcdsa(byte[] text, byte[] signature, DSASignatureFormat form)
     {
-        if (Type != EcdsaType)
-        {
-            return Ed25519.Verify(Key, text, signature);
-        }
         using var key = ECDsa.Create();
         key.ImportSubjectPublicKeyInfo(Key, out _);
         try
         {
-            return key.VerifyData(text, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+            return key.VerifyData(text, signature, HashAlgorithmName.SHA256, form);
         }
         catch (CryptographicException)
         {

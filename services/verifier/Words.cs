@@ -102,8 +102,7 @@ internal static class Words
     public static IEnumerable<string> Of(Leaf leaf, bool zh)
     {
         var type = leaf.Event.TryGetProperty("type", out var value) ? Plain(value.ToString()) : "?";
-        var named = Types.TryGetValue(type, out var words) ? $"{(zh ? words.Zh : words.En)} ({type})" : type;
-        yield return zh ? $"  事件：{named}" : $"  event type: {named}";
+        yield return zh ? $"  事件：{OfType(type, zh)}" : $"  event type: {OfType(type, zh)}";
         foreach (var (key, name) in Fields)
         {
             if (leaf.Event.TryGetProperty(key, out var field))
@@ -121,6 +120,8 @@ internal static class Words
         var received = leaf.ReceivedAt.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
         yield return zh ? $"  日志收到时间：{received}" : $"  received by the log at: {received}";
     }
+
+    public static string OfType(string type, bool zh) => Types.TryGetValue(type, out var words) ? $"{(zh ? words.Zh : words.En)} ({type})" : Plain(type);
 
     /// <summary>Without control and formatting characters.</summary>
     public static string Plain(string text)

@@ -23,6 +23,7 @@ Dictionary<string, Func<Work, Task>> all = new(StringComparer.Ordinal)
     ["outbox"] = Outbox.RunAsync,
     ["append"] = Append.RunAsync,
     ["wholelog"] = WholeLog.RunAsync,
+    ["search"] = Search.RunAsync,
 };
 if (args.FirstOrDefault(a => !all.ContainsKey(a)) is { } unknown)
 {

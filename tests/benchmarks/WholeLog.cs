@@ -21,7 +21,7 @@ internal static class WholeLog
         }
         var hashed = size / clock.Elapsed.TotalSeconds;
         clock.Restart();
-        using var verifier = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(Local.Place.FindRoot(), "services", "verifier", "bin", "Release", "net10.0", "Exchange.Verifier.dll"), "log", folder, "--trust", trust]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var verifier = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(Local.Place.FindRoot(), "services", "verifier", "bin", "Release", "net10.0", "Exchange.Verifier.dll"), "log", folder, "--trust", trust]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         var said = verifier.StandardOutput.ReadToEndAsync();
         var faults = await verifier.StandardError.ReadToEndAsync();
         await verifier.WaitForExitAsync();

@@ -1,5 +1,6 @@
-using System.Globalization;
 using Dapper;
+using Exchange.Audit.Checkpoints;
+using Exchange.Audit.Log;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -11,8 +12,8 @@ internal static class ShowExchange
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/exchanges/{id:guid}", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("一次共享的全程记录 · Timeline of one exchange");
 
-    private static async Task<Results<Ok<ExchangeTimeline>, Refused>> HandleAsync(
-        Guid id, Caller caller, Database database, string? cursor, int? limit, CancellationToken cancel)
+    internal static async Task<Results<Ok<ExchangeTimeline>, Refused>> HandleAsync(
+        Guid id, Caller caller, Database database, Witnesses witnesses, Origins origins, HttpContext http, string? cursor, int? limit, CancellationToken cancel)
     {
         var faults = new Faults();
         var size = Pages.Limit(limit, faults);
@@ -31,6 +32,9 @@ internal static class ShowExchange
             return Pipeline.NotFound();
         }
         var rows = (await connection.QueryAsync<LeafRow>(new CommandDefinition(SelectLeaves, new { id, after, Limit = size + 1 }, cancellationToken: cancel))).AsList();
+        var coverage = await Coverage.OfAsync(connection, rows.Select(row => row.Year), witnesses, origins, cancel);
+        var zh = http.Language() == "zh";
+        http.Response.Headers.Vary = "Accept-Language";
         var events = rows.Take(size).Select(row => new TimelineEntry
         {
             Year = row.Year,
@@ -44,16 +48,17 @@ internal static class ShowExchange
             Result = row.Result,
             Bytes = row.Bytes,
             DeliveryId = row.DeliveryId,
-            Signed = row.Signed,
-            Proof = string.Create(CultureInfo.InvariantCulture, $"/api/audit/log/{row.Year}/proof/{row.EventId}"),
+            Says = EventWords.Of(row.Type, zh),
+            Signed = coverage.IsSigned(row.Year, row.Idx),
+            Witnessed = coverage.IsWitnessed(row.Year, row.Idx),
+            Proof = RecordEntry.ProofOf(row.Year, row.EventId),
         }).ToList();
         var next = rows.Count > size ? Pages.Cursor(events[^1].EventId) : null;
         return TypedResults.Ok(new ExchangeTimeline(ExchangeEntry.Of(exchange), events, next));
     }
 
     private const string SelectLeaves = """
-        select r.year, r.idx, r.event_id, r.type, r.at, r.received_at, r.source, r.seq, r.result, r.bytes, r.delivery_id,
-               exists (select 1 from checkpoints c where c.year = r.year and c.size > r.idx) as signed
+        select r.year, r.idx, r.event_id, r.type, r.at, r.received_at, r.source, r.seq, r.result, r.bytes, r.delivery_id
         from records r
         where r.exchange_id = @id and (@after::uuid is null or (r.year, r.idx) > (select e.year, e.idx from events e where e.event_id = @after))
         order by r.year, r.idx
@@ -73,7 +78,6 @@ internal static class ShowExchange
         public string? Result { get; init; }
         public long? Bytes { get; init; }
         public Guid? DeliveryId { get; init; }
-        public required bool Signed { get; init; }
     }
 }
 
@@ -110,8 +114,14 @@ internal sealed record TimelineEntry
 
     public Guid? DeliveryId { get; init; }
 
-    /// <summary>True when a signed checkpoint covers it, so that its proof can be had.</summary>
+    /// <summary>What happened, in words of the reader's language; absent for a type this service has none for.</summary>
+    public string? Says { get; init; }
+
+    /// <summary>True when a signed checkpoint covers it.</summary>
     public required bool Signed { get; init; }
+
+    /// <summary>True when a checkpoint covers it that the agreed number of witnesses has cosigned, so that its proof can be had; absent where no witnesses are agreed on.</summary>
+    public bool? Witnessed { get; init; }
 
     /// <summary>Where its proof file is.</summary>
     public required string Proof { get; init; }

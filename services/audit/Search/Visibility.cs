@@ -17,4 +17,19 @@ internal static class Visibility
         SeesAll(caller)
         || (caller.Department is { } department && (department == requesting || department == providing))
         || (Oversees(caller) is { } city && sources.Contains(city, StringComparer.Ordinal));
+
+    /// <summary>The same as a part of a question to the database.</summary>
+    public static Scope ScopeOf(Caller caller) => new(SeesAll(caller), caller.Department, Oversees(caller));
+}
+
+/// <param name="All">Everything.</param>
+/// <param name="Department">Otherwise what this department is a party of.</param>
+/// <param name="City">And what this city took part in.</param>
+internal readonly record struct Scope(bool All, string? Department, string? City)
+{
+    public Text Words => All
+        ? new("全部记录", "all records")
+        : new(
+            string.Join("，以及", new[] { Department is null ? null : $"{Department} 作为当事部门的记录", City is null ? null : $"{City} 所参与的记录" }.OfType<string>()),
+            string.Join(", and ", new[] { Department is null ? null : $"records that {Department} is a party of", City is null ? null : $"records that {City} took part in" }.OfType<string>()));
 }

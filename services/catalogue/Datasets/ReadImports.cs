@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -8,8 +7,6 @@ namespace Exchange.Catalogue.Datasets;
 /// <summary>How far a department's imports are and what came of them: for its own officers, to others they do not exist.</summary>
 internal static class ReadImports
 {
-    private static readonly SearchValues<char> Quoted = SearchValues.Create(",\"\r\n;\t");
-
     public static void Map(IEndpointRouteBuilder routes)
     {
         routes.MapGet("/datasets/imports", AllAsync).AllowCallers(Roles.Officer).WithSummary("The own department's recent imports, the newest first.");
@@ -115,14 +112,7 @@ internal static class ReadImports
 
         return text.ToString();
 
-        void Row(IReadOnlyList<string?> cells) => text.AppendJoin(',', cells.Select(Cell)).Append("\r\n");
-    }
-
-    /// <summary>Quoting does not stop a spreadsheet from running a formula that somebody else wrote (CWE-1236): what begins like one is shown as text.</summary>
-    internal static string Cell(string? value)
-    {
-        var safe = value is ['=' or '+' or '-' or '@' or '\t' or '\r' or '\n' or '＝' or '＋' or '－' or '＠', ..] ? "'" + value : value ?? "";
-        return safe.AsSpan().ContainsAny(Quoted) ? $"\"{safe.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : safe;
+        void Row(IReadOnlyList<string?> cells) => text.AppendJoin(',', cells.Select(CsvCells.Safe)).Append("\r\n");
     }
 
     private static string Outcome(string outcome) => outcome switch { "created" => "新增", "revised" => "修订", _ => "未变" };

@@ -159,6 +159,7 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
             Providing = entry.Grant.OwningDepartment,
             Service = entry.Grant.DatasetId,
             ServiceVersion = entry.Grant.DatasetVersion,
+            Purpose = entry.Grant.LegalBasis,
             Details = details,
         };
         if (entry.End is not { } end)

@@ -88,6 +88,7 @@ internal sealed partial class ReadRows(
         response.Headers["Exchange-Delivery-Id"] = delivery.ToString();
         response.Headers["Exchange-Requesting"] = grant.AskingDepartment;
         response.Headers["Exchange-Providing"] = grant.OwningDepartment;
+        response.Headers["Exchange-Dataset"] = grant.DatasetId.ToString();
         http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
 
         await using var body = new MeasuredStream(response.Body);

@@ -46,7 +46,8 @@ internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeP
                 where ended_at is null and (seen_at < clock_timestamp() - interval '2 minutes' or seat = @Name and process <> @Process)
                 limit 100
                 for update skip locked)
-            returning d.delivery_id, d.exchange_id, d.form, g.asking_department, g.owning_department, g.dataset_id, g.dataset_version
+            returning d.delivery_id, d.exchange_id, d.form, g.asking_department, g.owning_department, g.dataset_id, g.dataset_version,
+                      (select legal_basis from sharing_requests s where s.exchange_id = g.exchange_id and s.side = 'owning') as legal_basis
             """, new { now = clock.Now(), seat.Name, seat.Process }, cancellationToken: cancel));
         foreach (var delivery in ended)
         {
@@ -58,6 +59,7 @@ internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeP
                 Providing = delivery.OwningDepartment,
                 Service = delivery.DatasetId,
                 ServiceVersion = delivery.DatasetVersion,
+                Purpose = delivery.LegalBasis,
                 Result = "failed",
                 Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["delivery_id"] = delivery.DeliveryId.ToString(), ["form"] = delivery.Form, ["known"] = "opening only" },
             }, cancel);
@@ -75,6 +77,7 @@ internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeP
         public required string OwningDepartment { get; init; }
         public required Guid DatasetId { get; init; }
         public required int DatasetVersion { get; init; }
+        public string? LegalBasis { get; init; }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The sweep of deliveries stopped at a fault and goes on in a moment")]

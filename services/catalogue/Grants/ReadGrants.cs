@@ -44,7 +44,8 @@ internal static class ReadGrants
         new { caller.City, caller.Department, authority = caller.Has(Roles.Authority) && caller.City == city.Id, own = caller.City == city.Id, id, after, size };
 
     private const string Select = """
-        select exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, state, valid_from, valid_until, end_reason
+        select exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, state, valid_from, valid_until, end_reason,
+               (select legal_basis from sharing_requests s where s.exchange_id = grants.exchange_id and s.side = 'owning') as legal_basis
         from grants
         where ((asking_city = @City and asking_department = @Department)
             or (@own and owning_department = @Department)
@@ -74,4 +75,7 @@ internal sealed record Grant
     public required DateOnly ValidUntil { get; init; }
 
     public string? EndReason { get; init; }
+
+    /// <summary>使用依据 as the request states it.</summary>
+    public string? LegalBasis { get; init; }
 }

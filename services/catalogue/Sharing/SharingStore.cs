@@ -203,7 +203,7 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
         _ => null,
     };
 
-    /// <summary>Codes, ids and outcomes in clear; who did it and what they wrote only as commitments.</summary>
+    /// <summary>Codes, ids, outcomes and the legal basis in clear; who did it and what they wrote only as commitments.</summary>
     private static AuditRecord AuditOf(string type, Side side, SharingRequest request, RequestTexts texts, string? reference, Caller? by, SharingEvent? happened)
     {
         var openings = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -286,6 +286,7 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
             Providing = request.Ask.OwningDepartment,
             Service = request.Ask.DatasetId,
             ServiceVersion = request.Ask.DatasetVersion,
+            Purpose = texts.LegalBasis,
             Approval = reference,
             Result = request.State.Word(),
             Details = details,

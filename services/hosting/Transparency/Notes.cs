@@ -145,6 +145,9 @@ public sealed class EcdsaNoteSigner(ECDsa key) : INoteSigner
     public VerifierKey VerifierKey(string name) => new(name, NoteKeyType.Ecdsa, publicKey);
 
     public byte[] Sign(string name, ReadOnlySpan<byte> text) => [.. VerifierKey(name).Id, .. key.SignData(text, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence)];
+
+    /// <summary>ES256 of RFC 7518. What it signs holds no newline, so it is never the text of a note.</summary>
+    public byte[] SignJws(ReadOnlySpan<byte> input) => key.SignData(input, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
 }
 
 /// <summary>Type 0x04 (c2sp.org/tlog-cosignature v1.0.1): a witness says at what time it saw this tree, the largest of this log it knows.</summary>

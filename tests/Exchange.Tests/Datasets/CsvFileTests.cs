@@ -1,6 +1,7 @@
 using System.Text;
 using Exchange.Catalogue.Datasets;
 using Exchange.Contracts;
+using Exchange.Hosting;
 using Xunit;
 
 namespace Exchange.Tests.Datasets;
@@ -107,7 +108,7 @@ public sealed class CsvFileTests
     [InlineData("＝1", "'＝1")]
     [InlineData("甲\n乙", "\"甲\n乙\"")]
     [InlineData(null, "")]
-    public void A_report_holds_no_formula(string? value, string cell) => Assert.Equal(cell, ReadImports.Cell(value));
+    public void A_report_holds_no_formula(string? value, string cell) => Assert.Equal(cell, CsvCells.Safe(value));
 
     private static DatasetField Field(string name, string title) => new() { Name = name, Title = title, Type = "C", Length = 60, SharingType = "unconditional" };
 }

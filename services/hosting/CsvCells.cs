@@ -1,0 +1,16 @@
+using System.Buffers;
+
+namespace Exchange.Hosting;
+
+/// <summary>Cells of tables that people open in a spreadsheet (RFC 4180).</summary>
+public static class CsvCells
+{
+    private static readonly SearchValues<char> Quoted = SearchValues.Create(",\"\r\n;\t");
+
+    /// <summary>Quoting does not stop a spreadsheet from running a formula that somebody else wrote (CWE-1236): what begins like one is shown as text.</summary>
+    public static string Safe(string? value)
+    {
+        var safe = value is ['=' or '+' or '-' or '@' or '\t' or '\r' or '\n' or '＝' or '＋' or '－' or '＠', ..] ? "'" + value : value ?? "";
+        return safe.AsSpan().ContainsAny(Quoted) ? $"\"{safe.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : safe;
+    }
+}
