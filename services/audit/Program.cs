@@ -12,8 +12,10 @@ return await ExchangeHost.RunAsync(
     {
         builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<LogReader>().AddSingleton<LogKeyring>();
         builder.Services.AddHostedService(services => services.GetRequiredService<LogKeyring>());
+        builder.Services.AddHostedService<StartPairing>();
         var reader = new SettingsReader(builder.Configuration);
         builder.Services.AddSingleton(reader.Section<WitnessSettings>("Log"));
+        builder.Services.AddSingleton(reader.Section<PairingSettings>("Log"));
         reader.ThrowOnFaults();
         builder.Services.AddSingleton<Witnesses>().AddSingleton<StartGate>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Witnesses>());
@@ -21,6 +23,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddHealthChecks().AddCheck<WitnessCheck>("witnesses");
         builder.Services.AddHostedService<SignCheckpoints>();
         builder.Services.AddHostedService<TellSources>();
+        builder.Services.AddHostedService<TellKeys>();
         builder.AddMessages(bus => bus.ConsumeBatch<RecordEvents>(Topology.AuditQueue, RecordEvents.BatchLimit, RecordEvents.BatchWindow));
     },
     app =>
