@@ -14,16 +14,17 @@ namespace Exchange.Gateway.Identity;
 /// Accounts and the check of their secrets. An unknown client costs what a wrong secret costs, and both count towards the same short lock-out,
 /// so an answer never tells whether a client exists.
 /// </summary>
-internal sealed partial class Accounts(Database database) : IDisposable
+internal sealed partial class Accounts(Database database, IServiceScopeFactory scopes) : IDisposable
 {
     public const int FailuresAllowed = 10;
     private const int LongestSecret = 200;
+    private const long LockKey = 0x6163_6374_0000_0001;
 
     // Hashing is the costly part: more at once than cores only makes everyone wait.
     private readonly SemaphoreSlim hashing = new(Environment.ProcessorCount);
     private SecretHash decoy = SecretHash.Of(Convert.ToHexString(RandomNumberGenerator.GetBytes(16)), 100_000);
 
-    /// <summary>Makes the table what the file says: new and changed accounts are written, missing ones go.</summary>
+    /// <summary>Makes the table what the file says: new and changed accounts are written, missing ones go. Each of it is told to the log: who may do what, and that a secret changed.</summary>
     public async Task ImportAsync(string path, CancellationToken cancel)
     {
         await using var file = File.OpenRead(path);
@@ -36,12 +37,28 @@ internal sealed partial class Accounts(Database database) : IDisposable
             throw new InvalidSettingsException([.. faults.Select(fault => $"Gateway:AccountsFile: {fault}")]);
         }
 
-        await using var connection = await database.OpenAsync(cancel);
-        await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await connection.ExecuteAsync("delete from accounts where not client_id = any(@ids)", new { ids = accounts.Select(account => account.ClientId).ToArray() });
+        await using var scope = scopes.CreateAsyncScope();
+        var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
+        await transaction.BeginAsync(cancel);
+        var connection = transaction.Connection;
+        // Two processes that start at once must not both find what is new.
+        await connection.ExecuteAsync("select pg_advisory_xact_lock(@LockKey)", new { LockKey });
+        var known = (await connection.QueryAsync<ImportedAccount>("select client_id, secret_hash, subject, sub_type, name, city, department, roles from accounts")).ToDictionary(account => account.ClientId, StringComparer.Ordinal);
         foreach (var account in accounts)
         {
+            if (known.Remove(account.ClientId, out var before) && account.ChangesOf(before) is not { Length: > 0 })
+            {
+                continue;
+            }
+
             await connection.ExecuteAsync(Upsert, account);
+            await transaction.RecordAsync(account.Record(before is null ? "account.created" : "account.changed", before is null ? null : account.ChangesOf(before)), cancel);
+        }
+
+        await connection.ExecuteAsync("delete from accounts where client_id = any(@ids)", new { ids = known.Keys.ToArray() });
+        foreach (var gone in known.Values)
+        {
+            await transaction.RecordAsync(gone.Record("account.removed", changed: null), cancel);
         }
 
         await transaction.CommitAsync(cancel);
@@ -147,6 +164,37 @@ internal sealed partial class Accounts(Database database) : IDisposable
             {
                 yield return "sub and name: are required";
             }
+        }
+
+        /// <summary>Which of its members are new, by name.</summary>
+        public string ChangesOf(ImportedAccount before) => string.Join(',', new (string Name, bool Changed)[]
+        {
+            ("secret", SecretHash != before.SecretHash),
+            ("subject", (Subject, SubType) != (before.Subject, before.SubType)),
+            ("name", Name != before.Name),
+            ("city", City != before.City),
+            ("department", Department != before.Department),
+            ("roles", !Roles.ToHashSet(StringComparer.Ordinal).SetEquals(before.Roles)),
+        }.Where(member => member.Changed).Select(member => member.Name));
+
+        /// <summary>Roles, city and department in clear; whose account it is only as a commitment.</summary>
+        public AuditRecord Record(string type, string? changed)
+        {
+            var details = new Dictionary<string, string>(StringComparer.Ordinal) { ["sub_type"] = SubType, ["roles"] = string.Join(',', Roles.Order(StringComparer.Ordinal)) };
+            foreach (var (name, value) in (ReadOnlySpan<(string, string?)>)[("city", City), ("department", Department), ("changed", changed)])
+            {
+                if (value is not null)
+                {
+                    details[name] = value;
+                }
+            }
+
+            return new AuditRecord
+            {
+                Type = type,
+                Details = details,
+                Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["client_id"] = ClientId, ["subject"] = Subject, ["name"] = Name },
+            };
         }
 
         [GeneratedRegex(@"^[A-Za-z0-9._-]{1,100}\z", RegexOptions.CultureInvariant)]

@@ -3,11 +3,11 @@ using Exchange.Hosting;
 namespace Exchange.Gateway.Identity;
 
 /// <summary>Has keys and accounts ready before the first request is taken, and looks once a minute whether a key needs its successor.</summary>
-internal sealed class IdentityStart(Database database, SigningKeys keys, Accounts accounts, GatewaySettings settings, TimeProvider clock, ILogger<IdentityStart> log) : BackgroundService
+internal sealed class IdentityStart(IServiceScopeFactory scopes, SigningKeys keys, Accounts accounts, GatewaySettings settings, TimeProvider clock, ILogger<IdentityStart> log) : BackgroundService
 {
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await keys.RefreshAsync(database.App, cancellationToken);
+        await keys.RefreshAsync(scopes, cancellationToken);
         if (settings.AccountsFile is { } file)
         {
             await accounts.ImportAsync(file, cancellationToken);
@@ -23,7 +23,7 @@ internal sealed class IdentityStart(Database database, SigningKeys keys, Account
         {
             try
             {
-                await keys.RefreshAsync(database.App, stoppingToken);
+                await keys.RefreshAsync(scopes, stoppingToken);
             }
             catch (Exception fault) when (fault is not OperationCanceledException)
             {

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using Dapper;
 using Exchange.Hosting;
 using Microsoft.IdentityModel.Tokens;
-using Npgsql;
 
 namespace Exchange.Gateway.Identity;
 
@@ -43,11 +42,13 @@ internal sealed class SigningKeys(ServiceSettings service, GatewaySettings setti
     }
 
     /// <summary>Loads what the database knows, makes the first key when it knows none, and a successor when the newest is old.</summary>
-    public async Task RefreshAsync(NpgsqlDataSource database, CancellationToken cancel)
+    public async Task RefreshAsync(IServiceScopeFactory scopes, CancellationToken cancel)
     {
         Directory.CreateDirectory(service.KeyFolder);
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await using var scope = scopes.CreateAsyncScope();
+        var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
+        await transaction.BeginAsync(cancel);
+        var connection = transaction.Connection;
         await connection.ExecuteAsync("select pg_advisory_xact_lock(@LockKey)", new { LockKey });
         var rows = (await connection.QueryAsync<KeyRow>("select kid, signs_from from signing_keys order by signs_from")).AsList();
         var now = clock.GetUtcNow();
@@ -55,6 +56,16 @@ internal sealed class SigningKeys(ServiceSettings service, GatewaySettings setti
         {
             var row = new KeyRow { Kid = await CreateFileAsync(cancel), SignsFrom = rows.Count == 0 ? now : now + Announcement };
             await connection.ExecuteAsync("insert into signing_keys (kid, signs_from) values (@Kid, @SignsFrom)", row);
+            await transaction.RecordAsync(new AuditRecord
+            {
+                Type = "key.made",
+                Details = new Dictionary<string, string>
+                {
+                    ["key"] = "token",
+                    ["name"] = row.Kid,
+                    ["signs_from"] = row.SignsFrom.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture),
+                },
+            }, cancel);
             rows.Add(row);
         }
 

@@ -12,6 +12,7 @@ return await ExchangeHost.RunAsync(
     {
         builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<GroupCommit>().AddSingleton<LogReader>().AddSingleton<LogKeyring>().AddSingleton<ExportRecords>();
         builder.Services.AddHostedService(services => services.GetRequiredService<LogKeyring>());
+        builder.Services.AddHostedService<StartPairing>();
         var reader = new SettingsReader(builder.Configuration);
         builder.Services.AddSingleton(reader.Section<LogSettings>("Log"));
         reader.ThrowOnFaults();
@@ -24,6 +25,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddHostedService(services => services.GetRequiredService<GroupCommit>());
         builder.Services.AddHostedService<SignCheckpoints>();
         builder.Services.AddHostedService<TellSources>();
+        builder.Services.AddHostedService<TellKeys>();
         builder.AddMessages(bus => bus.ConsumeTogether<RecordEvents>(Topology.AuditQueue, RecordEvents.AtOnce));
     },
     app =>

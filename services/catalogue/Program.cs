@@ -92,6 +92,7 @@ return await ExchangeHost.RunAsync(args,
         ReadGrants.Map(grants);
         ReadRows.Map(grants);
         ReadReceipt.Map(grants);
+        AcknowledgeDelivery.Map(grants);
         RecordUse.Map(grants);
 
         ReadNotices.Map(app);

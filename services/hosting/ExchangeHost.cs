@@ -111,6 +111,9 @@ public static class ExchangeHost
         services.AddSingleton<AuditWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<AuditWatch>());
         services.AddHostedService<Relay>();
+        // Stops right before the relay, after all that works: its last word may still leave.
+        services.AddHostedService<SignsOfLife>();
+        services.AddHostedService<TakeAgreement>();
         services.AddHostedService(provider => provider.GetRequiredService<RefusalLog>());
         services.AddHostedService<Housekeeping>();
         services.AddTokens(service, issuers, clock);

@@ -58,6 +58,15 @@ internal static class Words
         ["delivery.opened"] = new("开始交付数据", "delivery opened"),
         ["delivery.ended"] = new("数据交付结束", "delivery ended"),
         ["gateway.delivered"] = new("网关转交数据的报告", "the gateway's report of a delivery"),
+        ["delivery.acknowledged"] = new("接收方确认所收到的数据", "the receiver's word on what it got"),
+        ["act.ignored"] = new("需求方的操作到达过晚，未产生影响", "an act of the asking side came too late to change anything"),
+        ["department.added"] = new("新增部门", "department added"),
+        ["department.changed"] = new("变更部门信息", "department changed"),
+        ["account.created"] = new("新增账号及其角色", "account created with its roles"),
+        ["account.changed"] = new("变更账号、角色或口令", "account, roles or secret changed"),
+        ["account.removed"] = new("删除账号", "account removed"),
+        ["key.made"] = new("生成密钥", "key made"),
+        ["trust.changed"] = new("采用新的日志信任约定", "another agreement on the log taken up"),
         ["dataset.published"] = new("目录条目发布", "catalogue entry published"),
         ["dataset.withdrawn"] = new("目录条目撤下", "catalogue entry withdrawn"),
         ["dataset.duty_changed"] = new("依据或职责变化，目录须更新", "a law or duty changed, the entry has to follow"),
@@ -68,6 +77,9 @@ internal static class Words
         ["refusal"] = new("请求被拒", "a call was refused"),
         ["messages.resent"] = new("运维人员补发消息", "messages sent again by an operator"),
         ["service.started"] = new("服务启动", "service started"),
+        ["service.stopped"] = new("服务停止", "service stopped"),
+        ["source.heartbeat"] = new("每小时心跳", "heartbeat of an hour"),
+        ["source.day_closed"] = new("日结：当日记录数", "a day closed with the number of its records"),
         ["heartbeat"] = new("定时心跳", "heartbeat"),
         ["conflict"] = new("同一编号出现两种不同内容", "one event id arrived with two different contents"),
     };
@@ -97,6 +109,8 @@ internal static class Words
         ["failed"] = new("失败", "failed"),
         ["approved"] = new("同意", "approved"),
         ["refused"] = new("不同意", "refused"),
+        ["equal"] = new("一致", "equal to what was sent"),
+        ["different"] = new("不一致", "different from what was sent"),
     };
 
     public static IEnumerable<string> Of(Leaf leaf, bool zh)

@@ -40,6 +40,7 @@ internal static class RotateKeys
         var made = LogKeys.Kinds.Select(kind => string.Create(CultureInfo.InvariantCulture, $"{kind}-{names.Count(name => LogKeys.KindOf(name) == kind) + 1}")).ToDictionary(name => name, name => LogKeys.Make(service.KeyFolder, name), StringComparer.Ordinal);
         await connection.ExecuteAsync(new CommandDefinition("update log_keys set ends_at = @endsAt where ends_at is null", new { endsAt }, cancellationToken: cancel));
         await LogKeyring.AddAsync(connection, made, cancel);
+        await connection.ExecuteAsync(new CommandDefinition("insert into keys_told (public_key) select unnest(@Told) on conflict do nothing", new { Told = made.Values.ToArray() }, cancellationToken: cancel));
         using var opened = LogKeys.Open(service.KeyFolder, made);
         var keys = opened.Signers.Select(signer => signer.VerifierKey(origins.Of(now.Year)).ToString()).ToList();
         await transaction.RecordAsync(new AuditRecord

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Dapper;
 using Exchange.Audit.Checkpoints;
+using Exchange.Audit.Reconciliation;
 using Exchange.Audit.Recording;
 using Exchange.Hosting;
 using Exchange.Hosting.Transparency;
@@ -162,6 +163,7 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
             Bytes = tiles.Values.Select(hashes => hashes.ToArray()).ToArray(),
         }, cancellationToken: cancel));
         await UpsertExchangesAsync(connection, placed, cancel);
+        await Pairing.AdvanceAsync(connection, [.. placed.Select(row => Seen.Of(row.Record, head.Year, row.Index, receivedAt))], cancel);
         var swapped = await connection.ExecuteAsync(new CommandDefinition("""
             update logs set size = @NewSize, edge = @Edge, received_at = @ReceivedAt where year = @Year and size = @OldSize
             """, new { head.Year, OldSize = head.Size, NewSize = edge.Size, Edge = edge.Write(), ReceivedAt = receivedAt }, cancellationToken: cancel));

@@ -63,6 +63,9 @@ begin
     delete from tiles where year = which and level < highest;
     delete from cosignatures where year = which and size < (select max(size) from checkpoints where year = which);
     delete from checkpoints where year = which and size < (select max(size) from checkpoints where year = which);
+    delete from late_records where year = which;
+    delete from deliveries_seen d where not exists (select from records r where r.delivery_id = d.delivery_id);
+    delete from decisions_seen d where not exists (select from records r where r.exchange_id = d.exchange_id);
     delete from exchanges x where not exists (select from records r where r.exchange_id = x.exchange_id);
     update logs set retired_at = today where year = which;
     return highest;

@@ -13,7 +13,7 @@ namespace Exchange.Catalogue.Approvals;
 internal sealed class ReceiveActs(SharingStore store, City city, WorkingDays days, PublishedEntries entries, TimeProvider clock)
     : IConsumer<RequestSupplemented>, IConsumer<ScopeChangeAsked>, IConsumer<RepairReported>, IConsumer<ConsultationAnswered>, IConsumer<DisputeRaised>, IConsumer<DisposalRecorded>
 {
-    public Task Consume(ConsumeContext<RequestSupplemented> context) => TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, stored => new SharingEvent.SupplementReceived(
+    public Task Consume(ConsumeContext<RequestSupplemented> context) => TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, "request.supplemented", stored => new SharingEvent.SupplementReceived(
         context.Message.Note,
         stored.Texts with { LegalBasis = context.Message.LegalBasis, Scenario = context.Message.Scenario, Scope = context.Message.Scope },
         stored.Process.RunsOnTo(days, clock)));
@@ -29,22 +29,22 @@ internal sealed class ReceiveActs(SharingStore store, City city, WorkingDays day
         }
 
         var due = days.Add(LegalDay.Of(change.AskedAt), limit);
-        await TakeAsync(context, id, context.Message.AskingCity, _ => new SharingEvent.ChangeReceived(change, due));
+        await TakeAsync(context, id, context.Message.AskingCity, "change.asked", _ => new SharingEvent.ChangeReceived(change, due));
     }
 
     public Task Consume(ConsumeContext<RepairReported> context) =>
-        TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, _ => new SharingEvent.RepairReceived(context.Message.Note, context.Message.ReportedAt));
+        TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, "repair.reported", _ => new SharingEvent.RepairReceived(context.Message.Note, context.Message.ReportedAt));
 
     public Task Consume(ConsumeContext<ConsultationAnswered> context) =>
-        TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, _ => new SharingEvent.ConsultationReceived(context.Message.Agreed, context.Message.Answer, context.Message.AnsweredAt));
+        TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, "service_change.answered", _ => new SharingEvent.ConsultationReceived(context.Message.Agreed, context.Message.Answer, context.Message.AnsweredAt));
 
     public Task Consume(ConsumeContext<DisputeRaised> context) =>
-        TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, _ => new SharingEvent.DisputeReceived(context.Message.Position, context.Message.RaisedAt));
+        TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, "dispute.position", _ => new SharingEvent.DisputeReceived(context.Message.Position, context.Message.RaisedAt));
 
     public Task Consume(ConsumeContext<DisposalRecorded> context) =>
-        TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, _ => new SharingEvent.DisposeReceived(context.Message.Disposal));
+        TakeAsync(context, context.Message.ExchangeId, context.Message.AskingCity, "disposal.recorded", _ => new SharingEvent.DisposeReceived(context.Message.Disposal));
 
-    private async Task TakeAsync(ConsumeContext context, Guid id, string askingCity, Func<StoredRequest, SharingEvent> happened)
+    private async Task TakeAsync(ConsumeContext context, Guid id, string askingCity, string record, Func<StoredRequest, SharingEvent> happened)
     {
         context.Require(askingCity);
         if (await store.FindAsync(id, Side.Owning, context.CancellationToken) is not { } stored)
@@ -58,9 +58,13 @@ internal sealed class ReceiveActs(SharingStore store, City city, WorkingDays day
         }
 
         var act = happened(stored);
-        if (await store.ApplyAsync(stored, act, context.CancellationToken) is SharingOutcome.Refused refused)
+        switch (await store.ApplyAsync(stored, act, context.CancellationToken))
         {
-            throw new InvalidOperationException($"{act.Name.Word()} of request {id} does not fit: {refused.Rule.Title.En}");
+            case SharingOutcome.Refused refused:
+                throw new InvalidOperationException($"{act.Name.Word()} of request {id} does not fit: {refused.Rule.Title.En}");
+            case SharingOutcome.Ignored:
+                await store.RecordIgnoredAsync(stored, record, context.CancellationToken);
+                break;
         }
     }
 }

@@ -31,9 +31,13 @@ internal sealed class ReceiveWithdrawal(SharingStore store, City city, WorkingDa
         }
 
         var outcome = await store.ApplyAsync(stored, new SharingEvent.WithdrawReceived(message.Reason, city.DisposalDue(days, clock)), context.CancellationToken);
-        if (outcome is SharingOutcome.Refused refused)
+        switch (outcome)
         {
-            throw new InvalidOperationException($"The withdrawal of request {message.ExchangeId} does not fit: {refused.Rule.Title.En}");
+            case SharingOutcome.Refused refused:
+                throw new InvalidOperationException($"The withdrawal of request {message.ExchangeId} does not fit: {refused.Rule.Title.En}");
+            case SharingOutcome.Ignored:
+                await store.RecordIgnoredAsync(stored, "request.withdrawn", context.CancellationToken);
+                break;
         }
     }
 }

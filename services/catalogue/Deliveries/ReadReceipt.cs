@@ -22,8 +22,8 @@ internal static class ReadReceipt
         }
 
         await using var connection = await database.OpenAsync(cancel);
-        var receipts = await connection.QueryAsync<Receipt>(new CommandDefinition(Select + " order by opened_at desc limit 100", new { id }, cancellationToken: cancel));
-        return TypedResults.Ok<IReadOnlyList<Receipt>>([.. receipts]);
+        var receipts = await connection.QueryAsync<DeliveryRow>(new CommandDefinition(Select + " order by opened_at desc limit 100", new { id }, cancellationToken: cancel));
+        return TypedResults.Ok<IReadOnlyList<Receipt>>([.. receipts.Select(Receipt.Of)]);
     }
 
     private static async Task<Results<Ok<Receipt>, Refused>> GetAsync(Guid id, Guid delivery, Caller caller, City city, Database database, CancellationToken cancel)
@@ -34,11 +34,33 @@ internal static class ReadReceipt
         }
 
         await using var connection = await database.OpenAsync(cancel);
-        var receipt = await connection.QuerySingleOrDefaultAsync<Receipt>(new CommandDefinition(Select + " and delivery_id = @delivery", new { id, delivery }, cancellationToken: cancel));
-        return receipt is null ? Pipeline.NotFound() : TypedResults.Ok(receipt);
+        var receipt = await connection.QuerySingleOrDefaultAsync<DeliveryRow>(new CommandDefinition(Select + " and delivery_id = @delivery", new { id, delivery }, cancellationToken: cancel));
+        return receipt is null ? Pipeline.NotFound() : TypedResults.Ok(Receipt.Of(receipt));
     }
 
-    private const string Select = "select delivery_id, exchange_id, form, opened_at, ended_at, outcome, rows, bytes, sha256 from deliveries where exchange_id = @id";
+    private const string Select = """
+        select delivery_id, exchange_id, form, opened_at, ended_at, outcome, rows, bytes, sha256, received_sha256, received_bytes, received_rows, acknowledged_at,
+               (received_sha256, received_bytes, coalesce(received_rows, rows)) is not distinct from (sha256, bytes, rows) as received_equal
+        from deliveries where exchange_id = @id
+        """;
+
+    internal sealed record DeliveryRow
+    {
+        public required Guid DeliveryId { get; init; }
+        public required Guid ExchangeId { get; init; }
+        public required string Form { get; init; }
+        public required DateTimeOffset OpenedAt { get; init; }
+        public DateTimeOffset? EndedAt { get; init; }
+        public string? Outcome { get; init; }
+        public long? Rows { get; init; }
+        public long? Bytes { get; init; }
+        public string? Sha256 { get; init; }
+        public string? ReceivedSha256 { get; init; }
+        public long? ReceivedBytes { get; init; }
+        public long? ReceivedRows { get; init; }
+        public DateTimeOffset? AcknowledgedAt { get; init; }
+        public required bool ReceivedEqual { get; init; }
+    }
 
     internal sealed record Receipt
     {
@@ -59,5 +81,29 @@ internal static class ReadReceipt
 
         /// <summary>Lower-case hex over the uncompressed body.</summary>
         public string? Sha256 { get; init; }
+
+        /// <summary>What the receiver says it got; absent until it does.</summary>
+        public Acknowledgement? Acknowledgement { get; init; }
+
+        public static Receipt Of(DeliveryRow row) => new()
+        {
+            DeliveryId = row.DeliveryId,
+            ExchangeId = row.ExchangeId,
+            Form = row.Form,
+            OpenedAt = row.OpenedAt,
+            EndedAt = row.EndedAt,
+            Outcome = row.Outcome,
+            Rows = row.Rows,
+            Bytes = row.Bytes,
+            Sha256 = row.Sha256,
+            Acknowledgement = row.AcknowledgedAt is not { } at ? null : new Acknowledgement
+            {
+                Result = row.ReceivedEqual ? Acknowledgement.Equal : Acknowledgement.Different,
+                Sha256 = row.ReceivedSha256!,
+                Bytes = row.ReceivedBytes!.Value,
+                Rows = row.ReceivedRows,
+                At = at,
+            },
+        };
     }
 }

@@ -55,6 +55,7 @@ internal static class ChangeDepartment
                     insert into departments (code, name, office_name, office_contact, correction_rules, correction_channel, changed_at, changed_by)
                     values (@Code, @Name, @Office, @Contact, @Rules, @Channel, @Now, @Subject)
                     """, values, cancellationToken: cancel));
+                await RecordAsync("department.added", department, caller, transaction, cancel);
                 http.SetETag(1);
                 return TypedResults.Created($"/departments/{code}", department);
             }
@@ -71,6 +72,7 @@ internal static class ChangeDepartment
                     revision = revision + 1, changed_at = @Now, changed_by = @Subject
                 where code = @Code
                 """, values, cancellationToken: cancel));
+            await RecordAsync("department.changed", department, caller, transaction, cancel);
             http.SetETag(known + 1);
             return TypedResults.Ok((await ListDepartments.FindAsync(transaction.Connection, code, cancel))!.ToDepartment());
         }
@@ -79,6 +81,14 @@ internal static class ChangeDepartment
             return new Refused(NameTaken);
         }
     }
+
+    /// <summary>Who may act for the city's data and in whose name is a matter of rights.</summary>
+    private static Task<Guid> RecordAsync(string type, Department department, Caller caller, Transaction transaction, CancellationToken cancel) => transaction.RecordAsync(new AuditRecord
+    {
+        Type = type,
+        Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["department"] = department.Code, ["name"] = department.Name, ["sharing_office"] = department.SharingOffice.Name },
+        Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = caller.Subject, ["contact"] = department.SharingOffice.Contact },
+    }, cancel);
 
     private static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 

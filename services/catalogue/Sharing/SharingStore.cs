@@ -87,6 +87,13 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
         return outcome;
     }
 
+    /// <summary>An act of the asking side came too late to change anything: the log has its record of it, and this is the owning city's.</summary>
+    public Task<Guid> RecordIgnoredAsync(StoredRequest stored, string act, CancellationToken cancel)
+    {
+        var record = AuditOf("act.ignored", Side.Owning, stored.Process, stored.Texts, stored.Reference, by: null, happened: null);
+        return transaction.RecordAsync(record with { Details = new Dictionary<string, string>(record.Details, StringComparer.Ordinal) { ["act"] = act } }, cancel);
+    }
+
     private async Task<SharingOutcome> ApplyAsync(Side side, SharingRequest? before, SharingEvent happened, RequestTexts texts, string? reference, CancellationToken cancel)
     {
         var now = clock.Now();
@@ -230,6 +237,13 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
             ["fields"] = string.Join(',', request.Grant?.Fields ?? request.Ask.Fields),
             ["use_until"] = (request.Grant?.ValidUntil ?? request.Ask.UseUntil).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         };
+        // The owning city's half of an act of the asking side.
+        if (happened is SharingEvent.SupplementReceived or SharingEvent.WithdrawReceived or SharingEvent.ChangeReceived or SharingEvent.RepairReceived
+            or SharingEvent.ConsultationReceived or SharingEvent.DisputeReceived or SharingEvent.DisposeReceived)
+        {
+            details["heard_from"] = request.Ask.AskingCity;
+        }
+
         if (request.Reply?.CitedLaw is { } law)
         {
             details["cited_law"] = law;

@@ -6,7 +6,7 @@ using Exchange.Hosting.Transparency;
 namespace Exchange.Catalogue.Witness;
 
 /// <summary>The key with which this city cosigns checkpoints; opened at start. It signs nothing else.</summary>
-internal sealed class WitnessKey(Database database, ServiceSettings service) : IHostedService, IDisposable
+internal sealed class WitnessKey(IServiceScopeFactory scopes, ServiceSettings service) : IHostedService, IDisposable
 {
     private const string File = "witness-ed25519.key";
     private const long LockKey = 0x7769_7400_0000_0001;
@@ -24,8 +24,10 @@ internal sealed class WitnessKey(Database database, ServiceSettings service) : I
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using var scope = scopes.CreateAsyncScope();
+        var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
+        await transaction.BeginAsync(cancellationToken);
+        var connection = transaction.Connection;
         // Two processes that start for the first time at once must come to one key.
         await connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(@LockKey)", new { LockKey }, cancellationToken: cancellationToken));
         var known = await connection.QuerySingleOrDefaultAsync<byte[]?>(new CommandDefinition("select public_key from witness_key", cancellationToken: cancellationToken));
@@ -37,6 +39,11 @@ internal sealed class WitnessKey(Database database, ServiceSettings service) : I
         if (known is null)
         {
             await connection.ExecuteAsync(new CommandDefinition("insert into witness_key (public_key) values (@PublicKey)", new { key.PublicKey }, cancellationToken: cancellationToken));
+            await transaction.RecordAsync(new AuditRecord
+            {
+                Type = "key.made",
+                Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["key"] = "witness", ["name"] = Name, ["public_key"] = Public.ToString() },
+            }, cancellationToken);
         }
         await transaction.CommitAsync(cancellationToken);
     }

@@ -1,10 +1,12 @@
 using Dapper;
 using Exchange.Audit.Checkpoints;
 using Exchange.Audit.Log;
+using Exchange.Audit.Reconciliation;
 using Exchange.Audit.Recording;
 using Exchange.Hosting;
 using Exchange.Hosting.Transparency;
 using Exchange.Tests.Local;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -90,6 +92,14 @@ internal sealed class AuditDatabase : IAsyncDisposable
         }
         var changed = await connection.ExecuteAsync(sql);
         Assert.True(changed > 0 || !changes);
+    }
+
+    /// <summary>What an auditor is told, with everything judged at once unless it says otherwise.</summary>
+    public async Task<GapReport> GapsAsync(int? settle = 0)
+    {
+        var auditor = new Caller { Subject = "auditor", IsPerson = true, ClientId = "auditor", Name = "示例", Roles = new HashSet<string>(StringComparer.Ordinal) { Roles.Auditor } };
+        var answer = await ReportGaps.HandleAsync(auditor, Database, new LogSettings(), Clock, source: null, day: null, from: null, to: null, cursor: null, settle, limit: null, TestContext.Current.CancellationToken);
+        return Assert.IsType<Ok<GapReport>>(answer.Result).Value!;
     }
 
     public async Task CheckAsync()

@@ -6,7 +6,6 @@ using Exchange.Audit.Reconciliation;
 using Exchange.Audit.Recording;
 using Exchange.Hosting;
 using Exchange.Verifier;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using Place = Exchange.Local.Place;
 
@@ -328,10 +327,5 @@ public sealed class RecordingTests : IAsyncLifetime
 
     private async Task<long> TakenUpAsync() => Assert.Single(await audit.QueryAsync<long>("select seq from taken_up where source = 'changsha'"));
 
-    private async Task<SourceGaps> GapsAsync()
-    {
-        var auditor = new Caller { Subject = "auditor", IsPerson = true, ClientId = "auditor", Name = "示例", Roles = new HashSet<string>(StringComparer.Ordinal) { Roles.Auditor } };
-        var answer = await ReportGaps.HandleAsync(auditor, audit.Database, audit.Clock, cursor: null, settle: null, limit: null, TestContext.Current.CancellationToken);
-        return Assert.IsType<Ok<GapReport>>(answer.Result).Value!.Sources.Single(source => source.Source == "changsha");
-    }
+    private async Task<SourceGaps> GapsAsync() => (await audit.GapsAsync()).Sources.Single(source => source.Source == "changsha");
 }

@@ -98,6 +98,7 @@ public sealed class CorrectionTests(ExchangeFixture exchange)
             Assert.Equal(0, await side.ExecuteScalarAsync<long>("select count(*) from service.notices where details::text like @like", new { like = $"%{marker}%" }));
             Assert.Equal(0, await side.ExecuteScalarAsync<long>("select count(*) from service.outbox where kind = 'record' and (content like @like or position(convert_to(@marker, 'UTF8') in body) > 0)", new { like = $"%{marker}%", marker }));
         }
+        await exchange.PairedAsync(id);
     }
 
     [Fact]

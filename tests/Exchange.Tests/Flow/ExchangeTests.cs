@@ -56,6 +56,53 @@ public sealed class ExchangeTests(ExchangeFixture exchange)
 
         var proof = await Eventually.GetAsync(() => officer.GetAsync(timeline["events"][0].GetProperty("proof").GetString()!), a => a.Status == 200, show: a => a.Text);
         Assert.StartsWith("c2sp.org/tlog-proof@v1\n", proof.Text);
+
+        // Both cities have reported each step, and city and gateway each delivery.
+        await exchange.PairedAsync(id);
+    }
+
+    [Fact]
+    public async Task A_receiver_acknowledges_what_it_got_once_and_what_differs_is_recorded_and_reported()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "unconditional", standing: true)).GetProperty("dataset_id").GetGuid();
+        var id = await exchange.SubmitAsync(dataset);
+        await exchange.MirrorAsync(id, "active");
+        var program = exchange.Who("zhuzhou", "integrator");
+        var fetched = await Task.WhenAll(Enumerable.Range(0, 2).Select(async _ => (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv")).Succeeded("csv")));
+        var (right, wrong) = (Path(fetched[0]), Path(fetched[1]));
+        var body = new { Sha256 = Convert.ToHexString(SHA256.HashData(fetched[0].Bytes)), Bytes = fetched[0].Bytes.Length, Rows = 3 };
+
+        foreach (var stranger in new[] { exchange.Who("changsha", "officer"), exchange.Who("xiangtan", "integrator") })
+        {
+            Assert.Equal(404, (await stranger.PostAsync($"{right}/acknowledge", body)).Status);
+        }
+
+        Assert.Equal(["sha256", "bytes"], (await program.PostAsync($"{right}/acknowledge", new { Sha256 = "abc" }))["errors"].EnumerateArray().Select(fault => fault.GetProperty("field").GetString()));
+        foreach (var _ in Enumerable.Range(0, 2))
+        {
+            var answer = (await program.PostAsync($"{right}/acknowledge", body)).Succeeded("acknowledge");
+            Assert.Equal("equal", answer["result"].GetString());
+        }
+
+        var otherwise = await program.PostAsync($"{right}/acknowledge", body with { Bytes = 1 });
+        Assert.Equal((409, "acknowledged-otherwise"), (otherwise.Status, otherwise["rule"].GetString()));
+        Assert.Contains(body.Sha256.ToLowerInvariant(), otherwise["detail"].GetString(), StringComparison.Ordinal);
+        Assert.Equal("equal", (await program.GetAsync(right))["acknowledgement"].GetProperty("result").GetString());
+
+        var differs = (await program.PostAsync($"{wrong}/acknowledge", body with { Bytes = 1 })).Succeeded("acknowledge what differs");
+        Assert.Equal("different", differs["result"].GetString());
+        Assert.True(differs.Json.TryGetProperty("advice", out _));
+        Assert.Equal("different", (await program.GetAsync(wrong))["acknowledgement"].GetProperty("result").GetString());
+
+        var report = await Eventually.GetAsync(
+            () => program.GetAsync("/api/audit/gaps?settle=0&limit=500"),
+            a => a.Status == 200 && a["deliveries"].EnumerateArray().Any(gap => gap.GetProperty("exchange_id").GetString() == id && gap.TryGetProperty("acknowledgement", out var word) && word.GetProperty("bytes").GetInt64() == 1),
+            show: a => a.Text);
+        await exchange.TimelineAsync(id, "delivery.acknowledged");
+        var gap = Assert.Single(report["deliveries"].EnumerateArray(), gap => gap.GetProperty("exchange_id").GetString() == id && gap.GetProperty("unequal").GetBoolean());
+        Assert.EndsWith(gap.GetProperty("delivery_id").GetString()!, wrong, StringComparison.Ordinal);
+
+        string Path(Answer delivery) => $"/api/cities/changsha/grants/{id}/deliveries/{delivery.Headers["Exchange-Delivery-Id"]}";
     }
 
     [Fact]

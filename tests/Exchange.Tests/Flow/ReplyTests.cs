@@ -46,6 +46,7 @@ public sealed class ReplyTests(ExchangeFixture exchange)
         await Eventually.GetAsync(
             () => exchange.TimelineAsync(id, "supplement.asked"),
             a => a["events"].EnumerateArray().Count(e => e.GetProperty("type").GetString() == "request.supplemented") == 2, show: a => a.Text);
+        await exchange.PairedAsync(id);
     }
 
     [Fact]

@@ -168,6 +168,12 @@ public class ExchangeFixture : IAsyncLifetime
         a => a.Status == 200 && types.All(t => a["events"].EnumerateArray().Any(e => e.GetProperty("type").GetString() == t)),
         show: a => a.Text);
 
+    /// <summary>Once nothing about the exchange is on its way any more, the report of gaps has nothing to say about it, not even at once.</summary>
+    internal Task<Answer> PairedAsync(string id) => Eventually.GetAsync(
+        () => Who("zhuzhou", "officer").GetAsync("/api/audit/gaps?settle=0&limit=500"),
+        a => a.Status == 200 && !a["decisions"].EnumerateArray().Concat(a["deliveries"].EnumerateArray()).Any(gap => gap.GetProperty("exchange_id").GetString() == id),
+        show: a => a.Text);
+
     private static Account TwoRoles(string city, string department, string role) => new()
     {
         ClientId = $"{city}-labour-deputy",

@@ -44,6 +44,7 @@ public sealed class UseTests(ExchangeFixture exchange)
         await exchange.TimelineAsync(id, "grant.suspended", "repair.reported", "grant.resumed", "grant.terminated");
         var notices = await NoticesAsync("zhuzhou", "officer", id);
         Assert.Subset(notices.ToHashSet(), new HashSet<string> { "request.suspend", "request.resume", "request.terminate", "request.source_answered" });
+        await exchange.PairedAsync(id);
     }
 
     [Fact]
@@ -85,6 +86,7 @@ public sealed class UseTests(ExchangeFixture exchange)
         (await OwnAsync(id, "reviewer", "change/decide", new { Decision = "refuse", Reason = "期限过长（示例）", Grounds = new[] { "not_necessary" } })).Succeeded("decide");
         var refused = (await OwnAsync(id, "sharing_head", "change/sign-off")).Succeeded("sign the refusal");
         Assert.Equal(("refused", "active"), (refused["change"].GetProperty("outcome").GetString(), refused["state"].GetString()));
+        await exchange.PairedAsync(id);
     }
 
     [Fact]
@@ -119,6 +121,7 @@ public sealed class UseTests(ExchangeFixture exchange)
         Assert.Equal(("delete", "zhuzhou-labour-sharing-head"), (disposed["disposal"].GetProperty("method").GetString(), disposed["disposal"].GetProperty("second_person").GetString()));
         await exchange.MirrorAsync(id, "disposed");
         await exchange.TimelineAsync(id, "service_change.consulted", "service_change.answered", "service_change.filed", "grant.ended", "disposal.recorded");
+        await exchange.PairedAsync(id);
     }
 
     [Fact]
@@ -146,6 +149,7 @@ public sealed class UseTests(ExchangeFixture exchange)
         Assert.Equal(("settled", 6), (settled["dispute"].GetProperty("stage").GetString(), settled["dispute"].GetProperty("steps").GetArrayLength()));
         var mirror = await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync(Asking(id)), a => a["dispute"].GetProperty("stage").GetString() == "settled", show: a => a.Text);
         Assert.Equal(["asking", "owning", "owning", "authority", "authority", "authority"], mirror["dispute"].GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("by").GetString()));
+        await exchange.PairedAsync(id);
     }
 
     private static DateOnly Today => Exchange.Catalogue.Deadlines.LegalDay.Of(DateTimeOffset.UtcNow);

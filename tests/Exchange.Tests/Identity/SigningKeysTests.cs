@@ -1,42 +1,20 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.Versioning;
 using Exchange.Gateway;
 using Exchange.Gateway.Identity;
-using Exchange.Hosting;
-using Exchange.Tests.Federation;
-using Npgsql;
+using Exchange.Tests.Hosting;
 
 namespace Exchange.Tests.Identity;
 
-[Collection(GatewayStack.CollectionName)]
 [Trait("needs", "server")]
 [SupportedOSPlatform("linux")]
-public sealed class SigningKeysTests(GatewayStack gateway) : IAsyncLifetime
+public sealed class SigningKeysTests : IAsyncLifetime
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("exchange-token-keys-").FullName;
     private readonly SetClock clock = new();
-    private NpgsqlDataSource database = null!;
+    private ServiceDatabase gateway = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        // The mapping of columns and times is set up there.
-        RuntimeHelpers.RunClassConstructor(typeof(Database).TypeHandle);
-        var name = $"keys_{Guid.NewGuid():N}";
-        await gateway.Stack.Databases.CreateAsync("gateway", isCity: false, name, null, TestContext.Current.CancellationToken);
-        await using (var owner = NpgsqlDataSource.Create(gateway.Stack.Databases.ConnectionString("gateway", "owner", name)))
-        await using (var make = owner.CreateCommand("create table signing_keys (kid text primary key, signs_from timestamptz not null)"))
-        {
-            await make.ExecuteNonQueryAsync();
-        }
+    public async ValueTask InitializeAsync() => gateway = await ServiceDatabase.CreateAsync("gateway", "gateway", typeof(SigningKeys).Assembly, clock);
 
-        database = NpgsqlDataSource.Create(gateway.Stack.Databases.ConnectionString("gateway", "app", name));
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await database.DisposeAsync();
-        Directory.Delete(folder, recursive: true);
-    }
+    public async ValueTask DisposeAsync() => await gateway.DisposeAsync();
 
     [Fact]
     public async Task The_first_key_signs_at_once_and_is_found_again()
@@ -52,12 +30,13 @@ public sealed class SigningKeysTests(GatewayStack gateway) : IAsyncLifetime
         var keys = await OpenAsync();
         var first = keys.Current.Kid;
         clock.Now += TimeSpan.FromDays(31);
-        await keys.RefreshAsync(database, CancellationToken.None);
+        await keys.RefreshAsync(gateway.Scopes, CancellationToken.None);
         Assert.Equal(first, keys.Current.Kid);
         Assert.Equal(2, keys.Published.Count());
         clock.Now += TimeSpan.FromMinutes(10);
-        await keys.RefreshAsync(database, CancellationToken.None);
+        await keys.RefreshAsync(gateway.Scopes, CancellationToken.None);
         Assert.NotEqual(first, keys.Current.Kid);
+        Assert.Equal([first, keys.Current.Kid], await gateway.DetailsAsync("key.made", "name"));
         Assert.Contains(first, keys.Published.Select(key => key.Kid));
         clock.Now += TimeSpan.FromMinutes(31);
         Assert.Equal(keys.Current.Kid, Assert.Single(keys.Published).Kid);
@@ -67,7 +46,7 @@ public sealed class SigningKeysTests(GatewayStack gateway) : IAsyncLifetime
     public async Task A_key_that_the_database_knows_and_the_folder_does_not_stops_the_start()
     {
         var keys = await OpenAsync();
-        File.Delete(Path.Combine(folder, $"token-{keys.Current.Kid}.pem"));
+        File.Delete(Path.Combine(gateway.KeyFolder, $"token-{keys.Current.Kid}.pem"));
         var fault = await Assert.ThrowsAsync<InvalidOperationException>(OpenAsync);
         Assert.Contains(keys.Current.Kid, fault.Message);
     }
@@ -76,14 +55,14 @@ public sealed class SigningKeysTests(GatewayStack gateway) : IAsyncLifetime
     public async Task A_key_that_others_can_read_stops_the_start()
     {
         var keys = await OpenAsync();
-        File.SetUnixFileMode(Path.Combine(folder, $"token-{keys.Current.Kid}.pem"), UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(Path.Combine(gateway.KeyFolder, $"token-{keys.Current.Kid}.pem"), UnixFileMode.UserRead | UnixFileMode.OtherRead);
         await Assert.ThrowsAsync<InvalidOperationException>(OpenAsync);
     }
 
     private async Task<SigningKeys> OpenAsync()
     {
-        var keys = new SigningKeys(new ServiceSettings { Name = "gateway", KeyFolder = folder, PublicAddress = "http://127.0.0.1" }, new GatewaySettings(), clock);
-        await keys.RefreshAsync(database, CancellationToken.None);
+        var keys = new SigningKeys(gateway.Service, new GatewaySettings(), clock);
+        await keys.RefreshAsync(gateway.Scopes, CancellationToken.None);
         return keys;
     }
 
