@@ -12,7 +12,7 @@ namespace Exchange.Audit.Reconciliation;
 internal static class ReportGaps
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/gaps", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("缺漏报告 · What is missing in the log");
+        routes.MapGet("/gaps", HandleAsync).AllowCallers(Visibility.Readers).IsALook("gaps").WithSummary("缺漏报告 · What is missing in the log");
 
     /// <param name="caller">Auditors see everything, others their own deliveries; an authority also its city's numbers.</param>
     /// <param name="database">The log's database.</param>
@@ -161,7 +161,10 @@ internal static class ReportGaps
 /// <param name="Sources">Every source the caller may know of, with what is wrong in its numbers (at most 1,000 entries of each kind).</param>
 /// <param name="Deliveries">Only those with a fault.</param>
 /// <param name="Next">Cursor for more deliveries.</param>
-internal sealed record GapReport(DateTimeOffset AsOf, IReadOnlyList<SourceGaps> Sources, IReadOnlyList<DeliveryGap> Deliveries, string? Next);
+internal sealed record GapReport(DateTimeOffset AsOf, IReadOnlyList<SourceGaps> Sources, IReadOnlyList<DeliveryGap> Deliveries, string? Next) : IShows
+{
+    long IShows.Shown => Deliveries.Count;
+}
 
 /// <param name="Source">The city, gateway or audit.</param>
 /// <param name="LastSeq">Highest number received.</param>
