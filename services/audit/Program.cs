@@ -14,6 +14,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddHostedService(services => services.GetRequiredService<LogKeyring>());
         var reader = new SettingsReader(builder.Configuration);
         builder.Services.AddSingleton(reader.Section<WitnessSettings>("Log"));
+        builder.Services.AddSingleton(reader.Section<FlagSettings>("Flags"));
         reader.ThrowOnFaults();
         builder.Services.AddSingleton<Witnesses>().AddSingleton<StartGate>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Witnesses>());
@@ -31,4 +32,5 @@ return await ExchangeHost.RunAsync(
         ListExchanges.Map(app);
         ShowExchange.Map(app);
         ReportGaps.Map(app);
+        Flags.Map(app);
     });
