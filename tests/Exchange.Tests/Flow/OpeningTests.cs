@@ -150,6 +150,36 @@ public sealed class OpeningTests(ExchangeFixture exchange)
     }
 
     [Fact]
+    public async Task A_month_is_due_after_its_retention_and_goes_with_its_key()
+    {
+        var old = new Guid("016f5e66-e800-7000-8000-" + Guid.NewGuid().ToString("n")[..12]); // 2020-01-01 in Beijing
+        var keyFile = Path.Combine(exchange.Stack.Data, "keys", "changsha", "openings-2020-01.key");
+        await File.WriteAllTextAsync(keyFile, Convert.ToBase64String(new byte[32]));
+        await using var city = await exchange.AdminAsync("changsha");
+        await city.ExecuteAsync("""
+            insert into service.opening_months (month, key_check) values ('2020-01', ''::bytea), (@Kept, ''::bytea) on conflict do nothing;
+            insert into service.audit_openings (event_id, name, month, wrapped_key, sealed) values (@old, 'officer', '2020-01', '\x00', '\x00');
+            """, new { old, Kept = DateTime.UtcNow.AddYears(-3).ToString("yyyy-MM", CultureInfo.InvariantCulture) });
+
+        var due = (await Auditor.GetAsync($"{Openings}/due")).Succeeded("due");
+        Assert.Equal(3, due["retention_years"].GetInt32());
+        Assert.Equal(["2020-01"], due["months"].EnumerateArray().Select(m => m.GetString()!));
+        var asked = await AskAsync(old);
+        var erasure = (await Authority.PostAsync($"{Openings}/erasures", new { Month = "2020-01", Ground })).Succeeded("ask")["id"].GetString();
+        Refused(await Auditor.PostAsync($"{Openings}/erasures/{erasure}/confirm"), 409, "erasure-held-by-case");
+        Assert.True(File.Exists(keyFile));
+        (await Auditor.PostAsync($"{Openings}/{asked["id"].GetString()}/refuse", new { Reason = "示例" })).Succeeded("end the case");
+        Assert.Equal(1, (await Auditor.PostAsync($"{Openings}/erasures/{erasure}/confirm")).Succeeded("confirm")["erased"].GetInt32());
+
+        await Eventually.TrueAsync(() => city.ExecuteScalarAsync<bool>("select destroyed_at is not null from service.opening_months where month = '2020-01'"));
+        Assert.False(File.Exists(keyFile));
+        Assert.False(await city.ExecuteScalarAsync<bool>("select exists (select from service.audit_openings where event_id = @old and sealed is not null)", new { old }));
+        Assert.Empty((await Auditor.GetAsync($"{Openings}/due"))["months"].EnumerateArray());
+        var again = await Authority.PostAsync($"{Openings}/erasures", new { Month = "2020-01", Ground });
+        Assert.Equal("nothing-there", again["errors"][0].GetProperty("rule").GetString());
+    }
+
+    [Fact]
     public async Task Every_look_is_a_leaf_and_one_that_cannot_be_recorded_is_not_answered()
     {
         var path = $"/api/audit/exchanges?department=11430100EXAMPL020U&from=2026-01-01T00:00:00Z&city={Guid.NewGuid()}";
