@@ -88,10 +88,10 @@ public sealed class FlagTests : IAsyncLifetime
     [InlineData("disposal.recorded")]
     public async Task Use_after_the_end(string end)
     {
-        var underWay = Delivery(honest, Office);
+        var underWay = Guid.CreateVersion7();
         await audit.AppendAsync([
             Of(odd, "grant.activated", Office), .. Delivery(odd, Office), Of(odd, end, Office), .. Delivery(odd, "2026-11-20T02:00:00.000Z"), // the clock claims an earlier time
-            Of(honest, "grant.activated", Office), underWay[0], Of(honest, end, Office), underWay[1],
+            Of(honest, "grant.activated", Office), Opened(honest, Office, underWay), Of(honest, end, Office), Ended(honest, Office, underWay),
             .. Delivery(honest, Office, result: "aborted"),
             Of(honest, "grant.resumed", Office), .. Delivery(honest, Office),
         ]);
@@ -200,17 +200,18 @@ public sealed class FlagTests : IAsyncLifetime
 
     private SourceRecord[] Delivery(Guid exchange, string at, long bytes = 100, long records = 1, string result = "complete")
     {
-        var delivery = Guid.CreateVersion7().ToString();
-        return
-        [
-            Of(exchange, "delivery.opened", at, content => content["details"] = new JsonObject { ["delivery_id"] = delivery }),
-            Of(exchange, "delivery.ended", at, content =>
-            {
-                (content["result"], content["bytes"], content["records"]) = (result, bytes, records);
-                content["details"] = new JsonObject { ["delivery_id"] = delivery };
-            }),
-        ];
+        var delivery = Guid.CreateVersion7();
+        return [Opened(exchange, at, delivery), Ended(exchange, at, delivery, bytes, records, result)];
     }
+
+    private SourceRecord Opened(Guid exchange, string at, Guid delivery) =>
+        Of(exchange, "delivery.opened", at, content => content["details"] = new JsonObject { ["delivery_id"] = delivery.ToString() });
+
+    private SourceRecord Ended(Guid exchange, string at, Guid delivery, long bytes = 100, long records = 1, string result = "complete") => Of(exchange, "delivery.ended", at, content =>
+    {
+        (content["result"], content["bytes"], content["records"]) = (result, bytes, records);
+        content["details"] = new JsonObject { ["delivery_id"] = delivery.ToString() };
+    });
 
     private SourceRecord Refusal(string? department, string rule, string at, int count) => changsha.NextRecord("refusal", null, content =>
     {
