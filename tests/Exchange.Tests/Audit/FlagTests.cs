@@ -61,7 +61,7 @@ public sealed class FlagTests : IAsyncLifetime
             .. Delivery(honest, "2026-10-17T03:00:00.000Z", records: 9_999),
         ]);
 
-        Assert.Equal([odd, saturday, night], (await FlagsAsync("bulk_outside_hours")).OrderBy(flag => flag.At).Select(flag => flag.ExchangeId!.Value).Order());
+        Assert.Equal(new[] { odd, saturday, night }.Order(), (await FlagsAsync("bulk_outside_hours")).Select(flag => flag.ExchangeId!.Value).Order());
     }
 
     [Fact]
@@ -126,7 +126,7 @@ public sealed class FlagTests : IAsyncLifetime
             Of(breached, "reply.signed_off", Office),
         ]);
 
-        Assert.Equal([odd, breached], (await FlagsAsync("late_answer")).Select(flag => flag.ExchangeId!.Value).Order());
+        Assert.Equal(new[] { odd, breached }.Order(), (await FlagsAsync("late_answer")).Select(flag => flag.ExchangeId!.Value).Order());
     }
 
     [Fact]

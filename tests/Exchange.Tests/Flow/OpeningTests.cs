@@ -73,13 +73,17 @@ public sealed class OpeningTests(ExchangeFixture exchange)
         await using var watcher = await exchange.AdminAsync("changsha");
         await using var held = await keeper.BeginTransactionAsync();
         await keeper.ExecuteAsync("select 1 from service.opening_cases where case_id = @id for update", new { id });
-        // Each of them has read that nobody has approved yet, and stands before the row.
-        var calls = Enumerable.Range(0, 3).SelectMany(_ => (Participant[])[Authority, Auditor]).Select(who => who.PostAsync($"{path}/approve")).ToList();
-        await Eventually.GetAsync(
-            // The first one waits for the transaction that holds the row, the others for their turn behind it.
-            () => watcher.ExecuteScalarAsync<long>("select count(*) + 1 from pg_locks where locktype = 'tuple' and relation = 'service.opening_cases'::regclass and not granted"),
-            waiting => waiting == calls.Count,
-            show: waiting => $"{waiting} wait for the case");
+        // Each of them has read that nobody has approved yet, and stands before the row; the auditor comes last.
+        List<Task<Answer>> calls = [];
+        foreach (var who in (Participant[][])[[Authority, Authority, Authority], [Auditor]])
+        {
+            calls.AddRange(who.Select(one => one.PostAsync($"{path}/approve")));
+            await Eventually.GetAsync(
+                // The first one waits for the transaction that holds the row, the others for their turn behind it.
+                () => watcher.ExecuteScalarAsync<long>("select count(*) + 1 from pg_locks where locktype = 'tuple' and relation = 'service.opening_cases'::regclass and not granted"),
+                waiting => waiting == calls.Count,
+                show: waiting => $"{waiting} wait for the case");
+        }
         await held.CommitAsync();
         var answers = await Task.WhenAll(calls);
         Assert.Equal(2, answers.Count(answer => answer.Status == 200));
