@@ -15,6 +15,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddHostedService<StartPairing>();
         var reader = new SettingsReader(builder.Configuration);
         builder.Services.AddSingleton(reader.Section<LogSettings>("Log"));
+        builder.Services.AddSingleton(reader.Section<FlagSettings>("Flags"));
         reader.ThrowOnFaults();
         builder.Services.AddSingleton<Witnesses>().AddSingleton<StartGate>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Witnesses>());
@@ -42,4 +43,5 @@ return await ExchangeHost.RunAsync(
         KeepQueries.Map(app);
         ListUses.Map(app);
         ReportGaps.Map(app);
+        Flags.Map(app);
     });

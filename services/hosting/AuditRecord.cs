@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Exchange.Hosting.Openings;
 
 namespace Exchange.Hosting;
 
@@ -43,13 +44,13 @@ public sealed record AuditRecord
     /// <summary>Further facts in clear, never personal data.</summary>
     public IReadOnlyDictionary<string, string> Details { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Values that may have to be forgotten: the record carries HMAC-SHA256 under a key of its own for each; key and value stay in this service's erasable store.</summary>
+    /// <summary>Values that may have to be forgotten: the record carries HMAC-SHA256 under a key of its own for each; key and value stay, sealed, in this service's erasable store.</summary>
     public IReadOnlyDictionary<string, string> Openings { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The record without what only the relay can give: source sequence and previous hash.</summary>
     internal (JsonObject Content, IReadOnlyList<AuditOpening> Openings) Draft(Guid eventId, string source, DateTimeOffset at)
     {
-        var openings = Openings.Select(o => new AuditOpening(eventId, o.Key, RandomNumberGenerator.GetBytes(32), o.Value)).ToList();
+        var openings = Openings.Select(o => new AuditOpening(eventId, Month.Of(at), o.Key, RandomNumberGenerator.GetBytes(32), o.Value)).ToList();
         var content = new JsonObject
         {
             ["v"] = 1,
@@ -71,7 +72,7 @@ public sealed record AuditRecord
         Add("bytes", Bytes);
         if (openings.Count > 0)
         {
-            content["commitments"] = new JsonObject(openings.Select(o => KeyValuePair.Create(o.Name, (JsonNode?)Convert.ToBase64String(HMACSHA256.HashData(o.Key, Encoding.UTF8.GetBytes(o.Value))))));
+            content["commitments"] = new JsonObject(openings.Select(o => KeyValuePair.Create(o.Name, (JsonNode?)Convert.ToBase64String(o.Commitment))));
         }
 
         if (Details.Count > 0)
@@ -94,4 +95,8 @@ public sealed record AuditRecord
     }
 }
 
-internal sealed record AuditOpening(Guid EventId, string Name, byte[] Key, string Value);
+/// <summary>What a commitment was made of; only sealed does it lie in the service's store.</summary>
+internal sealed record AuditOpening(Guid EventId, Month Month, string Name, byte[] Key, string Value)
+{
+    public byte[] Commitment => HMACSHA256.HashData(Key, Encoding.UTF8.GetBytes(Value));
+}

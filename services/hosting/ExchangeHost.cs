@@ -1,5 +1,6 @@
 using System.Reflection;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Openings;
 using Exchange.Hosting.Transparency;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -27,6 +28,7 @@ public static class ExchangeHost
             app.MapHealth();
             app.MapOperations();
             SetAside.Map(app);
+            app.MapOpenings();
             app.MapOpenApi().AllowAnyone();
             map(app);
             app.RequirePolicies();
@@ -96,12 +98,13 @@ public static class ExchangeHost
         services.AddSingleton(broker);
         services.AddSingleton(clock);
         services.AddSingleton<Database>();
+        services.AddOpenings();
         services.AddScoped<Transaction>();
         services.AddSingleton<RelaySignal>();
         services.AddSingleton<RelayState>();
         services.AddSingleton<Leases>();
         services.AddSingleton<Broker>();
-        services.AddSingleton<RefusalLog>();
+        services.AddSingleton<CountedRecords>();
         services.AddSingleton<Feeds>();
         services.AddSingleton<SetAside>();
         services.AddSingleton<AgreementFile>();
@@ -114,7 +117,7 @@ public static class ExchangeHost
         // Stops right before the relay, after all that works: its last word may still leave.
         services.AddHostedService<SignsOfLife>();
         services.AddHostedService<TakeAgreement>();
-        services.AddHostedService(provider => provider.GetRequiredService<RefusalLog>());
+        services.AddHostedService(provider => provider.GetRequiredService<CountedRecords>());
         services.AddHostedService<Housekeeping>();
         services.AddTokens(service, issuers, clock);
         services.AddHealth();

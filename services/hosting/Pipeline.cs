@@ -204,8 +204,32 @@ public static partial class Pipeline
             && (rule.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden || rule.Article is { } article && article.StartsWith('第')))
         {
             var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "";
-            context.RequestServices.GetRequiredService<RefusalLog>().Note(Caller.From(context.User), rule, $"{context.Request.Method} {route}");
+            context.RequestServices.GetRequiredService<CountedRecords>().Note(Refusal(Caller.From(context.User), rule, $"{context.Request.Method} {route}"));
         }
+    }
+
+    private static CountedAct Refusal(Caller? caller, Rule rule, string route)
+    {
+        var details = new Dictionary<string, string>(StringComparer.Ordinal) { ["rule"] = rule.Type, ["by"] = caller is null ? "strangers" : "caller" };
+        if (caller is not null)
+        {
+            details["route"] = route;
+        }
+
+        if (caller?.City is { } city)
+        {
+            details["city"] = city;
+        }
+
+        return new CountedAct
+        {
+            Type = "refusal",
+            Subject = caller?.Subject ?? "",
+            Department = caller?.Department,
+            Result = "refused",
+            Details = details,
+            Within = caller is null ? TimeSpan.FromHours(1) : TimeSpan.FromMinutes(1),
+        };
     }
 
     /// <summary>The framework's server span leaves route and status out unless asked.</summary>

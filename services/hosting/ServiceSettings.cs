@@ -26,6 +26,10 @@ public sealed record ServiceSettings
     [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
     public TimeSpan WitnessLimit { get; init; } = TimeSpan.FromHours(4);
 
+    /// <summary>Years after which what commitments were made of may be erased by the month. Records of provision are kept for three (网络数据安全管理条例 art. 12), so it is never less.</summary>
+    [Range(3, 100)]
+    public int OpeningYears { get; init; } = 3;
+
     /// <summary>How long a process that is told to stop goes on answering, so that those who send to it learn of it first. Zero where nobody shares its work.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(5);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Dapper;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Openings;
 using Npgsql;
 
 namespace Exchange.Hosting;
@@ -13,7 +14,7 @@ public sealed record FeedEntry(string Feed, Guid Key, int Version, bool Tombston
 /// The one transaction of a use case: its rows, the messages that follow from them and the audit records commit together or not at all.
 /// Scoped: the route or consumer pipeline opens and commits it, the use case only works in it. Nothing here talks to the broker.
 /// </summary>
-public sealed class Transaction(Database database, RelaySignal relay, ServiceSettings service, TimeProvider clock) : IAsyncDisposable
+public sealed class Transaction(Database database, RelaySignal relay, OpeningStore store, ServiceSettings service, TimeProvider clock) : IAsyncDisposable
 {
     /// <summary>
     /// For transactions that hold what another process of the service waits for, and that wait for nothing but the database: a process that is frozen in one
@@ -120,13 +121,7 @@ public sealed class Transaction(Database database, RelaySignal relay, ServiceSet
 
         if (openings.Count > 0)
         {
-            await Connection.ExecuteAsync(new CommandDefinition(InsertOpenings, new
-            {
-                EventId = openings.Select(o => o.EventId).ToArray(),
-                Name = openings.Select(o => o.Name).ToArray(),
-                Key = openings.Select(o => o.Key).ToArray(),
-                Value = openings.Select(o => o.Value).ToArray(),
-            }, cancellationToken: cancel));
+            await store.AddAsync(Connection, openings, cancel);
         }
 
         // From here the caller's going away must not leave the outcome unknown to us.
@@ -194,10 +189,5 @@ public sealed class Transaction(Database database, RelaySignal relay, ServiceSet
     private const string StateWaits = """
         select exists (select from outbox where sealed is null and quarantined_at is null and type = @Type and routing_key = @RoutingKey)
             or exists (select from outbox where sealed is not null and sent_at is null and type = @Type and routing_key = @RoutingKey)
-        """;
-
-    private const string InsertOpenings = """
-        insert into audit_openings (event_id, name, key, value)
-        select * from unnest(@EventId, @Name, @Key, @Value)
         """;
 }

@@ -15,6 +15,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
         """
         用法：
           verifier proof FILE --trust FILE [--lang zh|en]          核对一条记录的证明
+          verifier opening PROOF OPENING --trust FILE [--lang zh|en]   核对开封内容就是记录中所承诺的内容
           verifier checkpoint FILE --trust FILE [--lang zh|en]     核对检查点的签名
           verifier consistency OLD NEW PROOF --trust FILE [--lang zh|en]   核对新检查点只是在旧检查点之后追加
           verifier log FOLDER --trust FILE [--held CHECKPOINT]... [--lang zh|en]   核对下载的整个日志，并与自己留存的检查点比对
@@ -23,6 +24,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
         """
         Usage:
           verifier proof FILE --trust FILE [--lang zh|en]          checks the proof of one record
+          verifier opening PROOF OPENING --trust FILE [--lang zh|en]   checks that what was opened is what the record committed to
           verifier checkpoint FILE --trust FILE [--lang zh|en]     checks a checkpoint's signatures
           verifier consistency OLD NEW PROOF --trust FILE [--lang zh|en]   checks that the new checkpoint only added to the old one
           verifier log FOLDER --trust FILE [--held CHECKPOINT]... [--lang zh|en]   checks a whole downloaded log, and against checkpoints you hold
@@ -48,6 +50,9 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
             {
                 case ["proof", var file]:
                     CheckProof(Read(file), Trust.Parse(ReadBytes(trustFile)));
+                    break;
+                case ["opening", var proof, var opening]:
+                    CheckOpening(Opening.Parse(Read(opening)), CheckProof(Read(proof), Trust.Parse(ReadBytes(trustFile))));
                     break;
                 case ["checkpoint", var file]:
                     CheckCheckpoint(Read(file), Trust.Parse(ReadBytes(trustFile)));
@@ -83,7 +88,7 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
         }
     }
 
-    private void CheckProof(string text, Trust trust)
+    private Leaf CheckProof(string text, Trust trust)
     {
         var proof = Proof.Parse(text);
         var (log, checkpoint, cosignatures) = trust.Accept(proof.Checkpoint);
@@ -100,6 +105,15 @@ internal sealed class Commands(TextWriter output, TextWriter errors, bool showsP
         Say(output,
             new Text($"证明成立：日志 {log.Origin} 的第 {proof.Index} 号记录（检查点共 {checkpoint.Size} 条）。", $"The proof holds: record {proof.Index} of the log {log.Origin} (checkpoint of {checkpoint.Size} records)."),
             zh => [.. Words.Of(leaf, zh), .. Cosignature.Told(cosignatures, zh)]);
+        return leaf;
+    }
+
+    private void CheckOpening(Opening opening, Leaf leaf)
+    {
+        opening.CheckAgainst(leaf);
+        Say(output, new Text(
+            $"开封成立：记录中对字段 {Words.Plain(opening.Name)} 的承诺，其内容为：{Words.Plain(opening.Value)}",
+            $"The opening holds: what the record committed to in its field {Words.Plain(opening.Name)} is: {Words.Plain(opening.Value)}"));
     }
 
     private void CheckCheckpoint(string text, Trust trust)

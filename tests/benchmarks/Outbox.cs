@@ -6,6 +6,7 @@ using Dapper;
 using Exchange.Contracts;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Openings;
 using MassTransit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -212,10 +213,11 @@ internal static class Outbox
         foreach (var kind in (string[])["Owner", "App"])
             builder.Configuration[$"ConnectionStrings:{kind}"] = work.Stack.Databases.ConnectionString(City, kind.ToLowerInvariant());
         var services = builder.Services;
-        services.AddSingleton(new ServiceSettings { Name = City, KeyFolder = ".", PublicAddress = "http://127.0.0.1" });
+        services.AddSingleton(new ServiceSettings { Name = City, KeyFolder = Directory.CreateTempSubdirectory("exchange-bench-").FullName, PublicAddress = "http://127.0.0.1" });
         services.AddSingleton(new BrokerSettings { Uri = work.Stack.BrokerUri(City) });
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<Database>();
+        services.AddOpeningStore();
         services.AddScoped<Transaction>();
         services.AddSingleton<RelaySignal>();
         services.AddSingleton<RelayState>();

@@ -11,7 +11,7 @@ namespace Exchange.Audit.Checkpoints;
 internal static class ProveEvent
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/log/{year:int}/proof/{eventId:guid}", HandleAsync).AllowCallers(Visibility.Readers)
+        routes.MapGet("/log/{year:int}/proof/{eventId:guid}", HandleAsync).AllowCallers(Visibility.Readers).IsALook("proof")
             .WithSummary("记录证明 · Offline proof of one record (c2sp.org/tlog-proof@v1)");
 
     private static async Task<Results<ContentHttpResult, Refused>> HandleAsync(int year, Guid eventId, Caller caller, Database database, LogReader log, Witnesses witnesses, Origins origins, HttpContext http, CancellationToken cancel)

@@ -1,5 +1,6 @@
 using Dapper;
 using Exchange.Audit.Checkpoints;
+using Exchange.Audit.Search;
 using Exchange.Hosting;
 using Exchange.Hosting.Transparency;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -12,7 +13,7 @@ internal static class ReadTiles
     public static void Map(IEndpointRouteBuilder routes)
     {
         routes.MapGet("/log/{year:int}/tile/{level:int}/{**rest}", HashesAsync).AllowAnyone().WithSummary("哈希瓦片 · A tile of hashes");
-        routes.MapGet("/log/{year:int}/tile/entries/{**rest}", EntriesAsync).AllowCallers(Roles.Auditor).WithSummary("记录包 · A bundle of leaves");
+        routes.MapGet("/log/{year:int}/tile/entries/{**rest}", EntriesAsync).AllowCallers(Roles.Auditor).IsALook("entries").WithSummary("记录包 · A bundle of leaves");
     }
 
     private static async Task<Results<PhysicalFileHttpResult, FileContentHttpResult, Refused>> HashesAsync(int year, int level, string rest, Database database, TileFiles files, HttpContext http, CancellationToken cancel)

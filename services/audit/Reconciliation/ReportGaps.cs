@@ -17,7 +17,7 @@ internal static class ReportGaps
     private const int MostDays = 400;
 
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/gaps", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("缺漏报告 · What is missing in the log");
+        routes.MapGet("/gaps", HandleAsync).AllowCallers(Visibility.Readers).IsALook("gaps").WithSummary("缺漏报告 · What is missing in the log");
 
     /// <param name="caller">Auditors see everything, others their own deliveries and steps; an authority also its city's numbers and days.</param>
     /// <param name="database">The log's database.</param>
@@ -215,7 +215,10 @@ internal static class ReportGaps
 /// <param name="Deliveries">Only those with a fault.</param>
 /// <param name="Next">Cursor for more deliveries.</param>
 internal sealed record GapReport(
-    DateTimeOffset AsOf, IReadOnlyList<SourceGaps> Sources, IReadOnlyList<SourceDay> Days, IReadOnlyList<DecisionGap> Decisions, IReadOnlyList<DeliveryGap> Deliveries, string? Next);
+    DateTimeOffset AsOf, IReadOnlyList<SourceGaps> Sources, IReadOnlyList<SourceDay> Days, IReadOnlyList<DecisionGap> Decisions, IReadOnlyList<DeliveryGap> Deliveries, string? Next) : IShows
+{
+    long IShows.Shown => Days.Count + Decisions.Count + Deliveries.Count;
+}
 
 /// <param name="Source">The city, gateway or audit.</param>
 /// <param name="LastSeq">Highest number received.</param>

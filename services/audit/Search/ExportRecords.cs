@@ -21,7 +21,7 @@ internal sealed class ExportRecords(Database database, LogReader log, LogKeyring
         routes.MapGet("/export", (
             [AsParameters] RecordFilters filters, string? format, string? cursor, int? limit, Caller caller, ExportRecords export, HttpContext http, CancellationToken cancel) =>
             export.HandleAsync(filters, format, cursor, limit, caller, http, cancel))
-            .AllowCallers(Visibility.Readers)
+            .AllowCallers(Visibility.Readers).IsALook("export")
             .Produces(StatusCodes.Status200OK, contentType: "text/csv", additionalContentTypes: SignedReport.MediaType)
             .WithSummary("审计记录导出（CSV 或签名 JSON） · Records as CSV (format=csv; header X-Next-Cursor goes on) or as a signed report with proofs (format=json)");
 

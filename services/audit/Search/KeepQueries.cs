@@ -29,7 +29,7 @@ internal static class KeepQueries
         queries.MapGet("/{id:guid}", GetAsync).AllowPersons(Visibility.Readers).WithSummary("一个保存的检索 · One saved query");
         queries.MapPut("/{id:guid}", PutAsync).AllowPersons(Visibility.Readers).Writes().WithSummary("修改保存的检索 · Changes a saved query (If-Match)");
         queries.MapDelete("/{id:guid}", DeleteAsync).AllowPersons(Visibility.Readers).Writes().WithSummary("删除保存的检索 · Removes a saved query");
-        queries.MapGet("/{id:guid}/records", RunAsync).AllowPersons(Visibility.Readers).WithSummary("运行保存的检索 · Runs a saved query; from and to may be given anew");
+        queries.MapGet("/{id:guid}/records", RunAsync).AllowPersons(Visibility.Readers).IsALook("saved_query").WithSummary("运行保存的检索 · Runs a saved query; from and to may be given anew");
     }
 
     internal static async Task<Ok<SavedQueries>> ListAsync(Caller caller, Database database, CancellationToken cancel)

@@ -8,7 +8,7 @@ namespace Exchange.Audit.Search;
 internal static class ListExchanges
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/exchanges", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("数据共享记录检索 · Exchanges with records in the log");
+        routes.MapGet("/exchanges", HandleAsync).AllowCallers(Visibility.Readers).IsALook("exchanges").WithSummary("数据共享记录检索 · Exchanges with records in the log");
 
     private static async Task<Results<Ok<ExchangePage>, Refused>> HandleAsync(
         Caller caller, Database database, string? department, string? city, DateTimeOffset? from, DateTimeOffset? to, string? cursor, int? limit, CancellationToken cancel)
@@ -54,7 +54,10 @@ internal static class ListExchanges
 
 /// <param name="Items">Newest first.</param>
 /// <param name="Next">Cursor of the next page; absent on the last.</param>
-internal sealed record ExchangePage(IReadOnlyList<ExchangeEntry> Items, string? Next);
+internal sealed record ExchangePage(IReadOnlyList<ExchangeEntry> Items, string? Next) : IShows
+{
+    long IShows.Shown => Items.Count;
+}
 
 internal sealed record ExchangeEntry
 {

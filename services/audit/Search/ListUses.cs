@@ -26,7 +26,7 @@ internal static class ListUses
         void Route(string path, Side side, string summary) => routes.MapGet(path, (
             [AsParameters] Period period, string? format, string? cursor, int? limit, Caller caller, Database database, ExportRecords export, Witnesses witnesses, Origins origins, TimeProvider clock,
             HttpContext http, CancellationToken cancel) => HandleAsync(side, period, format, cursor, limit, caller, database, export, witnesses, origins, clock, http, cancel))
-            .AllowCallers(Visibility.Readers)
+            .AllowCallers(Visibility.Readers).IsALook(path[1..])
             .Produces<UsePage>(StatusCodes.Status200OK, "application/json", "text/csv", SignedReport.MediaType)
             .WithSummary(summary);
     }
@@ -183,7 +183,10 @@ internal static class ListUses
 /// <param name="Totals">Per dataset and asking department, the most used first, at most 500; on the first page only.</param>
 /// <param name="Items">Deliveries, newest first.</param>
 /// <param name="Next">Cursor of the next page; absent on the last.</param>
-internal sealed record UsePage(DateTimeOffset From, DateTimeOffset To, IReadOnlyList<UseTotal>? Totals, IReadOnlyList<Use> Items, string? Next);
+internal sealed record UsePage(DateTimeOffset From, DateTimeOffset To, IReadOnlyList<UseTotal>? Totals, IReadOnlyList<Use> Items, string? Next) : IShows
+{
+    long IShows.Shown => Items.Count;
+}
 
 internal sealed record UseTotal
 {

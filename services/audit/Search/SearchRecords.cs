@@ -15,7 +15,7 @@ namespace Exchange.Audit.Search;
 internal static class SearchRecords
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/records", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("审计记录检索 · Records of the log, by city, department, dataset, purpose, type, result, source and time");
+        routes.MapGet("/records", HandleAsync).AllowCallers(Visibility.Readers).IsALook("records").WithSummary("审计记录检索 · Records of the log, by city, department, dataset, purpose, type, result, source and time");
 
     internal static async Task<Results<Ok<RecordPage>, Refused>> HandleAsync(
         [AsParameters] RecordFilters filters, string? cursor, int? limit, Caller caller, Database database, Witnesses witnesses, Origins origins, HttpContext http, CancellationToken cancel)
@@ -47,7 +47,10 @@ internal static class SearchRecords
 
 /// <param name="Items">In the order asked for.</param>
 /// <param name="Next">Cursor of the next page; absent on the last. Records that are added meanwhile move nothing.</param>
-internal sealed record RecordPage(IReadOnlyList<RecordEntry> Items, string? Next);
+internal sealed record RecordPage(IReadOnlyList<RecordEntry> Items, string? Next) : IShows
+{
+    long IShows.Shown => Items.Count;
+}
 
 internal sealed record RecordEntry
 {

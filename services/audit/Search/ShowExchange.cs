@@ -10,7 +10,7 @@ namespace Exchange.Audit.Search;
 internal static class ShowExchange
 {
     public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/exchanges/{id:guid}", HandleAsync).AllowCallers(Visibility.Readers).WithSummary("一次共享的全程记录 · Timeline of one exchange");
+        routes.MapGet("/exchanges/{id:guid}", HandleAsync).AllowCallers(Visibility.Readers).IsALook("exchange").WithSummary("一次共享的全程记录 · Timeline of one exchange");
 
     internal static async Task<Results<Ok<ExchangeTimeline>, Refused>> HandleAsync(
         Guid id, Caller caller, Database database, Witnesses witnesses, Origins origins, HttpContext http, string? cursor, int? limit, CancellationToken cancel)
@@ -84,7 +84,10 @@ internal static class ShowExchange
 /// <param name="Exchange">What it is about.</param>
 /// <param name="Events">Its leaves in the order of the log.</param>
 /// <param name="Next">Cursor of the next page; absent on the last.</param>
-internal sealed record ExchangeTimeline(ExchangeEntry Exchange, IReadOnlyList<TimelineEntry> Events, string? Next);
+internal sealed record ExchangeTimeline(ExchangeEntry Exchange, IReadOnlyList<TimelineEntry> Events, string? Next) : IShows
+{
+    long IShows.Shown => Events.Count;
+}
 
 internal sealed record TimelineEntry
 {

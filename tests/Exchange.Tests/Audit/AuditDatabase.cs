@@ -4,6 +4,8 @@ using Exchange.Audit.Log;
 using Exchange.Audit.Reconciliation;
 using Exchange.Audit.Recording;
 using Exchange.Hosting;
+using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Openings;
 using Exchange.Hosting.Transparency;
 using Exchange.Tests.Local;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -59,6 +61,8 @@ internal sealed class AuditDatabase : IAsyncDisposable
         await audit.Keyring.StartAsync(cancel);
         return audit;
     }
+
+    public Transaction NewTransaction() => new(Database, new RelaySignal(), new OpeningStore(new MonthKeys(Database, service), service), service, Clock);
 
     public LogWriter NewWriter() => new(Database, new Origins(service), new SigningSignal(), Clock, NullLogger<LogWriter>.Instance);
 

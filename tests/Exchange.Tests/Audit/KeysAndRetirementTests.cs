@@ -154,7 +154,7 @@ public sealed class KeysAndRetirementTests : IAsyncLifetime
     /// <summary>As the route does: in a transaction that a refusal rolls back.</summary>
     private async Task<IResult> RunAsync<T>(Func<Transaction, Task<T>> handle, Func<T, IResult> result)
     {
-        await using var transaction = new Transaction(audit.Database, new RelaySignal(), audit.Service, audit.Clock);
+        await using var transaction = audit.NewTransaction();
         await transaction.BeginAsync(TestContext.Current.CancellationToken);
         var answer = result(await handle(transaction));
         if (answer is not Refused)

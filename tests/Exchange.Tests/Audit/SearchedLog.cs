@@ -78,7 +78,7 @@ public sealed class SearchedLog : IAsyncLifetime
 
     internal SourceRecord Late(int month) => Made(changsha, "use.recorded", Guid.CreateVersion7(), month, 28, content => (content["requesting"], content["providing"]) = (Police, Labour));
 
-    internal Transaction NewTransaction() => new(Audit.Database, new RelaySignal(), service, Audit.Clock);
+    internal Transaction NewTransaction() => Audit.NewTransaction();
 
     internal static Caller Auditor(string subject = "auditor") => Someone(subject, null, null, Roles.Auditor);
 

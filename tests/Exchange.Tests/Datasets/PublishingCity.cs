@@ -6,6 +6,7 @@ using System.Text.Json;
 using Exchange.Catalogue.Datasets;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Openings;
 using Exchange.Local;
 using Exchange.Local.Servers;
 using Exchange.Tests.Datasets;
@@ -167,7 +168,7 @@ internal sealed class CityParts(IConfiguration configuration) : IAsyncDisposable
 
     public RowTables Tables() => new(configuration, Database, Service, NullLoggerFactory.Instance);
 
-    public Transaction Transaction() => new(Database, new RelaySignal(), Service, TimeProvider.System);
+    public Transaction Transaction() => new(Database, new RelaySignal(), new OpeningStore(new MonthKeys(Database, Service), Service), Service, TimeProvider.System);
 
     public ValueTask DisposeAsync() => Database.DisposeAsync();
 }

@@ -125,7 +125,7 @@ public sealed class TwoPersonsTests(ExchangeFixture exchange)
             // Who may not see it is told that it is not there, which is not what is on record.
             var (subject, recorded) = (who.Account.ClientId, expected == "not-found" ? "wrong-department" : expected);
             await Eventually.TrueAsync(() => connection.ExecuteScalarAsync<bool>("""
-                select exists (select from service.refusals where subject = @subject and rule = @recorded)
+                select exists (select from service.counted_acts where act::jsonb ->> 'Subject' = @subject and act::jsonb -> 'Details' ->> 'rule' = @recorded)
                     or exists (select from service.outbox where type = 'refusal' and content::jsonb -> 'details' ->> 'rule' = @recorded)
                 """, new { subject, recorded }));
         }
