@@ -87,7 +87,13 @@ internal static class Words
         ["service.stopped"] = new("服务停止", "service stopped"),
         ["source.heartbeat"] = new("每小时心跳", "heartbeat of an hour"),
         ["source.day_closed"] = new("日结：当日记录数", "a day closed with the number of its records"),
-        ["heartbeat"] = new("定时心跳", "heartbeat"),
+        ["log.opened"] = new("年度日志启用", "a year's log opened"),
+        ["log.closed"] = new("年度日志结束", "a year's log closed"),
+        ["log.keys_rotated"] = new("更换日志签名密钥", "the log's keys replaced"),
+        ["log.held"] = new("年度日志保全", "a year's log put on hold"),
+        ["log.hold_released"] = new("解除年度日志保全", "a hold on a year's log released"),
+        ["log.retirement_asked"] = new("申请销毁年度日志", "the retirement of a year's log asked for"),
+        ["log.retired"] = new("年度日志到期销毁", "a year's log retired"),
         ["conflict"] = new("同一编号出现两种不同内容", "one event id arrived with two different contents"),
     };
 
@@ -98,7 +104,7 @@ internal static class Words
         ("providing", new("提供部门", "providing department")),
         ("service", new("数据集", "dataset")),
         ("service_version", new("数据集版本", "dataset version")),
-        ("purpose", new("用途", "purpose")),
+        ("purpose", new("依据", "legal basis")),
         ("approval", new("批准", "approval")),
         ("result", new("结果", "result")),
         ("records", new("行数", "rows")),

@@ -42,7 +42,10 @@ internal static class ReportGaps
         {
             faults.Add("settle", "range", null, new("须为 0 到 86400 之间的秒数。", "It is a number of seconds from 0 to 86400."));
         }
-        var now = clock.Now();
+        await using var connection = await database.OpenAsync(cancel);
+        // By the log's own time, which never goes back: were its clock ahead for a while, what it heard of since would not be judged until then.
+        var heard = await connection.ExecuteScalarAsync<DateTimeOffset?>(new CommandDefinition("select max(received_at) from logs", cancellationToken: cancel));
+        var now = heard > clock.Now() ? heard.Value : clock.Now();
         var today = Pairing.DayOf(now);
         var (first, last) = (day ?? from, day ?? to);
         if (first > last)
@@ -58,7 +61,6 @@ internal static class ReportGaps
             return new Refused(faults);
         }
         var settled = now - (settle is { } seconds ? TimeSpan.FromSeconds(seconds) : settings.PairWithin);
-        await using var connection = await database.OpenAsync(cancel);
         var scope = new
         {
             All = Visibility.SeesAll(caller),

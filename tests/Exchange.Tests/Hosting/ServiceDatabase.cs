@@ -2,6 +2,7 @@ using System.Reflection;
 using Dapper;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Openings;
 using Exchange.Tests.Local;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -40,7 +41,7 @@ internal sealed class ServiceDatabase : IAsyncDisposable
         return new ServiceDatabase(new ServiceCollection()
             .AddSingleton(new ServiceSettings { Name = service, KeyFolder = Directory.CreateTempSubdirectory("exchange-service-").FullName, PublicAddress = "https://exchange.example" })
             .AddSingleton<IConfiguration>(configuration).AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance)
-            .AddSingleton(clock).AddSingleton<RelaySignal>().AddSingleton<Database>().AddScoped<Transaction>()
+            .AddSingleton(clock).AddSingleton<RelaySignal>().AddSingleton<Database>().AddScoped<Transaction>().AddOpeningStore()
             .BuildServiceProvider());
     }
 
