@@ -26,7 +26,7 @@ internal static class LogTree
         view.RequireDatabases(tally, [Stack.Audit]);
         if (view[Stack.Audit] is not { } log)
             return;
-        var logs = await log.ListAsync<LogRow>("select year, size, edge from logs order by year", ct: ct);
+        var logs = await log.ListAsync<LogRow>("select year, size, edge from logs where retired_at is null order by year", ct: ct);
         var trust = await TrustAsync(view.Exchange, [.. logs.Select(l => l.Year)], tally, ct);
         foreach (var row in logs)
             await CheckAsync(log, row, trust, tally, ct);

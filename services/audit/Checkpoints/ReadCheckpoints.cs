@@ -30,7 +30,7 @@ internal static class ReadCheckpoints
         new("old 与 new 须为不超过最新检查点的树大小，且 old 不大于 new。", "old and new are tree sizes up to the newest checkpoint, old not above new."),
         new("请先读取检查点，用其中的大小作为 new。", "Read the checkpoint first and use its size as new."));
 
-    private static async Task<Ok<LogList>> ListAsync(Database database, Origins origins, CancellationToken cancel)
+    private static async Task<Ok<LogList>> ListAsync(Database database, Witnesses witnesses, Origins origins, CancellationToken cancel)
     {
         await using var connection = await database.OpenAsync(cancel);
         var rows = await connection.QueryAsync<LogRow>(new CommandDefinition("""
@@ -39,7 +39,17 @@ internal static class ReadCheckpoints
             left join lateral (select size, signed_at from checkpoints where year = l.year order by size desc limit 1) c on true
             order by l.year desc
             """, cancellationToken: cancel));
-        return TypedResults.Ok(new LogList([.. rows.Select(row => new LogEntry(row.Year, origins.Of(row.Year), origins.AddressOf(row.Year), row.Size, row.SignedAt, row.Closed))]));
+        List<LogEntry> logs = [];
+        foreach (var row in rows)
+        {
+            var agreed = witnesses.AgreedOn(origins.Of(row.Year));
+            logs.Add(new LogEntry(row.Year, origins.Of(row.Year), origins.AddressOf(row.Year), row.Size, row.SignedAt, row.Closed)
+            {
+                WitnessedSize = agreed is null ? null : (await WitnessedAsync(connection, row.Year, agreed, cancel))?.Size,
+                FinalSize = agreed is null ? null : (await WitnessedAsync(connection, row.Year, agreed with { Quorum = agreed.Witnesses.Count }, cancel))?.Size,
+            });
+        }
+        return TypedResults.Ok(new LogList(logs));
     }
 
     /// <param name="witnessed">The newest one that the agreed quorum has cosigned, instead of the newest one.</param>
@@ -126,4 +136,11 @@ internal sealed record LogList(IReadOnlyList<LogEntry> Items);
 /// <param name="Size">Leaves under the newest checkpoint; absent before the first one.</param>
 /// <param name="SignedAt">When that checkpoint was signed.</param>
 /// <param name="Closed">True when a later year's log has begun.</param>
-internal sealed record LogEntry(int Year, string Origin, string Address, long? Size, DateTimeOffset? SignedAt, bool Closed);
+internal sealed record LogEntry(int Year, string Origin, string Address, long? Size, DateTimeOffset? SignedAt, bool Closed)
+{
+    /// <summary>Leaves under the newest checkpoint that the agreed quorum has cosigned; absent where none was agreed on.</summary>
+    public long? WitnessedSize { get; init; }
+
+    /// <summary>Leaves under the newest checkpoint that all agreed witnesses have cosigned.</summary>
+    public long? FinalSize { get; init; }
+}

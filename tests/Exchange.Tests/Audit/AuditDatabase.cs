@@ -7,6 +7,7 @@ using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 using Exchange.Hosting.Openings;
 using Exchange.Hosting.Transparency;
+using Exchange.Local;
 using Exchange.Tests.Local;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Configuration;
@@ -49,18 +50,29 @@ internal sealed class AuditDatabase : IAsyncDisposable
         var cancel = TestContext.Current.CancellationToken;
         var stack = await SharedServers.GetAsync();
         var name = $"audit_{Guid.NewGuid():n}";
-        await stack.Databases.CreateAsync("audit", isCity: false, name, template: null, cancel);
-        var owner = stack.Databases.ConnectionString("audit", "owner", name);
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["ConnectionStrings:Owner"] = owner,
-            ["ConnectionStrings:App"] = stack.Databases.ConnectionString("audit", "app", name),
-        }).Build();
-        await Migrations.RunAsync(owner, configuration, typeof(LogWriter).Assembly, cancel);
-        var audit = new AuditDatabase(owner, configuration);
+        await stack.Databases.CreateAsync("audit", isCity: false, name, await Template.Value, cancel);
+        var configuration = ConfigurationOf(stack, name);
+        var audit = new AuditDatabase(configuration["ConnectionStrings:Owner"]!, configuration);
         await audit.Keyring.StartAsync(cancel);
         return audit;
     }
+
+    /// <summary>Migrated once; the others are copies.</summary>
+    private static readonly Lazy<Task<string>> Template = new(async () =>
+    {
+        var stack = await SharedServers.GetAsync();
+        const string name = "audit_template";
+        await stack.Databases.CreateAsync("audit", isCity: false, name, template: null, CancellationToken.None);
+        var configuration = ConfigurationOf(stack, name);
+        await Migrations.RunAsync(configuration["ConnectionStrings:Owner"]!, configuration, typeof(LogWriter).Assembly, CancellationToken.None);
+        return name;
+    });
+
+    private static IConfiguration ConfigurationOf(Stack stack, string name) => new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+    {
+        ["ConnectionStrings:Owner"] = stack.Databases.ConnectionString("audit", "owner", name),
+        ["ConnectionStrings:App"] = stack.Databases.ConnectionString("audit", "app", name),
+    }).Build();
 
     public Transaction NewTransaction() => new(Database, new RelaySignal(), new OpeningStore(new MonthKeys(Database, service), service), service, Clock);
 

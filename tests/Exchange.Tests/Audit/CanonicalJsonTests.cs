@@ -1,6 +1,8 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Exchange.Hosting;
+using Exchange.Local;
 
 namespace Exchange.Tests.Audit;
 
@@ -12,6 +14,22 @@ public sealed class CanonicalJsonTests
         var value = JsonNode.Parse("""{"b":{"z":1,"a":[{"y":true,"B":false}]},"a_b":2,"aB":3,"a":-4,"1":5,"10":6,"":7}""")!;
 
         Assert.Equal("""{"":7,"1":5,"10":6,"a":-4,"aB":3,"a_b":2,"b":{"a":[{"B":false,"y":true}],"z":1}}""", Encoding.UTF8.GetString(CanonicalJson.Write(value)));
+    }
+
+    /// <summary>What npm canonicalize 4.0.0 makes of random records; <c>canonicalize/make.mjs</c> wrote them down.</summary>
+    [Fact]
+    public void It_writes_what_npm_canonicalize_writes()
+    {
+        var vectors = JsonSerializer.Deserialize<string[][]>(File.ReadAllBytes(Path.Combine(Place.FindRoot(), "tests", "Exchange.Tests", "Audit", "canonicalize", "vectors.json")))!;
+
+        Assert.Equal(120, vectors.Length);
+        foreach (var (given, canonical) in vectors.Select(pair => (pair[0], Encoding.UTF8.GetBytes(pair[1]))))
+        {
+            Assert.Equal(canonical, CanonicalJson.Write(JsonNode.Parse(given)!));
+            Assert.NotNull(CanonicalJson.Read(canonical));
+            var bytes = Encoding.UTF8.GetBytes(given);
+            Assert.Equal(bytes.AsSpan().SequenceEqual(canonical), CanonicalJson.Read(bytes) is not null);
+        }
     }
 
     [Theory]

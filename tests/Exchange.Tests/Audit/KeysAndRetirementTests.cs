@@ -3,10 +3,11 @@ using Dapper;
 using Exchange.Audit.Checkpoints;
 using Exchange.Audit.Log;
 using Exchange.Hosting;
-using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Transparency;
 using Exchange.Tests.Verifier;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Exchange.Tests.Audit;
 
@@ -66,6 +67,26 @@ public sealed class KeysAndRetirementTests : IAsyncLifetime
         await AgreeAsync([.. old, .. rotation.Keys]);
         Assert.Equal(2, Lines(await SignAsync()));
         Assert.Null(audit.Keyring.Overdue);
+    }
+
+    [Fact]
+    public async Task Who_takes_the_agreement_away_does_not_do_away_with_the_witnesses()
+    {
+        await SignAsync();
+        Assert.Null(await ShutAsync());
+        await audit.TamperAsync("insert into cosignatures (year, size, witness, line, newest) select year, size, 'zhuzhou.example/witness', '', '' from checkpoints");
+
+        Assert.Contains("this log was cosigned", await ShutAsync(), StringComparison.Ordinal);
+
+        async Task<string?> ShutAsync()
+        {
+            var origins = new Origins(audit.Service);
+            using var witnesses = new Witnesses(audit.Database, audit.Settings, new AgreementFile(audit.Service), origins, NullLogger<Witnesses>.Instance);
+            using var gate = new StartGate(audit.Database, witnesses, origins, NullLogger<StartGate>.Instance);
+            await gate.StartAsync(TestContext.Current.CancellationToken);
+            await gate.StopAsync(TestContext.Current.CancellationToken);
+            return gate.Shut;
+        }
     }
 
     [Fact]
