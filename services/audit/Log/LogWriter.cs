@@ -209,19 +209,19 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
             await ValueAsync(record.ExchangeId);
             await records.WriteAsync(record.Source, cancel);
             await ValueAsync(record.Seq);
-            await TextAsync(record.Prev);
+            await ObjectAsync(record.Prev);
             await records.WriteAsync(record.At.UtcDateTime, cancel);
-            await TextAsync(record.Requesting);
-            await TextAsync(record.Providing);
-            await TextAsync(record.Service);
+            await ObjectAsync(record.Requesting);
+            await ObjectAsync(record.Providing);
+            await ObjectAsync(record.Service);
             await ValueAsync(record.ServiceVersion);
-            await TextAsync(record.Purpose);
-            await TextAsync(record.Approval);
-            await TextAsync(record.Result);
+            await ObjectAsync(record.Purpose);
+            await ObjectAsync(record.Approval);
+            await ObjectAsync(record.Result);
             await ValueAsync(record.Records);
             await ValueAsync(record.Bytes);
             await ValueAsync(record.DeliveryId);
-            await TextAsync(record.Sha256);
+            await ObjectAsync(record.Sha256);
             await (record.Details.Count == 0 ? records.WriteNullAsync(cancel) : records.WriteAsync(JsonSerializer.Serialize(record.Details), NpgsqlDbType.Jsonb, cancel));
         }
         await records.CompleteAsync(cancel);
@@ -229,7 +229,7 @@ internal sealed partial class LogWriter(Database database, Origins origins, Sign
         Task ValueAsync<T>(T? value)
             where T : struct => value is { } given ? records.WriteAsync(given, cancel) : records.WriteNullAsync(cancel);
 
-        Task TextAsync<T>(T? value)
+        Task ObjectAsync<T>(T? value)
             where T : class => value is null ? records.WriteNullAsync(cancel) : records.WriteAsync(value, cancel);
     }
 
