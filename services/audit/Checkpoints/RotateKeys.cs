@@ -1,6 +1,7 @@
 using System.Globalization;
 using Dapper;
 using Exchange.Audit.Log;
+using Exchange.Audit.Recording;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -46,13 +47,11 @@ internal static class RotateKeys
         await transaction.RecordAsync(new AuditRecord
         {
             Type = "log.keys_rotated",
-            Details = keys.Select((key, i) => ($"key_{i + 1}", key)).Append(("old_keys_end", SourceTime(endsAt))).ToDictionary(detail => detail.Item1, detail => detail.Item2, StringComparer.Ordinal),
+            Details = keys.Select((key, i) => ($"key_{i + 1}", key)).Append(("old_keys_end", SourceRecord.Time(endsAt))).ToDictionary(detail => detail.Item1, detail => detail.Item2, StringComparer.Ordinal),
             Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["operator"] = caller.Subject, ["reason"] = order.Reason! },
         }, cancel);
         return TypedResults.Ok(new Rotation(keys, endsAt));
     }
-
-    private static string SourceTime(DateTimeOffset at) => Recording.SourceRecord.Time(at);
 
     internal sealed record RotationOrder(string? Reason);
 

@@ -48,7 +48,7 @@ internal static class RetireYear
     {
         await using var connection = await database.OpenAsync(cancel);
         var years = await connection.QueryAsync<YearRow>(new CommandDefinition("""
-            select l.year, l.size, l.retired_at, r.asked_at, r.confirmed_at from logs l left join retirements r using (year) order by l.year
+            select l.year, l.size, l.retired_at, r.asked_at from logs l left join retirements r using (year) order by l.year
             """, cancellationToken: cancel));
         List<Retirement> items = [];
         foreach (var row in years)
@@ -204,7 +204,6 @@ internal static class RetireYear
         public required long Size { get; init; }
         public DateTimeOffset? RetiredAt { get; init; }
         public DateTimeOffset? AskedAt { get; init; }
-        public DateTimeOffset? ConfirmedAt { get; init; }
     }
 
     private sealed record AskedRow

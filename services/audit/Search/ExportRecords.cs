@@ -47,25 +47,30 @@ internal sealed class ExportRecords(Database database, LogReader log, LogKeyring
             faults.Add("limit", "range", null, new($"须在 1 到 {most} 之间。", $"It is between 1 and {most}."));
         }
         var last = Pages.After(cursor, faults);
+        RecordQuery.Place? after;
+        await using (var connection = await database.OpenAsync(cancel))
+        {
+            after = await RecordQuery.PlaceAsync(connection, last, faults, cancel);
+        }
+        return faults.Any ? new Refused(faults) : new Download(() => SendAsync(filter, given, format == "csv", after, limit ?? most, scope, http, cancel));
+    }
+
+    private async Task SendAsync(RecordFilter filter, IReadOnlyDictionary<string, string> given, bool csv, RecordQuery.Place? after, int limit, Scope scope, HttpContext http, CancellationToken cancel)
+    {
         await using var connection = await database.OpenAsync(cancel);
         // One snapshot: the cursor is told before the rows it follows, and records are added all the time.
         await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
-        var after = await RecordQuery.PlaceAsync(connection, last, faults, cancel);
-        if (faults.Any)
-        {
-            return new Refused(faults);
-        }
         http.Response.Headers.CacheControl = "private, no-store";
         http.Response.Headers.XContentTypeOptions = "nosniff";
-        if (format == "csv")
-        {
-            await SendCsvAsync(connection, filter, scope, after, limit ?? MostRows, http, cancel);
-        }
-        else
-        {
-            await SendReportAsync(connection, filter, given, scope, after, limit ?? MostRecords, http, cancel);
-        }
-        return Results.Empty;
+        await (csv ? SendCsvAsync(connection, filter, scope, after, limit, http, cancel) : SendReportAsync(connection, filter, given, scope, after, limit, http, cancel));
+    }
+
+    /// <summary>Nothing is sent before the look is on record: the body is written when the route's filters are through. How many records it will be nobody knows then.</summary>
+    private sealed class Download(Func<Task> send) : IResult, IShows
+    {
+        long IShows.Shown => 0;
+
+        public Task ExecuteAsync(HttpContext httpContext) => send();
     }
 
     private static async Task SendCsvAsync(NpgsqlConnection connection, RecordFilter filter, Scope scope, RecordQuery.Place? after, int limit, HttpContext http, CancellationToken cancel)

@@ -23,7 +23,7 @@ internal static partial class Looks
             return result;
         }
         var http = context.HttpContext;
-        var shown = (answer as IValueHttpResult)?.Value as IShows;
+        var shown = answer as IShows ?? (answer as IValueHttpResult)?.Value as IShows;
         await http.RequestServices.GetRequiredService<CountedRecords>().StoreAsync(Look(kind, Caller.From(http.User)!, http.Request), shown?.Shown ?? 1, http.RequestAborted);
         return result;
     });

@@ -142,7 +142,7 @@ public sealed class SearchTests(SearchedLog log) : IClassFixture<SearchedLog>
         do
         {
             var http = Http("?format=csv");
-            await log.Export.HandleAsync(new() { Dataset = Dataset.ToString() }, "csv", cursor, 7, Auditor(), http, Cancel);
+            await (await log.Export.HandleAsync(new() { Dataset = Dataset.ToString() }, "csv", cursor, 7, Auditor(), http, Cancel)).ExecuteAsync(http);
             var bytes = ((MemoryStream)http.Response.Body).ToArray();
             Assert.Equal(Encoding.UTF8.Preamble.ToArray(), bytes[..3]);
             var lines = Encoding.UTF8.GetString(bytes[3..]).Split("\r\n");
@@ -245,14 +245,14 @@ public sealed class SearchTests(SearchedLog log) : IClassFixture<SearchedLog>
     public async Task Uses_and_receipts_can_be_taken_away_with_their_proofs()
     {
         var http = Http();
-        await AskAsync(ListUses.Side.Requesting, Someone("officer", "zhuzhou", Police, Roles.Officer), new() { From = "2026-09-01", To = "2026-11-30", Dataset = Dataset.ToString() }, format: "json", http: http);
+        await (await AskAsync(ListUses.Side.Requesting, Someone("officer", "zhuzhou", Police, Roles.Officer), new() { From = "2026-09-01", To = "2026-11-30", Dataset = Dataset.ToString() }, format: "json", http: http)).ExecuteAsync(http);
         var (code, output, errors, payload) = Verified(http);
 
         Assert.True(code == 0, errors);
         Assert.Equal(9, payload.GetProperty("records").GetArrayLength());
         Assert.Contains("gateway's report of a delivery (gateway.delivered): 3", output, StringComparison.Ordinal);
         var table = Http();
-        await AskAsync(ListUses.Side.Providing, Someone("stranger", "changsha", "11430100EXAMPL0777", Roles.Officer), new() { From = "2026-09-01", To = "2026-11-30" }, format: "csv", http: table);
+        await (await AskAsync(ListUses.Side.Providing, Someone("stranger", "changsha", "11430100EXAMPL0777", Roles.Officer), new() { From = "2026-09-01", To = "2026-11-30" }, format: "csv", http: table)).ExecuteAsync(table);
         Assert.Single(Encoding.UTF8.GetString(((MemoryStream)table.Response.Body).ToArray()).Split("\r\n", StringSplitOptions.RemoveEmptyEntries));
     }
 
@@ -319,7 +319,7 @@ public sealed class SearchTests(SearchedLog log) : IClassFixture<SearchedLog>
     private async Task<(int Code, string Output, string Errors, JsonElement Payload)> ReportAsync(RecordFilters filters, Caller caller, int? limit = null)
     {
         var http = Http("?format=json");
-        await log.Export.HandleAsync(filters, "json", null, limit, caller, http, Cancel);
+        await (await log.Export.HandleAsync(filters, "json", null, limit, caller, http, Cancel)).ExecuteAsync(http);
         return Verified(http);
     }
 

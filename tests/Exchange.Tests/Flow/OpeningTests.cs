@@ -230,6 +230,12 @@ public sealed class OpeningTests(ExchangeFixture exchange)
             var refused = await Auditor.GetAsync(path);
             Assert.Equal(503, refused.Status);
             Assert.DoesNotContain("items", refused.Text, StringComparison.Ordinal);
+            // What is written as it is read, too.
+            foreach (var download in (string[])["export?format=csv&type=dataset.", "export?format=json&type=dataset.", "uses?format=csv", "receipts?format=json"])
+            {
+                var answer = await Auditor.GetAsync($"/api/audit/{download}");
+                Assert.True(answer.Status == 503, $"{download}: {answer.Status} {answer.Text}");
+            }
         }
         finally
         {
