@@ -137,14 +137,14 @@ internal static class Records
     {
         var leaves = (await log.ListAsync<StepLeaf>("""
             select event_id, type, exchange_id from records
-            where source = @source and (type = 'exchange.archived' or split_part(type, '.', 1) in ('request', 'supplement', 'extension', 'reply', 'grant', 'change', 'repair', 'service_change', 'dispute', 'disposal', 'clock'))
+            where source = @source and (type = 'exchange.archived' or split_part(type, '.', 1) in ('request', 'supplement', 'extension', 'decision', 'reply', 'grant', 'change', 'repair', 'service_change', 'dispute', 'disposal', 'clock'))
             """, new { source = city.Service }, ct)).ToDictionary(l => l.EventId);
+        var heard = leaves.Values.Where(l => l.Type == "decision.received").Select(l => l.ExchangeId).ToHashSet();
         var told = new HashSet<Guid>();
         var sharing = view.Sharing(city.Service)!;
         foreach (var steps in sharing.History)
         {
             HistoryRow? before = null;
-            var replied = false;
             foreach (var step in steps)
             {
                 var types = TypesOf(step, before);
@@ -152,28 +152,27 @@ internal static class Records
                 if (step.AuditEvent is { } record)
                 {
                     told.Add(record);
-                    replied |= types is ["reply.received"];
                     tally.Compared(1, "个有记录的步骤", "recorded steps");
                     if (!leaves.TryGetValue(record, out var leaf))
                         tally.Find(city.Service, "sharing_history", id, new($"日志有记录 {record}", $"leaf of event {record}"), new("日志没有", "the log has none"), Effects.Resend(city.Service, "…", $"{city.Service}.audit"));
                     else if (leaf.ExchangeId != step.ExchangeId || !types.Contains(leaf.Type))
                         tally.Find(city.Service, "sharing_history", id, new($"{string.Join(" / ", types)}，交换 {step.ExchangeId}", $"{string.Join(" or ", types)} of exchange {step.ExchangeId}"), new($"{leaf.Type}，交换 {leaf.ExchangeId}", $"{leaf.Type} of exchange {leaf.ExchangeId}"), Explain);
                 }
-                else if (types.Length > 0 && types is not ["reply.received"] && !(step.Event == SharingEventName.Dispose.Word() && step.Side == "asking"))
+                else if (types.Length > 0 && !(step.Event == SharingEventName.Dispose.Word() && step.Side == "asking"))
                 {
                     tally.Find(city.Service, "sharing_history", id, new($"有审计记录（{string.Join(" / ", types)}）", $"an audit record ({string.Join(" or ", types)})"), new("没有", "none"), Explain);
                 }
                 before = step;
             }
-            if (steps.Key.Side == "asking" && !replied && sharing.Requests.TryGetValue(steps.Key, out var mirror) && mirror.Reply is not null)
+            if (steps.Key.Side == "asking" && !heard.Contains(steps.Key.Id) && sharing.Requests.TryGetValue(steps.Key, out var mirror) && mirror.Reply is not null)
                 tally.Find(city.Service, "sharing_history", $"{steps.Key.Id} asking", new("收到答复的审计记录", "an audit record of the reply that was received"), new("没有", "none"), Explain);
         }
-        // Clocks run for other things than requests too.
-        foreach (var leaf in leaves.Values.Where(l => !told.Contains(l.EventId) && !l.Type.StartsWith("clock.", StringComparison.Ordinal)))
+        // Clocks run for other things than requests too; and a decision that newer news overtook left the mirror as it was.
+        foreach (var leaf in leaves.Values.Where(l => !told.Contains(l.EventId) && l.Type != "decision.received" && !l.Type.StartsWith("clock.", StringComparison.Ordinal)))
             tally.Find(Stack.Audit, "records", leaf.EventId, new($"{city.Service} 的历史有此步骤（{leaf.Type}，交换 {leaf.ExchangeId}）", $"its step in {city.Service}'s history ({leaf.Type} of exchange {leaf.ExchangeId})"), new("没有", "there is none"), Fork);
     }
 
-    /// <summary>The record a step is told by; none for a draft and its withdrawal, which never were an exchange, for what waits for a second person, and for news that repeat a reply.</summary>
+    /// <summary>The record a step is told by; none for a draft and its withdrawal, which never were an exchange, for what waits for a second person, and on the asking side for news of what nobody decided.</summary>
     private static string[] TypesOf(HistoryRow step, HistoryRow? before)
     {
         try
@@ -190,7 +189,7 @@ internal static class Records
                 SharingEventName.AnswerConsultation => ["service_change.answered"],
                 SharingEventName.Dispute => ["dispute.position"],
                 SharingEventName.Dispose or SharingEventName.ConfirmDisposal => ["disposal.recorded"],
-                > SharingEventName.Dispose when step.Side == "asking" => ["reply.received"],
+                var name when step.Side == "asking" && name > SharingEventName.Dispose => name.IsDecision() ? ["decision.received"] : [],
                 SharingEventName.Receive => ["request.received"],
                 SharingEventName.SupplementReceived => ["request.supplemented"],
                 SharingEventName.AskSupplement => ["supplement.asked"],

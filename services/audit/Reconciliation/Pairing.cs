@@ -120,12 +120,8 @@ internal static class Pairing
                 Asking = decisions.Values.Select(d => d.Asking).ToArray(),
                 Owning = decisions.Values.Select(d => d.Owning).ToArray(),
                 Ignored = decisions.Values.Select(d => d.Ignored).ToArray(),
-                AskingVersion = decisions.Values.Select(d => d.ByAsking?.Version).ToArray(),
-                OwningVersion = decisions.Values.Select(d => d.ByOwning?.Version).ToArray(),
                 AskingSaid = decisions.Values.Select(d => d.ByAsking?.Said).ToArray(),
                 OwningSaid = decisions.Values.Select(d => d.ByOwning?.Said).ToArray(),
-                AskingTerms = decisions.Values.Select(d => d.ByAsking?.Terms).ToArray(),
-                OwningTerms = decisions.Values.Select(d => d.ByOwning?.Terms).ToArray(),
                 AskingEvent = decisions.Values.Select(d => d.ByAsking?.EventId).ToArray(),
                 OwningEvent = decisions.Values.Select(d => d.ByOwning?.EventId).ToArray(),
             }, cancellationToken: cancel));
@@ -247,7 +243,7 @@ internal static class Pairing
         }
     }
 
-    private sealed record StepSaid(Guid EventId, long? Version, string? Said, string? Terms);
+    private sealed record StepSaid(Guid EventId, string? Said);
 
     private sealed record Decision(Guid Subject, string Step)
     {
@@ -265,8 +261,7 @@ internal static class Pairing
 
         public Decision With(Seen record, StepReport report)
         {
-            var version = long.TryParse(record.Details.GetValueOrDefault("version"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : (long?)null;
-            var said = new StepSaid(record.EventId, version, report.Says, report.Terms);
+            var said = new StepSaid(record.EventId, report.Says);
             var known = this with
             {
                 Exchange = Exchange ?? record.ExchangeId,
@@ -339,9 +334,9 @@ internal static class Pairing
 
     private const string UpsertDecisions = """
         insert into decisions_seen as d (subject, step, exchange_id, requesting, providing, asking_city, owning_city, newest_at, asking, owning, ignored,
-            asking_version, owning_version, asking_said, owning_said, asking_terms, owning_terms, asking_event, owning_event)
+            asking_said, owning_said, asking_event, owning_event)
         select * from unnest(@Subject, @Step, @Exchange, @Requesting, @Providing, @AskingCity, @OwningCity, @NewestAt, @Asking, @Owning, @Ignored,
-            @AskingVersion, @OwningVersion, @AskingSaid, @OwningSaid, @AskingTerms, @OwningTerms, @AskingEvent, @OwningEvent)
+            @AskingSaid, @OwningSaid, @AskingEvent, @OwningEvent)
         on conflict (subject, step) do update set
             exchange_id = coalesce(d.exchange_id, excluded.exchange_id),
             requesting = coalesce(d.requesting, excluded.requesting),
@@ -352,12 +347,8 @@ internal static class Pairing
             asking = d.asking + excluded.asking,
             owning = d.owning + excluded.owning,
             ignored = d.ignored + excluded.ignored,
-            asking_version = coalesce(excluded.asking_version, d.asking_version),
-            owning_version = coalesce(excluded.owning_version, d.owning_version),
             asking_said = coalesce(excluded.asking_said, d.asking_said),
             owning_said = coalesce(excluded.owning_said, d.owning_said),
-            asking_terms = coalesce(excluded.asking_terms, d.asking_terms),
-            owning_terms = coalesce(excluded.owning_terms, d.owning_terms),
             asking_event = coalesce(excluded.asking_event, d.asking_event),
             owning_event = coalesce(excluded.owning_event, d.owning_event)
         """;

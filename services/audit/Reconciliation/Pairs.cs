@@ -8,8 +8,7 @@ namespace Exchange.Audit.Reconciliation;
 /// <param name="By">Whose report it is.</param>
 /// <param name="Times">How many of the other city's reports it answers to.</param>
 /// <param name="Says">What the other city must say too.</param>
-/// <param name="Terms">What it must say too when it speaks of the same version.</param>
-internal sealed record StepReport(Guid Subject, string Step, Reporter By, long Times, string? Says, string? Terms);
+internal sealed record StepReport(Guid Subject, string Step, Reporter By, long Times, string? Says);
 
 internal enum Reporter
 {
@@ -21,9 +20,9 @@ internal enum Reporter
 }
 
 /// <summary>
-/// Which records tell of one step from both sides: the audit column of contracts/README.md, one line per message. A step is matched by how often each city reports it, since
-/// an act that is pending does not know the version the owning city will give it. News that the mirror skips because newer ones overtook them carry no record, except the
-/// reply, which the mirror records with whatever version first tells it: only the outcome is compared then.
+/// Which records tell of one step from both sides: the audit column of contracts/README.md. What the owning city decides carries the word for it and the request's version in
+/// both records, and is matched one by one. What the asking city does has a line below, and is matched by how often each city reports it, since an act that is pending does not
+/// know the version the owning city will give it.
 /// </summary>
 internal static class Pairs
 {
@@ -36,16 +35,10 @@ internal static class Pairs
         new("supplement", "request.supplemented", ["request.supplemented"]),
         // One that was never sent is the asking city's own affair; one that came after the reply ended the grant.
         new("withdrawal", "request.withdrawn", ["request.withdrawn", "grant.ended"]) { Asked = r => r.Result != "withdrawn", Heard = r => r.Type != "grant.ended" || r.Detail(HeardFrom) is not null },
-        new("reply", "reply.received", ["reply.signed_off"])
-        {
-            Says = r => Text(r.Result == "refused" ? "refused" : "approved", r.Approval),
-            Terms = r => Text(r.Result, r.Detail("fields"), r.Detail("use_until")),
-        },
         new("change", "change.asked", ["change.received"]),
         new("repair", "repair.reported", ["repair.reported"]),
         new("consultation", "service_change.answered", ["service_change.answered"]),
-        // The owning city states its own position under the same word.
-        new("dispute", "dispute.position", ["dispute.position"]) { Heard = r => r.Detail(HeardFrom) is not null },
+        new("dispute", "dispute.position", ["dispute.position"]),
         new("disposal", "disposal.recorded", ["disposal.recorded"]),
         new("correction", "correction.filed", ["correction.received"]) { Subject = Correction, Says = r => r.Detail("field") },
         new("correction answer", "correction.answer_received", ["correction.answered"]) { Subject = Correction, Says = r => r.Result },
@@ -59,15 +52,21 @@ internal static class Pairs
 
     public static IEnumerable<StepReport> Of(Seen record)
     {
+        if (record.Detail("decision") is { } decision && record.ExchangeId is { } exchange)
+        {
+            var heard = record.Type == "decision.received";
+            return record.Source != record.Detail(heard ? "asking_city" : "owning_city") ? []
+                : [new StepReport(exchange, $"{decision} {record.Detail("version")}", heard ? Reporter.Asking : Reporter.Owning, 1, Text(record.Result, record.Approval, record.Service, record.ServiceVersion, record.Detail("fields"), record.Detail("use_until")))];
+        }
         if (record.Type == "act.ignored")
         {
             return ByAskingType[record.Detail("act") ?? ""].Where(pair => pair.Subject(record) is not null && SideOf(record, owning: true))
-                .Select(pair => new StepReport(pair.Subject(record)!.Value, pair.Step, Reporter.Ignoring, 1, null, null));
+                .Select(pair => new StepReport(pair.Subject(record)!.Value, pair.Step, Reporter.Ignoring, 1, null));
         }
         return ByAskingType[record.Type].Where(pair => pair.Asked(record) && SideOf(record, owning: false)).Select(pair => (pair, By: Reporter.Asking, Times: 1L))
             .Concat(ByOwningType[record.Type].Where(pair => pair.Heard(record) && SideOf(record, owning: true)).Select(pair => (pair, By: Reporter.Owning, Times: pair.Times(record))))
             .Where(found => found.pair.Subject(record) is not null)
-            .Select(found => new StepReport(found.pair.Subject(record)!.Value, found.pair.Step, found.By, found.Times, found.pair.Says(record), found.pair.Terms(record)));
+            .Select(found => new StepReport(found.pair.Subject(record)!.Value, found.pair.Step, found.By, found.Times, found.pair.Says(record)));
     }
 
     /// <summary>A city speaks for itself only. One that asks itself reports both sides, the second as heard; records that name no cities have a word for each side.</summary>
@@ -94,6 +93,5 @@ internal static class Pairs
         public Func<Seen, bool> Heard { get; init; } = _ => true;
         public Func<Seen, long> Times { get; init; } = _ => 1;
         public Func<Seen, string?> Says { get; init; } = _ => null;
-        public Func<Seen, string?> Terms { get; init; } = _ => null;
     }
 }

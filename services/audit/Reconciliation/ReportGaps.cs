@@ -182,7 +182,7 @@ internal static class ReportGaps
         """;
 
     internal const string SelectDecisions = """
-        select subject, step, exchange_id, requesting, providing, asking_city, owning_city, newest_at, asking, owning, ignored, unequal, asking_said, owning_said, asking_terms, owning_terms, asking_event, owning_event
+        select subject, step, exchange_id, requesting, providing, asking_city, owning_city, newest_at, asking, owning, ignored, unequal, asking_said, owning_said, asking_event, owning_event
         from decisions_seen
         where (asking > owning + ignored or owning > asking or unequal)
           and newest_at <= @SettledBefore
@@ -312,7 +312,7 @@ internal sealed record DecisionGap
     /// <summary>The exchange, or the correction.</summary>
     public required Guid Subject { get; init; }
 
-    /// <summary>Such as <c>reply</c>, <c>submission</c>, <c>disposal</c>.</summary>
+    /// <summary>An act of the asking city, such as <c>submission</c> or <c>disposal</c>; or a decision of the owning city with the request's version, such as <c>suspend 12</c>.</summary>
     public required string Step { get; init; }
 
     public Guid? ExchangeId { get; init; }
@@ -345,16 +345,15 @@ internal sealed record DecisionGap
         Since = row.NewestAt,
         Missing = row.Asking > row.Owning + row.Ignored ? "owning_city" : row.Owning > row.Asking ? "asking_city" : null,
         Unequal = row.Unequal,
-        Asking = new StepOf(row.Asking, row.AskingEvent, row.AskingSaid, row.AskingTerms),
-        Owning = new StepOf(row.Owning, row.OwningEvent, row.OwningSaid, row.OwningTerms),
+        Asking = new StepOf(row.Asking, row.AskingEvent, row.AskingSaid),
+        Owning = new StepOf(row.Owning, row.OwningEvent, row.OwningSaid),
     };
 }
 
 /// <param name="Times">How often the city reported the step.</param>
 /// <param name="EventId">Its newest record of it.</param>
 /// <param name="Said">What the other must say too.</param>
-/// <param name="Terms">What the other must say too when both speak of one version.</param>
-internal sealed record StepOf(long Times, Guid? EventId, string? Said, string? Terms);
+internal sealed record StepOf(long Times, Guid? EventId, string? Said);
 
 internal sealed record DecisionRow
 {
@@ -372,8 +371,6 @@ internal sealed record DecisionRow
     public required bool Unequal { get; init; }
     public string? AskingSaid { get; init; }
     public string? OwningSaid { get; init; }
-    public string? AskingTerms { get; init; }
-    public string? OwningTerms { get; init; }
     public Guid? AskingEvent { get; init; }
     public Guid? OwningEvent { get; init; }
 }

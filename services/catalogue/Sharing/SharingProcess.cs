@@ -54,28 +54,30 @@ internal static class SharingProcess
         if (news.ReceivedAt < mirror.ReceivedAt || (news.Version <= mirror.Version && !anew))
             return new Ignored("older than the mirror, or the same");
 
-        var followed = mirror with
-        {
-            State = Words.Parse<SharingState>(news.State),
-            Version = news.Version,
-            ReceivedAt = news.ReceivedAt,
-            ReplyDue = news.ReplyDue,
-            DeliveryDue = news.DeliveryDue,
-            Supplement = news.Supplement,
-            Extension = news.Extension,
-            Reply = news.Reply,
-            Grant = news.Grant,
-            Suspension = news.Suspension,
-            Change = news.Change,
-            Consultation = news.Consultation,
-            Dispute = news.Dispute,
-            DisposalDue = news.DisposalDue,
-            Disposal = news.Disposal,
-            RetainUntil = news.RetainUntil,
-            EndReason = news.EndReason,
-        };
-        return new Applied(Answered(followed), []);
+        return new Applied(Answered(AsTold(mirror, news)), []);
     }
+
+    /// <summary>The request as the owning city tells it in these news; newer ones may have reached the mirror before them.</summary>
+    public static SharingRequest AsTold(SharingRequest mirror, RequestProgressed news) => mirror with
+    {
+        State = Words.Parse<SharingState>(news.State),
+        Version = news.Version,
+        ReceivedAt = news.ReceivedAt,
+        ReplyDue = news.ReplyDue,
+        DeliveryDue = news.DeliveryDue,
+        Supplement = news.Supplement,
+        Extension = news.Extension,
+        Reply = news.Reply,
+        Grant = news.Grant,
+        Suspension = news.Suspension,
+        Change = news.Change,
+        Consultation = news.Consultation,
+        Dispute = news.Dispute,
+        DisposalDue = news.DisposalDue,
+        Disposal = news.Disposal,
+        RetainUntil = news.RetainUntil,
+        EndReason = news.EndReason,
+    };
 
     // The table.
 

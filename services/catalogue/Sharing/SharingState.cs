@@ -71,6 +71,11 @@ internal static class Words
     /// <summary>Told by a clock, which changes no state.</summary>
     public static bool IsClock(this SharingEventName name) => name >= SharingEventName.ReplyReminder;
 
+    /// <summary>What the owning side decides and the asking side is told: each is recorded by both cities. A denied extension concerns the owning city alone.</summary>
+    public static bool IsDecision(this SharingEventName name) => name is SharingEventName.AskSupplement or SharingEventName.AnswerExtension or SharingEventName.SignOffReply or SharingEventName.StandingReply
+        or SharingEventName.SignOffChange or SharingEventName.Suspend or SharingEventName.Resume or SharingEventName.Terminate
+        or SharingEventName.Consult or SharingEventName.FileChange or SharingEventName.EndService or SharingEventName.DisputeStep;
+
     public static string Word(this SharingClock clock) => Of<SharingClock>.Word[clock];
 
     public static string Word(this SharingDecision decision) => Of<SharingDecision>.Word[decision];

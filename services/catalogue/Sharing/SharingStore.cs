@@ -62,6 +62,20 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
             SharingRow.Select + " where exchange_id = @ExchangeId and side = 'asking' for update", new { news.ExchangeId }, cancellationToken: cancel));
         var mirror = row?.ToRequest();
         var outcome = SharingProcess.Follow(mirror?.Process, news);
+        if (outcome is SharingOutcome.Refused)
+        {
+            return outcome;
+        }
+
+        var happened = Words.Parse<SharingEventName>(news.Event);
+        Guid? audited = null;
+        if (happened.IsDecision() && await HearAsync(news, cancel))
+        {
+            // The second of the two reports of a decision: the asking city's own, also of one that newer news overtook.
+            var record = AuditOf("decision.received", Side.Asking, SharingProcess.AsTold(mirror!.Process, news), mirror.Texts, news.Reference, by: null, happened: null);
+            audited = await transaction.RecordAsync(record with { Details = new Dictionary<string, string>(record.Details, StringComparer.Ordinal) { ["decision"] = news.Event } }, cancel);
+        }
+
         if (outcome is not SharingOutcome.Applied applied)
         {
             return outcome;
@@ -71,21 +85,18 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
         var after = applied.Request with { Ask = applied.Request.Ask with { OwningDepartment = news.OwningDepartment } };
         await UpdateAsync(Side.Asking, mirror!.Process, after, now, cancel);
         await transaction.Connection.ExecuteAsync("update sharing_requests set reference = @Reference where exchange_id = @ExchangeId and side = 'asking'", new { news.Reference, news.ExchangeId });
-        Guid? audited = null;
-        if (after.Reply is not null && mirror.Process.Reply is null)
-        {
-            // The second of the two reports of a decision: the asking city's own.
-            audited = await transaction.RecordAsync(AuditOf("reply.received", Side.Asking, after, mirror.Texts, news.Reference, by: null, happened: null), cancel);
-        }
-
         await transaction.Connection.ExecuteAsync(new CommandDefinition("""
             insert into sharing_history (exchange_id, side, version, event, state, at, audit_event)
             values (@ExchangeId, 'asking', @Version, @Event, @State, @At, @audited)
             """, new { news.ExchangeId, news.Version, news.Event, news.State, news.At, audited }, cancellationToken: cancel));
         await useRecords.FollowAsync(after, cancel);
-        await TellAsync(Side.Asking, Words.Parse<SharingEventName>(news.Event), step: null, after, news.Reference, cancel);
+        await TellAsync(Side.Asking, happened, step: null, after, news.Reference, cancel);
         return outcome;
     }
+
+    /// <returns>False when this decision was heard of before, under whatever message.</returns>
+    private async Task<bool> HearAsync(RequestProgressed news, CancellationToken cancel) =>
+        await transaction.Connection.ExecuteAsync(new CommandDefinition("insert into decisions_heard (exchange_id, version, decided_at) values (@ExchangeId, @Version, @At) on conflict do nothing", new { news.ExchangeId, news.Version, news.At }, cancellationToken: cancel)) == 1;
 
     /// <summary>An act of the asking side came too late to change anything: the log has its record of it, and this is the owning city's.</summary>
     public Task<Guid> RecordIgnoredAsync(StoredRequest stored, string act, CancellationToken cancel)
@@ -242,6 +253,11 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
             or SharingEvent.ConsultationReceived or SharingEvent.DisputeReceived or SharingEvent.DisposeReceived)
         {
             details["heard_from"] = request.Ask.AskingCity;
+        }
+
+        if (happened?.Name.IsDecision() == true && type != "extension.denied")
+        {
+            details["decision"] = happened.Name.Word();
         }
 
         if (request.Reply?.CitedLaw is { } law)

@@ -29,12 +29,12 @@ public sealed class PairingTests : IAsyncLifetime
         [
             Step(zhuzhou, "request.submitted", "submitted", 3), Step(changsha, "request.received", "under_review", 4),
             Step(zhuzhou, "request.supplemented", "supplement_asked", 5), Heard("request.supplemented", "under_review", 6),
-            Step(changsha, "reply.signed_off", "approved", 8), Step(changsha, "grant.activated", "active", 9),
-            // The news of the activation overtook those of the reply.
-            Step(zhuzhou, "reply.received", "active", 9),
+            .. Decided("sign_off_reply", "reply.signed_off", "approved", 8), Step(changsha, "grant.activated", "active", 9),
             Step(zhuzhou, "change.asked", "active", 9), Step(changsha, "change.received", "active", 10),
-            Step(zhuzhou, "change.asked", "active", 11), Step(changsha, "act.ignored", "terminated", 12, ("act", "change.asked")),
-            Step(zhuzhou, "dispute.position", "terminated", 12), Heard("dispute.position", "terminated", 13), Step(changsha, "dispute.position", "terminated", 14),
+            // Two of a kind are two decisions: the terms of the first are not held against those of the second.
+            .. Decided("suspend", "grant.suspended", "suspended", 11), .. Decided("resume", "grant.resumed", "active", 12), .. Decided("suspend", "grant.suspended", "suspended", 13), .. Decided("terminate", "grant.terminated", "terminated", 14),
+            Step(zhuzhou, "change.asked", "active", 13), Step(changsha, "act.ignored", "terminated", 14, ("act", "change.asked")),
+            Step(zhuzhou, "dispute.position", "terminated", 14), Heard("dispute.position", "terminated", 15), .. Decided("dispute_step", "dispute.position", "terminated", 16),
             Step(zhuzhou, "disposal.recorded", "terminated", 14), Heard("disposal.recorded", "disposed", 15),
         ];
         Random.Shared.Shuffle(records);
@@ -45,46 +45,46 @@ public sealed class PairingTests : IAsyncLifetime
         }
 
         Assert.Empty((await audit.GapsAsync()).Decisions);
-        Assert.Equal((7, 6, 1), Assert.Single(await audit.QueryAsync<(long, long, long)>("select sum(asking)::bigint, sum(owning)::bigint, sum(ignored)::bigint from decisions_seen")));
+        Assert.Equal((12, 11, 1), Assert.Single(await audit.QueryAsync<(long, long, long)>("select sum(asking)::bigint, sum(owning)::bigint, sum(ignored)::bigint from decisions_seen")));
     }
 
     [Fact]
     public async Task A_decision_that_only_one_city_reports_names_the_other_after_the_window()
     {
-        await audit.AppendAsync(Step(changsha, "reply.signed_off", "refused", 8), Step(zhuzhou, "request.withdrawn", "under_review", 7), Step(zhuzhou, "request.submitted", "submitted", 3));
+        SourceRecord[] reply = Decided("sign_off_reply", "reply.signed_off", "refused", 8), suspension = Decided("suspend", "grant.suspended", "suspended", 9);
+        await audit.AppendAsync(reply[0], suspension[1], Step(zhuzhou, "request.withdrawn", "under_review", 7), Step(zhuzhou, "request.submitted", "submitted", 3));
 
         Assert.Empty((await audit.GapsAsync(settle: null)).Decisions);
         audit.Clock.Now += new LogSettings().PairWithin;
         Assert.Equal(
-            ["reply asking_city", "submission owning_city", "withdrawal owning_city"],
+            ["sign_off_reply 8 asking_city", "submission owning_city", "suspend 9 owning_city", "withdrawal owning_city"],
             (await audit.GapsAsync(settle: null)).Decisions.Select(gap => $"{gap.Step} {gap.Missing}").Order(StringComparer.Ordinal));
 
-        await audit.AppendAsync(Step(zhuzhou, "reply.received", "refused", 8), Step(changsha, "act.ignored", "refused", 8, ("act", "request.withdrawn")), Step(changsha, "request.received", "under_review", 4));
+        await audit.AppendAsync(reply[1], suspension[0], Step(changsha, "act.ignored", "refused", 8, ("act", "request.withdrawn")), Step(changsha, "request.received", "under_review", 4));
         Assert.Empty((await audit.GapsAsync()).Decisions);
     }
 
     [Theory]
-    [InlineData("refused", 9, "2027-06-30", true)]
-    [InlineData("approved", 8, "2027-07-01", true)]
-    [InlineData("active", 9, "2027-07-01", false)]
-    [InlineData("approved", 8, "2027-06-30", false)]
-    public async Task A_reply_is_unequal_when_its_outcome_differs_or_its_terms_under_one_version(string result, int version, string until, bool unequal)
+    [InlineData("refused", "2027-06-30", true)]
+    [InlineData("approved", "2027-07-01", true)]
+    [InlineData("approved", "2027-06-30", false)]
+    public async Task A_decision_is_unequal_when_its_outcome_or_its_terms_differ(string result, string until, bool unequal)
     {
-        await audit.AppendAsync(Step(changsha, "reply.signed_off", "approved", 8, ("use_until", "2027-06-30")));
-        await audit.AppendAsync(Step(zhuzhou, "reply.received", result, version, ("use_until", until)));
+        await audit.AppendAsync(Step(changsha, "change.signed_off", "approved", 8, ("decision", "sign_off_change"), ("use_until", "2027-06-30")));
+        await audit.AppendAsync(Step(zhuzhou, "decision.received", result, 8, ("decision", "sign_off_change"), ("use_until", until)));
 
-        Assert.Equal(unequal, (await audit.GapsAsync()).Decisions.Any(gap => gap is { Step: "reply", Unequal: true, Missing: null }));
+        Assert.Equal(unequal, (await audit.GapsAsync()).Decisions.Any(gap => gap is { Step: "sign_off_change 8", Unequal: true, Missing: null }));
     }
 
     [Fact]
     public async Task A_city_cannot_speak_for_the_other_one_and_one_that_asks_itself_is_not_one_sided()
     {
-        await audit.AppendAsync(Step(changsha, "reply.signed_off", "approved", 8), Step(changsha, "reply.received", "approved", 8));
+        await audit.AppendAsync(Step(changsha, "reply.signed_off", "approved", 8, ("decision", "sign_off_reply")), Step(changsha, "decision.received", "approved", 8, ("decision", "sign_off_reply")));
         Assert.Equal("asking_city", Assert.Single((await audit.GapsAsync()).Decisions).Missing);
 
         var own = Guid.CreateVersion7();
         SourceRecord Own(string type, params (string, string)[] more) => changsha.NextRecord(type, own, Content("approved", 8, [("asking_city", "changsha"), ("owning_city", "changsha"), .. more]));
-        await audit.AppendAsync(Own("request.submitted"), Own("request.received"), Own("reply.signed_off"), Own("reply.received"), Own("disposal.recorded"), Own("disposal.recorded", ("heard_from", "changsha")));
+        await audit.AppendAsync(Own("request.submitted"), Own("request.received"), Own("reply.signed_off", ("decision", "sign_off_reply")), Own("decision.received", ("decision", "sign_off_reply")), Own("disposal.recorded"), Own("disposal.recorded", ("heard_from", "changsha")));
         Assert.DoesNotContain((await audit.GapsAsync()).Decisions, gap => gap.Subject == own);
     }
 
@@ -290,6 +290,13 @@ public sealed class PairingTests : IAsyncLifetime
 
     private SourceRecord Step(TestSource source, string type, string result, int version, params (string, string)[] more) =>
         source.NextRecord(type, exchange, Content(result, version, [("asking_city", "zhuzhou"), ("owning_city", "changsha"), .. more]));
+
+    /// <summary>The owning city's record of what it decided, and the asking city's of having heard of it.</summary>
+    private SourceRecord[] Decided(string decision, string type, string result, int version)
+    {
+        (string, string)[] terms = [("decision", decision), ("use_until", $"2027-06-{version:00}")];
+        return [Step(changsha, type, result, version, terms), Step(zhuzhou, "decision.received", result, version, terms)];
+    }
 
     private SourceRecord Heard(string type, string result, int version) => Step(changsha, type, result, version, ("heard_from", "zhuzhou"));
 

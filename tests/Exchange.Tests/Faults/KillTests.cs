@@ -237,7 +237,7 @@ public sealed class KillTests(FaultFixture exchange)
     /// <summary>Each act had one effect, on both sides, and one record in the log.</summary>
     private async Task LookBackAsync(Guid id, Guid beforehand, Guid dataset, long bytes)
     {
-        await exchange.TimelineAsync(id.ToString(), "request.signed_off", "request.submitted", "request.received", "reply.proposed", "reply.signed_off", "reply.received", "grant.activated", "delivery.ended", "gateway.delivered");
+        await exchange.TimelineAsync(id.ToString(), "request.signed_off", "request.submitted", "request.received", "reply.proposed", "reply.signed_off", "decision.received", "grant.activated", "delivery.ended", "gateway.delivered");
         await using var asking = await exchange.AdminAsync("zhuzhou");
         await using var owning = await exchange.AdminAsync("changsha");
         await using var log = await exchange.AdminAsync(Stack.Audit);

@@ -1,6 +1,7 @@
 using System.Text;
 using Dapper;
 using Exchange.Local.Accounts;
+using Exchange.Local.Check;
 using RabbitMQ.Client;
 
 namespace Exchange.Tests.Faults;
@@ -12,6 +13,8 @@ public sealed class LatenessTests(FaultFixture exchange)
 {
     private const string Submitted = "Exchange.Contracts.RequestSubmitted";
     private const string Progressed = "Exchange.Contracts.RequestProgressed";
+
+    private static CreateChannelOptions Confirmed => new(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true);
 
     [Fact]
     public async Task Duplicate_message_under_its_own_id_and_under_a_new_one()
@@ -25,8 +28,8 @@ public sealed class LatenessTests(FaultFixture exchange)
         await using (var zhuzhou = await exchange.AdminAsync("zhuzhou"))
         {
             var (message, body) = await zhuzhou.QuerySingleAsync<(Guid, byte[])>("select id, body from service.outbox where correlation_id = @id and type = @Submitted", new { id = Guid.Parse(id), Submitted });
-            await using var connection = await new ConnectionFactory { Uri = new Uri(exchange.Stack.BrokerUri("zhuzhou")) }.CreateConnectionAsync();
-            await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+            await using var connection = await ConnectAsync("zhuzhou");
+            await using var channel = await connection.CreateChannelAsync(Confirmed);
             for (var i = 0; i < 3; i++)
             {
                 var properties = new BasicProperties { ContentType = "application/vnd.masstransit+json", MessageId = message.ToString(), Persistent = true };
@@ -167,10 +170,58 @@ public sealed class LatenessTests(FaultFixture exchange)
             var mirror = (await officer.GetAsync($"/api/cities/zhuzhou/requests/{one}")).Succeeded("mirror");
             Assert.Equal("ended", mirror["state"].GetString());
             await ClosedAsync(one);
-            await OnceRecordedAsync(one, "reply.signed_off", "grant.activated", "grant.ended");
+            await OnceRecordedAsync(one, "reply.signed_off", "decision.received", "grant.activated", "grant.ended");
         }
 
         Assert.Equal(["receive", "propose", "sign_off_reply", "source_answered", "withdraw_received"], await StepsAsync("changsha", id));
+    }
+
+    [Fact]
+    public async Task A_decision_whose_news_were_overtaken_is_recorded_by_both_cities_all_the_same()
+    {
+        var id = await exchange.SubmitAsync(await PublishAsync());
+        await exchange.GrantAsync(id);
+        await exchange.MirrorAsync(id, "active");
+        await exchange.DrainedAsync("changsha");
+        exchange.Line("zhuzhou", FaultFixture.Rabbitmq).Cut();
+        try
+        {
+            await Eventually.TrueAsync(async () => (await Surroundings.Of(exchange.Stack).QueuesAsync(default)).Single(q => q.Name == "zhuzhou.addressed").Consumers == 0);
+            var head = exchange.Who("changsha", "sharing_head");
+            var path = $"/api/cities/changsha/approvals/{id}";
+            var suspended = (await head.PostAsync($"{path}/suspend", new { Reason = "超出用途（示例）", RepairBy = "2099-12-31" }, (await head.GetAsync(path)).ETag)).Succeeded("suspend");
+            (await head.PostAsync($"{path}/resume", etag: suspended.ETag)).Succeeded("resume");
+            await exchange.DrainedAsync("changsha");
+
+            await using var theirs = await ConnectAsync("zhuzhou");
+            await using var queue = await theirs.CreateChannelAsync();
+            List<BasicGetResult> waiting = [];
+            while (await queue.BasicGetAsync("zhuzhou.addressed", autoAck: true) is { } message)
+            {
+                waiting.Add(message);
+            }
+            Assert.Equal(2, waiting.Count(m => Encoding.UTF8.GetString(m.Body.Span).Contains(id, StringComparison.Ordinal)));
+            await using var ours = await ConnectAsync("changsha");
+            await using var channel = await ours.CreateChannelAsync(Confirmed);
+            foreach (var message in Enumerable.Reverse(waiting))
+            {
+                await channel.BasicPublishAsync("exchange.addressed", "changsha.zhuzhou", mandatory: true, new BasicProperties(message.BasicProperties), message.Body);
+            }
+        }
+        finally
+        {
+            exchange.Line("zhuzhou", FaultFixture.Rabbitmq).Mend();
+        }
+
+        await ReadAsync("changsha", "zhuzhou");
+        Assert.DoesNotContain("suspend", await StepsAsync("zhuzhou", id));
+        var timeline = await Eventually.GetAsync(
+            () => exchange.Who("zhuzhou", "officer").GetAsync($"/api/audit/exchanges/{id}"),
+            a => a.Status == 200 && Heard(a).Length == 3, show: a => a.Text);
+        Assert.Equal(["active", "approved", "suspended"], Heard(timeline));
+        await exchange.PairedAsync(id);
+
+        static string[] Heard(Answer timeline) => [.. timeline["events"].EnumerateArray().Where(e => e.GetProperty("type").GetString() == "decision.received").Select(e => e.GetProperty("result").GetString()!).Order(StringComparer.Ordinal)];
     }
 
     [Fact]
@@ -262,6 +313,8 @@ public sealed class LatenessTests(FaultFixture exchange)
             select gen_random_uuid(), kind, exchange, routing_key, type, content, correlation_id from service.outbox where correlation_id = @id and type = @type order by position desc
             """, new { id = Guid.Parse(id), type });
     }
+
+    private Task<IConnection> ConnectAsync(string city) => new ConnectionFactory { Uri = new Uri(exchange.Stack.BrokerUri(city)) }.CreateConnectionAsync();
 
     /// <summary>Waits until the addressee has dealt with all that was sent so far: a city reads in the order of arrival, so a last message comes after all of them.</summary>
     private async Task ReadAsync(string from, string to)

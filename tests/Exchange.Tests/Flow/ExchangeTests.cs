@@ -48,7 +48,7 @@ public sealed class ExchangeTests(ExchangeFixture exchange)
             new[]
             {
                 "zhuzhou request.signed_off", "zhuzhou request.submitted", "changsha request.received", "changsha reply.proposed", "changsha reply.signed_off",
-                "changsha grant.activated", "zhuzhou reply.received",
+                "changsha grant.activated", "zhuzhou decision.received",
                 "changsha delivery.opened", "changsha delivery.ended", "gateway gateway.delivered",
                 "changsha delivery.opened", "changsha delivery.ended", "gateway gateway.delivered",
             }.Order(StringComparer.Ordinal),
