@@ -26,10 +26,12 @@ internal static class Pairing
     public static async Task AdvanceAsync(NpgsqlConnection connection, IReadOnlyList<Seen> appended, CancellationToken cancel)
     {
         var (first, last) = (appended[0], appended[^1]);
-        var mark = new { first.Year, First = first.Idx, Last = last.Idx };
-        while (await connection.ExecuteAsync(new CommandDefinition(MoveMark, mark, cancellationToken: cancel)) == 0)
+        var mark = new { first.Year, Before = first.Idx - 1, Last = last.Idx };
+        while (await connection.ExecuteAsync(new CommandDefinition("update paired set idx = @Last where year = @Year and idx = @Before", mark, cancellationToken: cancel)) == 0
+            && await CatchUpAsync(connection, first.Year, first.Idx, cancel) == 0)
         {
-            await CatchUpAsync(connection, first.Year, first.Idx, cancel);
+            // Nothing lies between: the log of a new year begins.
+            await connection.ExecuteAsync(new CommandDefinition("update paired set year = @Year, idx = @Before", mark, cancellationToken: cancel));
         }
         await TakeAsync(connection, appended, cancel);
     }
@@ -37,7 +39,8 @@ internal static class Pairing
     /// <summary>The next of the log's records before this leaf that are not taken up; returns how many. The caller's transaction holds the log's lock.</summary>
     public static async Task<int> CatchUpAsync(NpgsqlConnection connection, int year, long idx, CancellationToken cancel)
     {
-        var rows = (await connection.QueryAsync<Seen>(new CommandDefinition(SelectNext, new { year, idx, CatchUpAtOnce }, cancellationToken: cancel))).AsList();
+        var mark = await connection.QuerySingleAsync<(int Year, long Idx)>(new CommandDefinition("select year, idx from paired", cancellationToken: cancel));
+        var rows = (await connection.QueryAsync<Seen>(new CommandDefinition(SelectNext, new { MarkYear = mark.Year, MarkIdx = mark.Idx, year, idx, CatchUpAtOnce }, cancellationToken: cancel))).AsList();
         if (rows.Count > 0)
         {
             await connection.ExecuteAsync(new CommandDefinition("update paired set year = @Year, idx = @Idx", rows[^1], cancellationToken: cancel));
@@ -287,18 +290,12 @@ internal static class Pairing
         public required byte[] Digest { get; init; }
     }
 
-    // One row of the index at most: between the mark and this batch lies nothing, or there is something to catch up with.
-    private const string MoveMark = """
-        update paired p set year = @Year, idx = @Last
-        where not exists (select from records r where (r.year, r.idx) > (p.year, p.idx) and (r.year, r.idx) < (@Year, @First))
-        """;
-
     private const string SelectNext = """
         select r.year, r.idx, r.received_at, r.event_id, r.type, r.source, r.at, coalesce(e.digest, ''::bytea) as digest, r.seq, r.prev, r.exchange_id, r.requesting, r.providing, r.service, r.service_version, r.approval, r.result, r.bytes,
                r.delivery_id, r.sha256, r.details::text as details_json
-        from paired p, records r
+        from records r
         left join events e on e.event_id = r.event_id
-        where (r.year, r.idx) > (p.year, p.idx) and (r.year, r.idx) < (@year, @idx)
+        where (r.year, r.idx) > (@MarkYear, @MarkIdx) and (r.year, r.idx) < (@year, @idx)
         order by r.year, r.idx
         limit @CatchUpAtOnce
         """;

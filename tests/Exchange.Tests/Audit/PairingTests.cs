@@ -282,6 +282,30 @@ public sealed class PairingTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task An_append_reads_as_much_in_a_long_log_as_in_a_short_one()
+    {
+        // Statistics from when the log was short, as they are between two visits of the autovacuum.
+        await audit.AppendAsync(changsha.NextRecord("request.submitted", Guid.CreateVersion7()));
+        await audit.TamperAsync("analyze leaves, events, records; update paired set one = one");
+        foreach (var batch in Enumerable.Range(0, 4000).Select(_ => changsha.NextRecord("request.submitted", Guid.CreateVersion7())).Chunk(2000))
+        {
+            await audit.AppendAsync(batch);
+        }
+        var before = await ReadAsync(leaves: 4001);
+
+        await audit.AppendAsync(changsha.NextRecord("request.submitted", Guid.CreateVersion7()));
+
+        Assert.InRange(await ReadAsync(leaves: 4002) - before, 0, 200);
+
+        // A backend tells what it read together with what it wrote.
+        async Task<long> ReadAsync(long leaves)
+        {
+            await Eventually.TrueAsync(async () => await audit.OneAsync<long>("select n_tup_ins from pg_stat_user_tables where relname = 'leaves'") == leaves);
+            return await audit.OneAsync<long>("select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::bigint from pg_stat_user_tables");
+        }
+    }
+
     private async Task RebuildAsync()
     {
         await audit.TamperAsync("truncate deliveries_seen, decisions_seen, sources_seen, number_faults, source_days, late_records; update paired set year = 0, idx = -1");
