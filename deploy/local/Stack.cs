@@ -314,7 +314,6 @@ internal sealed class Stack : IAsyncDisposable
         {
             environment["EXCHANGE_TEST_CLOCK"] = ClockFile(process);
             // Short-lived processes: what compiling again for speed would gain comes after their end, and it is a third of their work.
-            environment["DOTNET_TieredPGO"] = "0";
             environment["DOTNET_TC_CallCounting"] = "0";
         }
         foreach (var (name, value) in options.Settings.Concat(settings ?? new Dictionary<string, string>()))

@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -162,7 +161,7 @@ internal readonly record struct Digest(ulong A, ulong B, ulong C, ulong D)
     public static Digest Of(ReadOnlySpan<byte> bytes)
     {
         Span<byte> hash = stackalloc byte[Hashing.Size];
-        SHA256.HashData(bytes, hash);
+        Hashing.Sha256(bytes, hash);
         return MemoryMarshal.Read<Digest>(hash);
     }
 

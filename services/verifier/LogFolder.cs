@@ -11,6 +11,10 @@ internal sealed class LogFolder(string path)
 
     private const int LargestBundle = Width * (sizeof(ushort) + ushort.MaxValue);
 
+    // A bundle is looked through and let go: a new array for each took a tenth of the time.
+    [ThreadStatic]
+    private static byte[]? buffer;
+
     public string Checkpoint => Path.Combine(path, "checkpoint");
 
     /// <summary>As many of the tile's first hashes as there are, at most <paramref name="width"/>.</summary>
@@ -26,15 +30,17 @@ internal sealed class LogFolder(string path)
             : throw new Refusal($"瓦片 {Words.Plain(file)} 的长度不对。", $"The tile {Words.Plain(file)} has the wrong length.");
     }
 
-    /// <summary>The bundle that holds most of these leaves, and how many it says it holds.</summary>
-    public (byte[] Bytes, int Held) Entries(ulong index, int width)
+    /// <summary>The bundle that holds most of these leaves, until this thread asks for another, and how many it says it holds.</summary>
+    public ReadOnlySpan<byte> Entries(ulong index, int width, out int held)
     {
-        if (Find("entries", index, width) is not var (file, held))
+        held = width;
+        if (Find("entries", index, width) is not { } found)
         {
-            return ([], width);
+            return [];
         }
-        var bytes = Files.Read(file, LargestBundle);
-        return (IsCompressed(bytes) ? Unpack(bytes, file) : bytes, held);
+        held = found.Held;
+        var bytes = Files.Read(found.File, LargestBundle, ref buffer);
+        return IsCompressed(bytes) ? Unpack(bytes.ToArray(), found.File) : bytes;
     }
 
     public static string Name(int level, ulong index) => $"{level}/{Number(index)}";
@@ -72,7 +78,7 @@ internal sealed class LogFolder(string path)
     }
 
     // Read as a leaf's length and first byte, this is a leaf of 8,075 bytes that begins with a backspace: no record does.
-    private static bool IsCompressed(byte[] bytes) => bytes is [0x1f, 0x8b, 0x08, ..];
+    private static bool IsCompressed(ReadOnlySpan<byte> bytes) => bytes is [0x1f, 0x8b, 0x08, ..];
 
     private static byte[] Unpack(byte[] bytes, string file)
     {

@@ -64,7 +64,7 @@ internal sealed class WholeLog(LogFolder folder, ulong size, params IReadOnlyCol
     public Leaf First()
     {
         var at = 0;
-        return Leaf.Parse(NextLeaf(folder.Entries(0, (int)Math.Min(Width, size)).Bytes, ref at, 0).ToArray());
+        return Leaf.Parse(NextLeaf(folder.Entries(0, (int)Math.Min(Width, size), out _), ref at, 0).ToArray());
     }
 
     private Task<Bundle[]> ReadStretch(ulong start, bool parse) => Task.Run(() =>
@@ -81,7 +81,7 @@ internal sealed class WholeLog(LogFolder folder, ulong size, params IReadOnlyCol
         {
             var first = index * Width;
             var count = (int)Math.Min(Width, size - first);
-            var (bytes, held) = folder.Entries(index, count);
+            var bytes = folder.Entries(index, count, out var held);
             var tile = folder.Hashes(0, index, count);
             var hashes = new byte[count * Hashing.Size];
             var entries = parse ? new Entry?[count] : [];
@@ -117,9 +117,9 @@ internal sealed class WholeLog(LogFolder folder, ulong size, params IReadOnlyCol
         }
     }
 
-    private static ReadOnlySpan<byte> NextLeaf(byte[] bundle, ref int at, ulong index)
+    private static ReadOnlySpan<byte> NextLeaf(ReadOnlySpan<byte> bundle, ref int at, ulong index)
     {
-        var rest = bundle.AsSpan(at);
+        var rest = bundle[at..];
         if (!BinaryPrimitives.TryReadUInt16BigEndian(rest, out var length) || rest.Length < sizeof(ushort) + length)
         {
             throw new Refusal($"缺少第 {index} 号记录。", $"Record {index} is missing.");

@@ -29,7 +29,7 @@ internal static class Append
     private const int RecordsPerCommit = 10;
     private const int RecordsPerMessage = 50;
     private const int Backlog = 200_000;
-    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(20);
 
     public static async Task RunAsync(Work work)
     {

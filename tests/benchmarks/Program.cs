@@ -37,7 +37,7 @@ await using var stack = await Stack.StartAsync(new StackOptions
     Environment = "Test",
     Say = text => Console.WriteLine($"  {text}"),
     // As in production: what short-lived test processes leave out, compiling again for speed, is what is measured here.
-    Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_TieredPGO"] = "1", ["DOTNET_TC_CallCounting"] = "1" },
+    Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_TC_CallCounting"] = "1" },
 });
 using var work = new Work(stack);
 foreach (var (name, measure) in all.Where(m => args.Length == 0 || args.Contains(m.Key)))

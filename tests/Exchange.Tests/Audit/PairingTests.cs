@@ -285,18 +285,17 @@ public sealed class PairingTests : IAsyncLifetime
     [Fact]
     public async Task An_append_reads_as_much_in_a_long_log_as_in_a_short_one()
     {
-        // Statistics from when the log was short, as they are between two visits of the autovacuum.
-        await audit.AppendAsync(changsha.NextRecord("request.submitted", Guid.CreateVersion7()));
-        await audit.TamperAsync("analyze leaves, events, records; update paired set one = one");
         foreach (var batch in Enumerable.Range(0, 4000).Select(_ => changsha.NextRecord("request.submitted", Guid.CreateVersion7())).Chunk(2000))
         {
             await audit.AppendAsync(batch);
         }
-        var before = await ReadAsync(leaves: 4001);
+        // The planner knows then that all leaves are of one year, and takes a comparison of year and index for one of years.
+        await audit.TamperAsync("analyze leaves, events, records; update paired set one = one");
+        var before = await ReadAsync(leaves: 4000);
 
         await audit.AppendAsync(changsha.NextRecord("request.submitted", Guid.CreateVersion7()));
 
-        Assert.InRange(await ReadAsync(leaves: 4002) - before, 0, 200);
+        Assert.InRange(await ReadAsync(leaves: 4001) - before, 0, 200);
 
         // A backend tells what it read together with what it wrote.
         async Task<long> ReadAsync(long leaves)
