@@ -13,6 +13,8 @@ internal static class WholeLog
         var size = await DownloadAsync(work, folder);
         var trust = Path.Combine(folder, "trust.json");
         await File.WriteAllTextAsync(trust, JsonSerializer.Serialize(await Local.Trust.OfLogAsync(work.Stack.Address(Local.Stack.Audit), work.Stack.PublicAddress, [DateTime.UtcNow.Year], CancellationToken.None)));
+        // An auditor's machine runs no exchange beside.
+        await Task.WhenAll(work.Stack.ServiceNames.Select(work.Stack.StopAsync));
         var bundles = Directory.GetFiles(Path.Combine(folder, "tile", "entries"), "*", SearchOption.AllDirectories);
         var clock = Stopwatch.StartNew();
         foreach (var bundle in bundles)
@@ -32,6 +34,7 @@ internal static class WholeLog
         {
             Console.WriteLine(await said + faults);
         }
+        await Task.WhenAll(work.Stack.ServiceNames.Select(service => work.Stack.StartAsync(service)));
     }
 
     /// <summary>As the README's script does, with a token that lives long enough.</summary>
