@@ -15,6 +15,7 @@ internal static class WholeLog
         await File.WriteAllTextAsync(trust, JsonSerializer.Serialize(await Local.Trust.OfLogAsync(work.Stack.Address(Local.Stack.Audit), work.Stack.PublicAddress, [DateTime.UtcNow.Year], CancellationToken.None)));
         // An auditor's machine runs no exchange beside.
         await Task.WhenAll(work.Stack.ServiceNames.Select(work.Stack.StopAsync));
+        await Task.WhenAll(work.Stack.StopBrokerAsync(), work.Stack.StopPostgresAsync());
         var bundles = Directory.GetFiles(Path.Combine(folder, "tile", "entries"), "*", SearchOption.AllDirectories);
         var clock = Stopwatch.StartNew();
         foreach (var bundle in bundles)
@@ -34,6 +35,7 @@ internal static class WholeLog
         {
             Console.WriteLine(await said + faults);
         }
+        await Task.WhenAll(work.Stack.StartPostgresAsync(), work.Stack.StartBrokerAsync());
         await Task.WhenAll(work.Stack.ServiceNames.Select(service => work.Stack.StartAsync(service)));
     }
 
