@@ -1,3 +1,4 @@
+using System.Data;
 using Dapper;
 using Exchange.Audit.Log;
 using Exchange.Audit.Search;
@@ -43,6 +44,8 @@ internal static class ReportGaps
             faults.Add("settle", "range", null, new("须为 0 到 86400 之间的秒数。", "It is a number of seconds from 0 to 86400."));
         }
         await using var connection = await database.OpenAsync(cancel);
+        // One snapshot: of two moments, what came between would look as if one side had been silent.
+        await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
         // By the log's own time, which never goes back: were its clock ahead for a while, what it heard of since would not be judged until then.
         var heard = await connection.ExecuteScalarAsync<DateTimeOffset?>(new CommandDefinition("select max(received_at) from logs", cancellationToken: cancel));
         var now = heard > clock.Now() ? heard.Value : clock.Now();
