@@ -108,6 +108,7 @@ internal static class CatalogueTables
             Sharing = entry.SharingType,
             Format = entry.Format,
             UpdateFrequency = entry.UpdateFrequency,
+            Grade = entry.Grade,
             Open = entry.OpenToSociety,
             ReleasedOn = entry.ReleasedOn,
             Json = Encoding.UTF8.GetBytes(json),

@@ -5,7 +5,7 @@ namespace Exchange.Gateway.Federation;
 
 /// <summary>
 /// The one form in which texts and queries are compared: NFKC (so full-width Latin, digits and the ideographic space become plain),
-/// lower case, runs of white space as one space. Folding is per field; fields are joined by a line feed, which no query term can hold.
+/// lower case, simplified characters, runs of white space as one space. Folding is per field; fields are joined by a line feed, which no query term can hold.
 /// </summary>
 internal static class FoldedText
 {
@@ -13,7 +13,7 @@ internal static class FoldedText
 
     public static string Fold(string text)
     {
-        var folded = WithoutLoneSurrogates(text).Normalize(NormalizationForm.FormKC).ToLowerInvariant();
+        var folded = TraditionalCharacters.Simplify(WithoutLoneSurrogates(text).Normalize(NormalizationForm.FormKC).ToLowerInvariant());
         StringBuilder? spaced = null;
         var afterSpace = true;
         for (var i = 0; i < folded.Length; i++)

@@ -100,6 +100,10 @@ internal static class SearchCatalogue
         [FromQuery(Name = "update_frequency")]
         public string[]? UpdateFrequency { get; init; }
 
+        /// <summary>1 to 4 for general data, 5 for important, 6 for core.</summary>
+        [FromQuery(Name = "grade")]
+        public string[]? Grade { get; init; }
+
         /// <summary>relevance (default), released or name.</summary>
         [FromQuery(Name = "sort")]
         public string? Sort { get; init; }
@@ -117,7 +121,7 @@ internal static class SearchCatalogue
             Dictionary<Facet, IReadOnlyCollection<string>> filters = [];
             foreach (var (facet, values) in new[]
             {
-                (Facet.City, City), (Facet.Department, Department), (Facet.Theme, Theme), (Facet.Sharing, Sharing), (Facet.Format, Format), (Facet.UpdateFrequency, UpdateFrequency),
+                (Facet.City, City), (Facet.Department, Department), (Facet.Theme, Theme), (Facet.Sharing, Sharing), (Facet.Format, Format), (Facet.UpdateFrequency, UpdateFrequency), (Facet.Grade, Grade),
             })
             {
                 var given = values?.Where(value => value.Length > 0).Distinct().Take(100).Order(StringComparer.Ordinal).ToArray() ?? [];
@@ -139,7 +143,7 @@ internal static class SearchCatalogue
 
         public required IReadOnlyList<DatasetEntry> Items { get; init; }
 
-        /// <summary>city, department, theme, sharing, format, update_frequency → values with their counts, most frequent first, at most 100.</summary>
+        /// <summary>city, department, theme, sharing, format, update_frequency, grade → values with their counts, most frequent first, at most 100.</summary>
         public required IReadOnlyDictionary<string, IReadOnlyList<FacetCount>> Facets { get; init; }
 
         public required IReadOnlyList<CityFreshness> Cities { get; init; }

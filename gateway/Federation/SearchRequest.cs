@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Exchange.Gateway.Federation;
 
 /// <summary>What the index knows of one live catalogue entry. <see cref="Json"/> is what a page shows, byte for byte as stored.</summary>
@@ -16,6 +18,10 @@ internal sealed record IndexedEntry
     public required string Sharing { get; init; }
     public required string Format { get; init; }
     public required string UpdateFrequency { get; init; }
+
+    /// <summary>Level of protection, 1 to 6 (art. 13).</summary>
+    public required int Grade { get; init; }
+
     public bool Open { get; init; }
     public required DateOnly ReleasedOn { get; init; }
     public byte[] Json { get; init; } = [];
@@ -28,6 +34,7 @@ internal sealed record IndexedEntry
         Facet.Sharing => Sharing,
         Facet.Format => Format,
         Facet.UpdateFrequency => UpdateFrequency,
+        Facet.Grade => Grade.ToString(CultureInfo.InvariantCulture),
         _ => throw new ArgumentOutOfRangeException(nameof(facet)),
     };
 }
@@ -40,6 +47,7 @@ internal enum Facet
     Sharing,
     Format,
     UpdateFrequency,
+    Grade,
 }
 
 internal enum SearchSort

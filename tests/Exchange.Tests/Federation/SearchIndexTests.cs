@@ -27,6 +27,7 @@ public sealed class SearchIndexTests
         from theme in Gen.Elements("C0200", "C0300", "D0100")
         from open in Gen.Elements(true, false)
         from day in Gen.Choose(1, 4)
+        from grade in Gen.Choose(1, 6)
         select new IndexedEntry
         {
             Id = new Guid(number, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]),
@@ -42,6 +43,7 @@ public sealed class SearchIndexTests
             Sharing = open ? "unconditional" : "conditional",
             Format = "table",
             UpdateFrequency = "daily",
+            Grade = grade,
             Open = open,
             ReleasedOn = new DateOnly(2026, 1, day),
         };
@@ -50,13 +52,14 @@ public sealed class SearchIndexTests
         from query in Gen.OneOf(Words, Gen.Elements(Pieces), Gen.Constant(""), Words.Select(word => $"\"{word}\" 示例"))
         from city in Gen.Elements<string?>(null, null, "changsha", "elsewhere")
         from themes in Gen.Elements<string[]?>(null, ["C0200"], ["C0200", "D0100"])
+        from grades in Gen.Elements<string[]?>(null, null, ["2"], ["1", "5"])
         from openOnly in Gen.Elements(true, false)
         from sort in Gen.Elements(Enum.GetValues<SearchSort>())
         from limit in Gen.Choose(1, 5)
         select new SearchRequest
         {
             Terms = FoldedText.Terms(query),
-            Filters = new (Facet Facet, string[]? Values)[] { (Facet.City, city is null ? null : [city]), (Facet.Theme, themes) }
+            Filters = new (Facet Facet, string[]? Values)[] { (Facet.City, city is null ? null : [city]), (Facet.Theme, themes), (Facet.Grade, grades) }
                 .Where(filter => filter.Values is not null)
                 .ToDictionary(filter => filter.Facet, filter => (IReadOnlyCollection<string>)filter.Values!),
             OpenOnly = openOnly,
@@ -127,11 +130,23 @@ public sealed class SearchIndexTests
     [Theory]
     [InlineData("医保 登记", new[] { "医保", "登记" })]
     [InlineData("　ＡＰＩ　接口", new[] { "api", "接口" })]
+    [InlineData("長沙市 醫療保險資料", new[] { "长沙市", "医疗保险资料" })]
     [InlineData("\"a b\" c", new[] { "a b", "c" })]
     [InlineData("“人口 数据", new[] { "人口 数据" })]
     [InlineData("\"\" \" \"", new string[0])]
     [InlineData("   ", new string[0])]
     public void A_query_is_words_and_phrases(string query, string[] terms) => Assert.Equal(terms, FoldedText.Terms(query));
+
+    [Theory]
+    [InlineData("長沙市醫療保險", "长沙市医疗保险")]
+    [InlineData("长沙市医疗保险", "長沙市醫療保險")]
+    [InlineData("干部後勤", "乾部后勤")]
+    public void Either_script_finds_the_other(string written, string asked)
+    {
+        using var index = new SearchIndex();
+        index.Set(Entry(1, written, "") with { FieldTitles = [written] });
+        Assert.Equal(written, Assert.Single(index.Search(new SearchRequest { Terms = FoldedText.Terms(asked) }).Items).Name);
+    }
 
     [Fact]
     public void A_title_comes_before_a_description()
@@ -204,6 +219,7 @@ public sealed class SearchIndexTests
         Sharing = "unconditional",
         Format = "table",
         UpdateFrequency = "daily",
+        Grade = 2,
         ReleasedOn = new DateOnly(2026, 1, 1),
     };
 
