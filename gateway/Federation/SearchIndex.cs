@@ -10,7 +10,7 @@ namespace Exchange.Gateway.Federation;
 /// </summary>
 internal sealed class SearchIndex : IDisposable
 {
-    private const int FacetTotal = 6;
+    private static readonly int FacetTotal = Enum.GetValues<Facet>().Length;
     private const int FacetValuesShown = 100;
     private static readonly CompareInfo ByPinyin = CultureInfo.GetCultureInfo("zh-CN").CompareInfo;
 
