@@ -77,7 +77,14 @@ internal static class CatalogueTables
     /// with a change above <paramref name="upTo"/>, stays.
     /// Rows that already are so are not touched, so the readers of our feed see only what differs.
     /// </summary>
-    public static async Task ReplaceAsync(NpgsqlConnection connection, string city, Guid epoch, long upTo, IReadOnlyList<CityChange> found, CancellationToken cancel)
+    /// <param name="connection">In a transaction.</param>
+    /// <param name="city">Whose rows.</param>
+    /// <param name="epoch">The feed's that was read.</param>
+    /// <param name="upTo">Newest change that the pull knew.</param>
+    /// <param name="found">What was found.</param>
+    /// <param name="parts">The parts of the feed that were read; null for the whole of it.</param>
+    /// <param name="cancel">Ends the statement.</param>
+    public static async Task ReplaceAsync(NpgsqlConnection connection, string city, Guid epoch, long upTo, IReadOnlyList<CityChange> found, IReadOnlyList<int>? parts, CancellationToken cancel)
     {
         var change = await connection.ExecuteScalarAsync<long>(new CommandDefinition("select change from catalogue where one for update", cancellationToken: cancel));
         var written = await connection.ExecuteAsync(new CommandDefinition(Replace, new
@@ -86,6 +93,7 @@ internal static class CatalogueTables
             epoch,
             upTo,
             change,
+            parts = parts?.ToArray(),
             DatasetId = found.Select(f => f.DatasetId).ToArray(),
             CityChange = found.Select(f => f.Change).ToArray(),
             Version = found.Select(f => f.Version).ToArray(),
@@ -167,6 +175,7 @@ internal static class CatalogueTables
             select d.dataset_id, d.city_change, d.version, true, null, null
             from datasets d
             where d.city = @city and d.row_hash is not null and (d.city_epoch <> @epoch or d.city_change <= @upTo)
+                and (@parts::int[] is null or get_byte(uuid_send(d.dataset_id), 15) = any(@parts))
                 and not exists (select from found f where f.dataset_id = d.dataset_id))
         insert into datasets as d (dataset_id, city, version, tombstone, entry, row_hash, city_epoch, city_change, change)
         select dataset_id, @city, version, tombstone, entry, row_hash, @epoch, city_change, @change + row_number() over (order by city_change, dataset_id)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -19,6 +20,9 @@ internal sealed partial class Repair(
 {
     public const string HttpClientName = "repair";
     private const int PageSize = 1000;
+
+    /// <summary>Of 256.</summary>
+    private const int MostParts = 64;
 
     private static readonly Account Self = new()
     {
@@ -92,7 +96,12 @@ internal sealed partial class Repair(
         // Rows and position can be compared with the digest only when both stand at the same change; messages that came ahead of a gap do not count as a difference.
         var differs = ours.Change == digest.Change && ours.Newest <= digest.Change && (ours.Count != digest.Count || hash != digest.Hash);
         var wentBack = digest.Change < Math.Max(ours.Change, ours.Newest) && await WentBackAsync(city, Math.Max(ours.Change, ours.Newest), cancel);
-        if (ours.Epoch != digest.Epoch || ours.RebuildWanted || wentBack || differs)
+        if (differs && ours.Epoch == digest.Epoch && !ours.RebuildWanted && await DifferingPartsAsync(city, digest, cancel) is { } parts)
+        {
+            LogRepair(log, city, parts.Count, digest.Change);
+            await PullPartsAsync(city, digest, parts, cancel);
+        }
+        else if (ours.Epoch != digest.Epoch || ours.RebuildWanted || wentBack || differs)
         {
             if (ours.Epoch != Guid.Empty)
             {
@@ -118,7 +127,7 @@ internal sealed partial class Repair(
     private async Task PullNewAsync(string city, long after, FeedDigest digest, CancellationToken cancel)
     {
         var position = after;
-        await foreach (var page in PagesAsync(city, after, digest.Epoch, cancel))
+        await foreach (var page in PagesAsync(city, after, digest.Epoch, part: null, cancel))
         {
             await ApplyDatasets.ApplyAsync(database, page, cancel);
             position = page[^1].Change;
@@ -128,6 +137,50 @@ internal sealed partial class Repair(
         await last.ExecuteAsync(
             "update city_feeds set change = greatest(change, @position) where city = @city and epoch = @Epoch",
             new { city, digest.Epoch, position = Math.Max(position, digest.Change) });
+    }
+
+    /// <summary>The parts in which our rows are not the city's; null when they are so many that reading everything is the shorter way, or when the city moved on meanwhile.</summary>
+    private async Task<IReadOnlyList<int>?> DifferingPartsAsync(string city, FeedDigest digest, CancellationToken cancel)
+    {
+        FeedParts theirs;
+        try
+        {
+            theirs = await GetAsync<FeedParts>(city, "/datasets/parts", cancel);
+        }
+        catch (HttpRequestException fault) when (fault.StatusCode == HttpStatusCode.NotFound)
+        {
+            // A city of before this question.
+            return null;
+        }
+
+        if (theirs.Epoch != digest.Epoch || theirs.Change != digest.Change)
+        {
+            return null;
+        }
+
+        await using var connection = await database.OpenAsync(cancel);
+        var ours = (await connection.QueryAsync<FeedPart>(new CommandDefinition("""
+            select get_byte(uuid_send(dataset_id), 15) as part, count(*) as count, bit_xor(row_hash) as hash from datasets where city = @city and row_hash is not null group by 1
+            """, new { city }, cancellationToken: cancel))).AsList();
+        List<int> differing = [.. theirs.Parts.Except(ours).Concat(ours.Except(theirs.Parts)).Select(part => part.Part).Distinct().Order()];
+        return differing.Count is > 0 and <= MostParts ? differing : null;
+    }
+
+    private async Task PullPartsAsync(string city, FeedDigest digest, IReadOnlyList<int> parts, CancellationToken cancel)
+    {
+        List<CityChange> found = [];
+        foreach (var part in parts)
+        {
+            await foreach (var page in PagesAsync(city, 0, digest.Epoch, part, cancel))
+            {
+                found.AddRange(page);
+            }
+        }
+
+        await using var connection = await database.OpenAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await CatalogueTables.ReplaceAsync(connection, city, digest.Epoch, digest.Change, found, parts, cancel);
+        await transaction.CommitAsync(cancel);
     }
 
     private async Task PullAllAsync(string city, FeedDigest digest, bool wentBack, CancellationToken cancel)
@@ -141,7 +194,7 @@ internal sealed partial class Repair(
         {
             Dictionary<Guid, CityChange> found = [];
             var position = digest.Change;
-            await foreach (var page in PagesAsync(city, 0, digest.Epoch, cancel))
+            await foreach (var page in PagesAsync(city, 0, digest.Epoch, part: null, cancel))
             {
                 foreach (var change in page)
                 {
@@ -154,7 +207,7 @@ internal sealed partial class Repair(
             await using var connection = await database.OpenAsync(cancel);
             await using var transaction = await connection.BeginTransactionAsync(cancel);
             // A city that went back has lost what stands above its digest here. What it published meanwhile under such a number comes with the next round.
-            await CatalogueTables.ReplaceAsync(connection, city, digest.Epoch, wentBack ? long.MaxValue : digest.Change, [.. found.Values], cancel);
+            await CatalogueTables.ReplaceAsync(connection, city, digest.Epoch, wentBack ? long.MaxValue : digest.Change, [.. found.Values], parts: null, cancel);
             await connection.ExecuteAsync(
                 "update city_feeds set epoch = @Epoch, change = @position, rebuilding = false, rebuild_wanted = false where city = @city",
                 new { city, digest.Epoch, position });
@@ -167,11 +220,11 @@ internal sealed partial class Repair(
         }
     }
 
-    private async IAsyncEnumerable<IReadOnlyList<CityChange>> PagesAsync(string city, long after, Guid epoch, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    private async IAsyncEnumerable<IReadOnlyList<CityChange>> PagesAsync(string city, long after, Guid epoch, int? part, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         while (true)
         {
-            var page = await GetAsync<FeedPage>(city, string.Create(CultureInfo.InvariantCulture, $"/datasets/changes?after={after}&limit={PageSize}"), cancel);
+            var page = await GetAsync<FeedPage>(city, string.Create(CultureInfo.InvariantCulture, $"/datasets/changes?after={after}&limit={PageSize}{(part is null ? "" : $"&part={part}")}"), cancel);
             if (page.Epoch != epoch)
             {
                 throw new InvalidDataException($"The feed of {city} was rebuilt while it was read.");
@@ -230,6 +283,8 @@ internal sealed partial class Repair(
         }
     }
 
+    private sealed record FeedParts(Guid Epoch, long? Change, IReadOnlyList<FeedPart> Parts);
+
     private sealed record FeedPage(Guid Epoch, long Change, IReadOnlyList<FeedChange> Items);
 
     private sealed record Ours
@@ -260,6 +315,9 @@ internal sealed partial class Repair(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{City} answers the repair again")]
     private static partial void LogHeard(ILogger log, string city);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Of {City} {Parts} of 256 parts differ and are pulled anew (at change {Change})")]
+    private static partial void LogRepair(ILogger log, string city, int parts, long change);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The part of {City} is pulled anew (here at change {Ours}, there at {Theirs})")]
     private static partial void LogRebuild(ILogger log, string city, long ours, long theirs);

@@ -21,13 +21,24 @@ public sealed class Feeds(Database database, TimeProvider clock)
         return new FeedDigest(row?.Epoch ?? Guid.Empty, row?.Change ?? 0, row?.Count ?? 0, (row?.Hash ?? 0).ToString("x16", CultureInfo.InvariantCulture), clock.Now());
     }
 
-    /// <summary>At most <paramref name="limit"/> changes with a number above <paramref name="after"/>, in order.</summary>
-    public async Task<IReadOnlyList<FeedChange>> ChangesAsync(string feed, long after, int limit, CancellationToken cancel)
+    /// <summary>Digests of the parts that have entries, so that who differs somewhere need not read everything again.</summary>
+    public async Task<IReadOnlyList<FeedPart>> PartsAsync(string feed, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        return (await connection.QueryAsync<FeedPart>(new CommandDefinition("""
+            select get_byte(uuid_send(key), 15) as part, count(*) as count, bit_xor(row_hash) as hash from feed_entries where feed = @feed group by 1 order by 1
+            """, new { feed }, cancellationToken: cancel))).AsList();
+    }
+
+    /// <summary>At most <paramref name="limit"/> changes with a number above <paramref name="after"/>, in order; of one part, or of all.</summary>
+    public async Task<IReadOnlyList<FeedChange>> ChangesAsync(string feed, long after, int limit, int? part, CancellationToken cancel)
     {
         await using var connection = await database.OpenAsync(cancel);
         var rows = await connection.QueryAsync<ChangeRow>(new CommandDefinition("""
-            select change, key, version, tombstone, type, message from feed_entries where feed = @feed and change > @after order by change limit @limit
-            """, new { feed, after, limit }, cancellationToken: cancel));
+            select change, key, version, tombstone, type, message from feed_entries
+            where feed = @feed and change > @after and (@part::int is null or get_byte(uuid_send(key), 15) = @part)
+            order by change limit @limit
+            """, new { feed, after, limit, part }, cancellationToken: cancel));
         return [.. rows.Select(r => new FeedChange(r.Change, r.Key, r.Version, r.Tombstone, r.Type, JsonNode.Parse(r.Message)!))];
     }
 
@@ -57,6 +68,12 @@ public sealed class Feeds(Database database, TimeProvider clock)
 /// <param name="Hash">16 hex digits: XOR of the 64-bit row hashes (first 8 bytes of SHA-256 of <c>id|version|tombstone</c>).</param>
 /// <param name="At">When this was true, UTC.</param>
 public sealed record FeedDigest(Guid Epoch, long Change, long Count, string Hash, DateTimeOffset At);
+
+/// <summary>Digest of one part of a feed: the entries whose key ends in this byte.</summary>
+/// <param name="Part">0 to 255.</param>
+/// <param name="Count">Entries, tombstones included.</param>
+/// <param name="Hash">XOR of their row hashes.</param>
+public sealed record FeedPart(int Part, long Count, long Hash);
 
 /// <summary>One change as it was published; <see cref="Message"/> is the message itself in its wire form.</summary>
 public sealed record FeedChange(long Change, Guid Key, int Version, bool Tombstone, string Type, JsonNode Message);

@@ -29,7 +29,7 @@ internal sealed partial class CopyCatalogue(Transaction transaction, Feeds feeds
         }
 
         // One statement, so that the copy is the feed at one moment; the digest is computed from what was read.
-        var changes = await feeds.ChangesAsync(Topology.DatasetFeed, after: 0, int.MaxValue, cancel);
+        var changes = await feeds.ChangesAsync(Topology.DatasetFeed, after: 0, int.MaxValue, part: null, cancel);
         var (count, hash) = FeedHash.Of(changes.Select(change => (change.Key, change.Version, change.Tombstone)));
         var pages = PagesOf(changes);
         var copy = Guid.CreateVersion7();

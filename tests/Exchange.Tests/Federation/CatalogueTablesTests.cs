@@ -89,7 +89,7 @@ public sealed class CatalogueTablesTests(GatewayStack gateway) : IAsyncLifetime
         await ApplyAsync(connection, Change(newer, 7, 9));
         await using (var transaction = await connection.BeginTransactionAsync())
         {
-            await CatalogueTables.ReplaceAsync(connection, "changsha", Epoch, 5, [Change(same, 1, 1), Change(stale, 2, 4), Change(newer, 6, 5)], CancellationToken.None);
+            await CatalogueTables.ReplaceAsync(connection, "changsha", Epoch, 5, [Change(same, 1, 1), Change(stale, 2, 4), Change(newer, 6, 5)], parts: null, CancellationToken.None);
             await transaction.CommitAsync();
         }
 

@@ -30,8 +30,13 @@ internal sealed class FakeCity : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         app = builder.Build();
         app.MapGet("/datasets/digest", () => Silent ? Results.StatusCode(503) : Results.Json(Digest(), Json.Options));
-        app.MapGet("/datasets/changes", (long after, int limit) => Results.Json(
-            new { epoch, change, items = feed.Values.Where(c => c.Change > after).OrderBy(c => c.Change).Take(limit) }, Json.Options));
+        app.MapGet("/datasets/changes", (long after, int limit, int? part) =>
+        {
+            WholeReads += after == 0 && part is null ? 1 : 0;
+            return Results.Json(new { epoch, change, items = feed.Values.Where(c => c.Change > after && (part is null || PartOf(c.Key) == part)).OrderBy(c => c.Change).Take(limit) }, Json.Options);
+        });
+        app.MapGet("/datasets/parts", () => Results.Json(
+            new { epoch, change, parts = feed.Values.GroupBy(c => PartOf(c.Key)).Select(part => new FeedPart(part.Key, part.Count(), part.Aggregate(0L, (hash, c) => hash ^ FeedHash.Of(c.Key, c.Version, c.Tombstone)))) }, Json.Options));
         app.MapGet("/grants/{id:guid}/data", DeliverAsync);
         app.MapGet("/openapi/v1.json", () => Results.Content(OpenApi, "application/json"));
         app.Map("/{**rest}", (HttpContext http) => Results.Json(new
@@ -51,6 +56,9 @@ internal sealed class FakeCity : IAsyncDisposable
     public Guid Epoch => epoch;
 
     public bool Silent { get; set; }
+
+    /// <summary>How often the whole feed was asked for from its beginning.</summary>
+    public int WholeReads { get; private set; }
 
     /// <summary>Ends deliveries in the middle.</summary>
     public bool BreaksOff { get; set; }
@@ -94,6 +102,8 @@ internal sealed class FakeCity : IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
+
+    private static int PartOf(Guid key) => key.ToByteArray(bigEndian: true)[15];
 
     private FeedDigest Digest() => new(
         epoch, change, feed.Count, feed.Values.Aggregate(0L, (hash, c) => hash ^ FeedHash.Of(c.Key, c.Version, c.Tombstone)).ToString("x16"), DateTimeOffset.UtcNow);

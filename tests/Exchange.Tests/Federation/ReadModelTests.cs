@@ -65,6 +65,25 @@ public sealed class ReadModelTests(GatewayStack gateway)
         await Eventually.GetAsync(() => gateway.ReadAsync("/api/catalogue/datasets?q=遗失消息样例"), page => page["total"]!.GetValue<int>() == 1);
     }
 
+    [Theory]
+    [InlineData("delete from datasets where dataset_id = '{0}'")]
+    [InlineData("update datasets set version = version - 1, row_hash = row_hash # 1 where dataset_id = '{0}'")]
+    [InlineData("update datasets set tombstone = true, row_hash = row_hash # 1 where dataset_id = '{0}'")]
+    [InlineData("insert into datasets (dataset_id, city, version, tombstone, entry, row_hash, city_epoch, city_change, change) select gen_random_uuid(), city, 1, true, null, 7, city_epoch, 1, (select max(change) + 1 from datasets) from datasets where dataset_id = '{0}'")]
+    public async Task A_row_that_somebody_changed_heals_without_reading_the_whole_city(string damage)
+    {
+        var entry = GatewayStack.Entry("zhuzhou", $"单行受损{Guid.NewGuid():N}", open: true) with { Version = 3 };
+        await PublishAsync(gateway.Zhuzhou, entry);
+        await Eventually.GetAsync(() => gateway.ReadAsync($"/api/catalogue/datasets?q={entry.Name}"), page => page["total"]!.GetValue<int>() == 1);
+        await LiveAsync("zhuzhou");
+        const string State = "select string_agg(dataset_id || '|' || version || '|' || tombstone || '|' || row_hash || '|' || coalesce(entry, ''), E'\n' order by dataset_id) from datasets where city = 'zhuzhou' and row_hash is not null";
+        var before = await gateway.ScalarAsync<string>(State);
+        var read = gateway.Zhuzhou.WholeReads;
+        await gateway.ScalarAsync<object>(string.Format(System.Globalization.CultureInfo.InvariantCulture, damage, entry.DatasetId));
+        await Eventually.GetAsync(() => gateway.ScalarAsync<string>(State), after => after == before);
+        Assert.Equal(read, gateway.Zhuzhou.WholeReads);
+    }
+
     [Fact]
     public async Task What_was_damaged_here_is_pulled_anew_and_is_as_before()
     {
