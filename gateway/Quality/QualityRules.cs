@@ -49,11 +49,11 @@ internal static class QualityRules
 
     /// <summary>Formats that a public specification describes.</summary>
     private static readonly FrozenSet<string> OpenFormats = FrozenSet.Create(
-        "csv", "tsv", "json", "jsonl", "ndjson", "geojson", "xml", "gml", "kml", "rdf", "ttl", "parquet", "txt", "html", "ofd", "pdf", "docx", "xlsx", "pptx", "odt", "ods", "uof", "png", "jpg", "jpeg", "gif", "tif", "tiff", "svg", "mp4", "dbf");
+        "csv", "tsv", "json", "jsonl", "ndjson", "geojson", "xml", "gml", "kml", "rdf", "ttl", "parquet", "txt", "html", "ofd", "pdf", "docx", "xlsx", "pptx", "odt", "ods", "uof", "png", "jpg", "jpeg", "gif", "tif", "tiff", "svg", "bmp", "mp4", "mpg", "mpeg", "dbf");
 
     /// <summary>Formats of one maker's program.</summary>
     private static readonly FrozenSet<string> ClosedFormats = FrozenSet.Create(
-        "doc", "xls", "ppt", "wps", "et", "dps", "swf", "rm", "rmvb", "wmv", "psd", "mdb", "accdb", "access", "dm", "kingbasees", "oracle", "sqlserver", "db2", "dwg", "bmp");
+        "doc", "xls", "ppt", "wps", "et", "dps", "swf", "rm", "rmvb", "wmv", "psd", "mdb", "accdb", "access", "dm", "kingbasees", "oracle", "sqlserver", "db2", "dwg");
 
     public static readonly IReadOnlyList<QualityRule> All =
     [
@@ -202,7 +202,7 @@ internal static class QualityRules
                 : No(new("可以共享的条目引用了禁止共享的依据。", "An entry that is shared cites a law against sharing."), new("删去不予共享依据，或改正共享类型。", "Leave the law out, or correct the sharing type.")),
         },
         new("legality.no_obstacle", QualityDimension.Legality, 5, "/sharing_conditions", "第15条",
-            new("不自行增设妨碍共享的条件：可以共享的条目不收费、不要求押金或对等交换；无条件共享的不附条件。", "No self-made condition hinders sharing: no charges, deposits or barter, and no condition at all on an unconditional entry."),
+            new("不自行增设妨碍共享的条件：可以共享的条目不收费、不要求押金或对等交换；全部信息项无条件共享的不附条件。", "No self-made condition hinders sharing: no charges, deposits or barter, and no condition at all on an entry that is unconditional in all its items."),
             new("删去没有法律依据的条件；确需条件的，改为有条件共享并写明范围和用途。", "Leave out conditions that rest on no law; if one is needed, make the entry conditional and state scope and purpose."))
         {
             Judge = Obstacle,
@@ -313,7 +313,7 @@ internal static class QualityRules
         var conditions = it.Entry.SharingConditions ?? "";
         return !IsShared(it) ? WithoutType : it.Entry.SharingType == SharingClass.Refused ? Yes(NotDemanded)
             : EntryText.Obstacles(conditions).FirstOrDefault() is { } word ? No(new($"共享条件写有“{word}”。", $"The conditions say “{word}”."))
-            : When(it.Entry.SharingType != SharingClass.Unconditional || EntryText.Letters(conditions) == 0 || EntryText.Evades(conditions) || conditions.Contains("无条件", StringComparison.Ordinal),
+            : When(it.Entry.SharingType != SharingClass.Unconditional || it.Entry.Fields.Any(f => f.SharingType is SharingClass.Conditional or SharingClass.Refused) || EntryText.Letters(conditions) == 0 || EntryText.Evades(conditions) || conditions.Contains("无条件", StringComparison.Ordinal),
                 new("无条件共享的条目附有条件。", "An unconditional entry carries a condition."));
     }
 
