@@ -197,6 +197,5 @@ internal enum QualityGrade
 /// <param name="Advice">What to do when it is not met.</param>
 internal sealed record QualityRule(string Id, QualityDimension Dimension, int Points, string Field, string? Source, Text Asks, Text Advice)
 {
-    [JsonIgnore]
     public required Func<JudgedEntry, Verdict> Judge { get; init; }
 }

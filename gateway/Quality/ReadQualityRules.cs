@@ -14,7 +14,7 @@ internal static class ReadQualityRules
         Unknown = new(
             "无法得知是否符合的规则（例如不知道数据何时更新）既不得分也不失分：其分值从条目的满分中减去，等级按得分占可评满分的比例确定。不涉及某条目的规则视为符合。",
             "A rule of which nobody can tell whether it is met (such as when the data was updated) neither earns nor loses points: its points are taken out of the entry's maximum, and the grade goes by the share of what could be judged. A rule that does not concern an entry is met by it."),
-        Dimensions = [.. QualityRules.All.GroupBy(rule => rule.Dimension).Select(rules => new QualityDimensionRules(rules.Key, Title(rules.Key), rules.Sum(rule => rule.Points), [.. rules]))],
+        Dimensions = [.. QualityRules.All.GroupBy(rule => rule.Dimension).Select(rules => new QualityDimensionRules(rules.Key, Title(rules.Key), rules.Sum(rule => rule.Points), [.. rules.Select(PublishedRule.Of)]))],
     };
 
     public static void Map(IEndpointRouteBuilder routes) => routes.MapGet("/api/catalogue/quality/rules", Handle)
@@ -62,5 +62,17 @@ internal static class ReadQualityRules
     /// <param name="Title">Its name.</param>
     /// <param name="Max">Sum of its points.</param>
     /// <param name="Rules">In the order of the findings.</param>
-    internal sealed record QualityDimensionRules(QualityDimension Dimension, Text Title, int Max, IReadOnlyList<QualityRule> Rules);
+    internal sealed record QualityDimensionRules(QualityDimension Dimension, Text Title, int Max, IReadOnlyList<PublishedRule> Rules);
+
+    /// <summary>One rule.</summary>
+    /// <param name="Id">Stable; never given to another rule.</param>
+    /// <param name="Field">The field it looks at; <c>*</c> stands for each data item.</param>
+    /// <param name="Points">What an entry that meets it gets.</param>
+    /// <param name="Source">Article or element that it rests on; absent where it is this rule set's own.</param>
+    /// <param name="Asks">What is asked.</param>
+    /// <param name="Advice">What to do when it is not met.</param>
+    internal sealed record PublishedRule(string Id, string Field, int Points, string? Source, Text Asks, Text Advice)
+    {
+        public static PublishedRule Of(QualityRule rule) => new(rule.Id, rule.Field, rule.Points, rule.Source, rule.Asks, rule.Advice);
+    }
 }
