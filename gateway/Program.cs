@@ -2,9 +2,16 @@ using Exchange.Gateway;
 using Exchange.Gateway.Federation;
 using Exchange.Gateway.Identity;
 using Exchange.Gateway.Interop;
+using Exchange.Gateway.Quality;
 using Exchange.Gateway.Routing;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
+
+if (args is ["quality", .. var options])
+{
+    await using var output = Console.OpenStandardOutput();
+    return QualityCommand.Run(options, output, Console.Error, TimeProvider.System);
+}
 
 return await ExchangeHost.RunAsync(
     args,
@@ -15,6 +22,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddSingleton<IStartupFilter, Edge>();
         builder.Services.AddIssuer();
         builder.Services.AddFederation();
+        builder.Services.AddQuality();
         builder.Services.AddSingleton<DeliveryReport>().AddHostedService(provider => provider.GetRequiredService<DeliveryReport>());
         builder.Services.AddSingleton<ApiDescription>().AddHostedService(provider => provider.GetRequiredService<ApiDescription>());
         Proxy.Add(builder, settings);
@@ -28,6 +36,9 @@ return await ExchangeHost.RunAsync(
         Discovery.Map(app);
         SearchCatalogue.Map(app);
         ReadDataset.Map(app);
+        ReadQuality.Map(app);
+        ReadAverages.Map(app);
+        ReadQualityRules.Map(app);
         FollowChanges.Map(app);
         RebuildCatalogue.Map(app);
         ReadStatistics.Map(app);
