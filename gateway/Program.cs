@@ -1,5 +1,6 @@
 using Exchange.Gateway;
 using Exchange.Gateway.Federation;
+using Exchange.Gateway.Harvest;
 using Exchange.Gateway.Identity;
 using Exchange.Gateway.Interop;
 using Exchange.Gateway.Routing;
@@ -15,6 +16,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddSingleton<IStartupFilter, Edge>();
         builder.Services.AddIssuer();
         builder.Services.AddFederation();
+        builder.Services.AddHarvest();
         builder.Services.AddSingleton<DeliveryReport>().AddHostedService(provider => provider.GetRequiredService<DeliveryReport>());
         builder.Services.AddSingleton<ApiDescription>().AddHostedService(provider => provider.GetRequiredService<ApiDescription>());
         Proxy.Add(builder, settings);
@@ -31,6 +33,7 @@ return await ExchangeHost.RunAsync(
         FollowChanges.Map(app);
         RebuildCatalogue.Map(app);
         ReadStatistics.Map(app);
+        app.MapHarvest();
         ApiDescription.Map(app);
         Docs.Map(app);
         Proxy.Map(app);
