@@ -6,7 +6,7 @@ namespace Exchange.Gateway.Harvest;
 /// <summary>Reads each source when it is due, by the database's clock; whichever replica comes first leads that run. Sources do not wait for each other.</summary>
 internal sealed partial class HarvestSources(Database database, HarvestRun run, GatewaySettings settings, ILogger<HarvestSources> log) : BackgroundService
 {
-    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(settings.Sources.Select(source => FollowAsync(source, stoppingToken)));
 

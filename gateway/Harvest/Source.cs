@@ -69,7 +69,7 @@ internal sealed partial record Source
 
     /// <summary>Changes with the file: what was read under other settings is read again.</summary>
     [JsonIgnore]
-    public string Fingerprint { get; private init; } = "";
+    public string Fingerprint { get; init; } = "";
 
     [JsonIgnore]
     public Uri Root => new(Address);
