@@ -19,6 +19,7 @@ internal sealed record ForeignEntry(string Id, string Title)
     public string Organization { get; init; } = "gongan";
     public string Theme { get; init; } = "交通";
     public string Frequency { get; init; } = "每日";
+    public string Access { get; init; } = "public";
     public string FileAddress { get; init; } = "https://files.example.org/a.csv";
 }
 
@@ -119,7 +120,7 @@ internal sealed class FakeSource : IAsyncDisposable
 
     private string Ckan(int start, int rows)
     {
-        var all = Entries.Select(entry => (JsonNode?)new JsonObject
+        var all = Entries.Select(entry => new JsonObject
         {
             ["id"] = entry.Id,
             ["name"] = $"n-{entry.Id}",
@@ -132,32 +133,24 @@ internal sealed class FakeSource : IAsyncDisposable
             ["metadata_created"] = "2024-03-01T01:02:03.000000",
             ["metadata_modified"] = "2025-03-01T01:02:03.000000",
             ["resources"] = new JsonArray(new JsonObject { ["name"] = "表", ["url"] = entry.FileAddress, ["format"] = "CSV" }),
-        }).Concat(Raw.Select(raw => JsonNode.Parse(raw))).ToList();
-        return new JsonObject
-        {
-            ["success"] = true,
-            ["result"] = new JsonObject { ["count"] = all.Count + Overstates, ["results"] = new JsonArray([.. all.Skip(start).Take(rows)]) },
-        }.ToJsonString();
+        }.ToJsonString()).Concat(Raw).ToList();
+        return $$$"""{"success":true,"result":{"count":{{{all.Count + Overstates}}},"results":[{{{string.Join(',', all.Skip(start).Take(rows))}}}]}}""";
     }
 
-    private string DataJson() => new JsonObject
+    private string DataJson() => $$"""{"conformsTo":"https://project-open-data.cio.gov/v1.1/schema","dataset":[{{string.Join(',', Entries.Select(entry => new JsonObject
     {
-        ["conformsTo"] = "https://project-open-data.cio.gov/v1.1/schema",
-        ["dataset"] = new JsonArray([.. Entries.Select(entry => (JsonNode?)new JsonObject
-        {
-            ["identifier"] = entry.Id,
-            ["title"] = entry.Title,
-            ["description"] = entry.Description,
-            ["publisher"] = new JsonObject { ["name"] = entry.Organization },
-            ["theme"] = new JsonArray(entry.Theme),
-            ["accrualPeriodicity"] = entry.Frequency,
-            ["accessLevel"] = "public",
-            ["license"] = "示例许可",
-            ["issued"] = "2024-03-01",
-            ["modified"] = "2025-03-01T01:02:03Z",
-            ["distribution"] = new JsonArray(new JsonObject { ["title"] = "表", ["downloadURL"] = entry.FileAddress, ["mediaType"] = "text/csv" }),
-        }).Concat(Raw.Select(raw => JsonNode.Parse(raw)))]),
-    }.ToJsonString();
+        ["identifier"] = entry.Id,
+        ["title"] = entry.Title,
+        ["description"] = entry.Description,
+        ["publisher"] = new JsonObject { ["name"] = entry.Organization },
+        ["theme"] = new JsonArray(entry.Theme),
+        ["accrualPeriodicity"] = entry.Frequency,
+        ["accessLevel"] = entry.Access,
+        ["license"] = "示例许可",
+        ["issued"] = "2024-03-01",
+        ["modified"] = "2025-03-01T01:02:03Z",
+        ["distribution"] = new JsonArray(new JsonObject { ["title"] = "表", ["downloadURL"] = entry.FileAddress, ["mediaType"] = "text/csv" }),
+    }.ToJsonString()).Concat(Raw))}}]}""";
 
     private string Turtle()
     {

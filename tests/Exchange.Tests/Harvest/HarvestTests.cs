@@ -1,9 +1,12 @@
+using System.IO.Compression;
+using System.Text;
 using System.Text.Json;
 using Exchange.Contracts;
 using Exchange.Gateway.Harvest;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 using Exchange.Tests.Federation;
+using Microsoft.AspNetCore.Http;
 
 namespace Exchange.Tests.Harvest;
 
@@ -188,6 +191,7 @@ public sealed class HarvestTests(HarvestDatabase harvest) : IClassFixture<Harves
             $$"""{"identifier":"huge","title":"巨大","notes":"{{new string('x', 300_000)}}"}""",
         ]);
         var run = await harvest.RunAsync(source);
+        Assert.Null(run.Reason);
         Assert.Equal((RunOutcome.Incomplete, 18, 18, 10, 8, 1), (run.Outcome, run.Stated, run.Read, run.Taken, run.Faulty, run.Kept));
         var shown = await harvest.ShownAsync(source);
         Assert.Equal(1, shown["从前就有"]);
@@ -306,6 +310,155 @@ public sealed class HarvestTests(HarvestDatabase harvest) : IClassFixture<Harves
         await Assert.ThrowsAsync<LeadLostException>(() => harvest.RunAsync(source));
         Assert.Empty(await harvest.ShownAsync(source));
         Assert.Empty(await harvest.QueryAsync<Guid>("select run_id from harvest_runs where source = @id", new { id }));
+    }
+
+    [Theory]
+    [InlineData("a page for people", "DataJson", "not-json")]
+    [InlineData("an error", "DataJson", "status-500")]
+    [InlineData("too many bytes", "DataJson", "too-large")]
+    [InlineData("a bomb", "DataJson", "too-large")]
+    [InlineData("deep nesting", "DataJson", "not-json")]
+    [InlineData("another encoding", "DataJson", "not-utf8")]
+    [InlineData("another document", "DataJson", "not-data-json")]
+    [InlineData("redirects in a circle", "Ckan", "redirect")]
+    [InlineData("a redirect to a file", "Ckan", "redirect")]
+    [InlineData("a redirect to a private address", "Ckan", "not-reached")]
+    [InlineData("a redirect to the machine's cloud", "Ckan", "not-reached")]
+    [InlineData("bytes that drip", "Ckan", "too-slow")]
+    [InlineData("no end of waiting", "Ckan", "too-long")]
+    [InlineData("an answer broken off", "Ckan", "not-reached")]
+    [InlineData("entries without end", "Ckan", "too-many-entries")]
+    [InlineData("the same page again", "Ckan", "page-repeats")]
+    [InlineData("another document", "Ckan", "not-ckan")]
+    [InlineData("pages in a circle", "Dcat", "page-repeats")]
+    [InlineData("a page elsewhere", "Dcat", "foreign-page")]
+    [InlineData("pages without end", "Dcat", "too-many-pages")]
+    [InlineData("another format", "Dcat", "format-not-read")]
+    [InlineData("deep brackets", "Dcat", "not-turtle")]
+    [InlineData("a string without end", "Dcat", "not-turtle")]
+    [InlineData("contexts upon contexts", "Dcat", "not-json-ld")]
+    public async Task A_hostile_source_ends_the_run_and_what_was_there_stays(string hostility, string kind, string rule)
+    {
+        var source = portal.Settings(id, Enum.Parse<SourceKind>(kind));
+        await harvest.RunAsync(source);
+        var before = await PositionAsync();
+        portal.Interfere = http => BeHostileAsync(hostility, http);
+        source = source with
+        {
+            Limits = source.Limits with
+            {
+                Entries = 50,
+                Request = hostility == "bytes that drip" ? TimeSpan.FromMilliseconds(200) : source.Limits.Request,
+                Run = hostility == "no end of waiting" ? TimeSpan.FromMilliseconds(200) : source.Limits.Run,
+            },
+        };
+        var run = await harvest.RunAsync(source);
+        Assert.Equal((RunOutcome.Failed, rule), (run.Outcome, run.Rule));
+        Assert.Equal(10, (await harvest.ShownAsync(source)).Count);
+        Assert.Equal(before, await PositionAsync());
+        Assert.Equal(rule, (await harvest.QueryAsync<string>("select rule from harvest_runs where source = @id order by run_id desc limit 1", new { id })).Single());
+
+        portal.Interfere = null;
+        Assert.Equal(RunOutcome.Complete, (await harvest.RunAsync(portal.Settings(id, Enum.Parse<SourceKind>(kind)))).Outcome);
+    }
+
+    private async Task<bool> BeHostileAsync(string hostility, HttpContext http)
+    {
+        var response = http.Response;
+        var page = http.Request.QueryString.Value;
+        switch (hostility)
+        {
+            case "a page for people":
+                await SayAsync("text/html", "<html><body>维护中</body></html>");
+                break;
+            case "an error":
+                response.StatusCode = 500;
+                break;
+            case "too many bytes":
+                await SayAsync("application/json", new string(' ', 2 << 20));
+                break;
+            case "a bomb":
+                response.ContentType = "application/json";
+                response.Headers.ContentEncoding = "gzip";
+                await using (var gzip = new GZipStream(response.Body, CompressionLevel.Fastest))
+                {
+                    await gzip.WriteAsync(new byte[20 << 20]);
+                }
+
+                break;
+            case "deep nesting":
+                await SayAsync("application/json", new string('[', 100_000));
+                break;
+            case "another encoding":
+                response.ContentType = "application/json";
+                await response.Body.WriteAsync(new byte[] { (byte)'"', 0xB3, 0xA4, 0xC9, 0xB3, (byte)'"' });
+                break;
+            case "another document":
+                await SayAsync("application/json", "{\"success\":true,\"result\":{\"message\":[]},\"dataset\":{}}");
+                break;
+            case "redirects in a circle":
+                response.Redirect(http.Request.Path + page);
+                break;
+            case "a redirect to a file":
+                response.Redirect("file:///etc/passwd");
+                break;
+            case "a redirect to a private address":
+                response.Redirect("http://10.1.2.3/");
+                break;
+            case "a redirect to the machine's cloud":
+                response.Redirect("http://[::ffff:169.254.169.254]/latest/meta-data");
+                break;
+            case "bytes that drip":
+                response.ContentType = "application/json";
+                await response.WriteAsync("{");
+                await response.Body.FlushAsync();
+                await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+                break;
+            case "no end of waiting":
+                await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+                break;
+            case "an answer broken off":
+                response.ContentLength = 1000;
+                await response.WriteAsync("{");
+                await response.Body.FlushAsync();
+                http.Abort();
+                break;
+            case "entries without end":
+                await SayAsync("application/json", $$$"""{"success":true,"result":{"count":2000000000,"results":[{"id":"{{{Guid.NewGuid()}}}","title":"无尽"}]}}""");
+                break;
+            case "the same page again":
+                await SayAsync("application/json", """{"success":true,"result":{"count":2000000000,"results":[{"id":"same","title":"重复"}]}}""");
+                break;
+            case "pages in a circle":
+                await SayAsync("text/turtle", $"<> <http://www.w3.org/ns/hydra/core#next> <?page={(page == "?page=1" ? 2 : 1)}> .");
+                break;
+            case "a page elsewhere":
+                await SayAsync("text/turtle", "<> <http://www.w3.org/ns/hydra/core#nextPage> <http://127.0.0.1:1/> .");
+                break;
+            case "pages without end":
+                await SayAsync("text/turtle", $"<> <http://www.w3.org/ns/hydra/core#next> <?{Guid.NewGuid()}> .");
+                break;
+            case "another format":
+                await SayAsync("application/rdf+xml", "<?xml version=\"1.0\"?><rdf:RDF/>");
+                break;
+            case "deep brackets":
+                await SayAsync("text/turtle", "<> <urn:p> " + new string('[', 100_000));
+                break;
+            case "a string without end":
+                await SayAsync("text/turtle", "<> <urn:p> '''" + new string('x', 500_000));
+                break;
+            default:
+                await SayAsync("application/ld+json", "{\"@context\":{" + string.Join(',', Enumerable.Range(0, 600).Select(n => $"\"t{n}\":\"urn:{n}\"")) + "}}");
+                break;
+        }
+
+        return true;
+
+        async Task SayAsync(string type, string body)
+        {
+            response.ContentType = type;
+            await response.Body.WriteAsync(Encoding.UTF8.GetBytes(body));
+        }
     }
 
     private async Task<long> PositionAsync() => (await harvest.QueryAsync<long>("select change from city_feeds where city = @id", new { id })).Single();
