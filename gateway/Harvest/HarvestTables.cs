@@ -123,9 +123,9 @@ internal static class HarvestTables
     public static async Task<bool> IsSourceAsync(NpgsqlConnection connection, string source, CancellationToken cancel) =>
         await connection.QuerySingleAsync<bool>(new CommandDefinition("select exists (select from harvest_sources where source = @source)", new { source }, cancellationToken: cancel));
 
-    /// <summary>The position stays in <c>city_feeds</c>: should the source come back, its numbers go on.</summary>
+    /// <summary>Its name stays, so that its tombstones are not taken for a city's; so does its position, should it come back.</summary>
     public static Task ForgetAsync(NpgsqlConnection connection, string source, CancellationToken cancel) => connection.ExecuteAsync(new CommandDefinition(
-        "delete from harvest_faults where source = @source; delete from harvest_runs where source = @source; delete from harvest_sources where source = @source", new { source }, cancellationToken: cancel));
+        "delete from harvest_faults where source = @source; delete from harvest_runs where source = @source; update harvest_sources set marks = null where source = @source", new { source }, cancellationToken: cancel));
 
     public static string Word(RunOutcome outcome) => JsonNamingPolicy.SnakeCaseLower.ConvertName(outcome.ToString());
 

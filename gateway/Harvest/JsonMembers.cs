@@ -56,6 +56,11 @@ internal static class JsonMembers
             yield break;
         }
 
+        if (!names.Any(name => value.Member(name) is not null))
+        {
+            WrongType(field, faults);
+        }
+
         foreach (var name in names)
         {
             if (value.Text(name, faults, field) is { Length: > 0 } word)

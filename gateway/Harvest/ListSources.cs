@@ -21,7 +21,7 @@ internal static class ListSources
         var feeds = (await results.ReadAsync<CityFeed>()).ToDictionary(feed => feed.City, StringComparer.Ordinal);
         var runs = (await results.ReadAsync<RunRow>()).ToDictionary(run => run.Source, StringComparer.Ordinal);
         var known = settings.Sources.ToDictionary(source => source.Id, StringComparer.Ordinal);
-        return TypedResults.Ok<IReadOnlyList<SourceView>>([.. known.Keys.Union(rows.Keys).Order(StringComparer.Ordinal).Select(id =>
+        return TypedResults.Ok<IReadOnlyList<SourceView>>([.. known.Keys.Union(rows.Values.Where(row => row.Shown > 0).Select(row => row.Source)).Order(StringComparer.Ordinal).Select(id =>
         {
             var source = known.GetValueOrDefault(id);
             var feed = feeds.GetValueOrDefault(id);
