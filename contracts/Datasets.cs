@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Exchange.Contracts;
 
 /// <summary>How a dataset may be shared (共享属性, art. 14). The wire carries the words <c>unconditional</c>, <c>conditional</c>, <c>refused</c>.</summary>
@@ -94,6 +96,7 @@ public sealed record DatasetEntry
     /// Where a harvested entry comes from; null for an entry of a city. An entry with an origin is read-only here: nobody in the exchange answers requests for it,
     /// and its <see cref="City"/> is the source's id.
     /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public EntryOrigin? Origin { get; init; }
 }
 

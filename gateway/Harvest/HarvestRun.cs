@@ -66,7 +66,7 @@ internal sealed partial class HarvestRun(Database database, Leases leases, Servi
 
     public static string LeaseOf(string source) => $"harvest.{source}";
 
-    private static TimeSpan LeaseTime(Source source) => source.Limits.Request + TimeSpan.FromSeconds(30);
+    private static TimeSpan LeaseTime(Source source) => source.Limits.Request + source.Pause + SourceClient.LongestWait + TimeSpan.FromSeconds(30);
 
     /// <summary>Null when another replica reads the source, or <paramref name="isWanted"/> under the lease says that it no longer needs to be read.</summary>
     public async Task<RunReport?> RunAsync(Source source, Func<CancellationToken, Task<bool>> isWanted, CancellationToken cancel)

@@ -51,6 +51,8 @@ internal static class HarvestTables
     /// <summary>One step: the changes get the next numbers of the source's own feed. Only the holder of the lease comes here.</summary>
     public static async Task ApplyAsync(NpgsqlConnection connection, string source, IEnumerable<(Guid Id, int Version, string? Entry)> changes, CancellationToken cancel)
     {
+        // First the catalogue's row, as everybody who numbers changes: whoever took these two in the other order could wait for him and he for them.
+        await connection.ExecuteAsync(new CommandDefinition("select change from catalogue where one for update", cancellationToken: cancel));
         var at = await connection.QuerySingleAsync<Position>(new CommandDefinition("select epoch, change from city_feeds where city = @source for update", new { source }, cancellationToken: cancel));
         var number = at.Change;
         foreach (var (id, version, entry) in changes)

@@ -20,7 +20,8 @@ internal static class ReadDcat
     public static async Task ReadAsync(Source source, SourceClient client, Picture picture, CancellationToken cancel)
     {
         var visited = new HashSet<string>(StringComparer.Ordinal);
-        var listed = 0;
+        // A catalogue may name on one page what it describes on another.
+        var named = new HashSet<string>(StringComparer.Ordinal);
         int? total = null;
         for (var next = source.Root; next is not null;)
         {
@@ -38,8 +39,8 @@ internal static class ReadDcat
             var graph = Parse(page);
             var described = graph.Subjects.Where(subject => graph.Is(subject, Dcat + "Dataset")).ToHashSet(StringComparer.Ordinal);
             var linked = graph.Subjects.SelectMany(subject => graph.All(subject, Dcat + "dataset")).Where(node => !node.IsLiteral).Select(node => node.Value).ToHashSet(StringComparer.Ordinal);
-            listed += linked.Union(described).Count();
-            foreach (var subject in described.Union(linked))
+            named.UnionWith(graph.Subjects.SelectMany(subject => graph.All(subject, Dcat + "dataset")).Where(node => node is { IsLiteral: false, IsBlank: false } && !graph.Describes(node.Value)).Select(node => node.Value));
+            foreach (var subject in described.Union(linked.Where(graph.Describes)))
             {
                 cancel.ThrowIfCancellationRequested();
                 picture.Add(Item(source, graph, subject));
@@ -50,7 +51,14 @@ internal static class ReadDcat
             next = Next(source, graph, page.Address);
         }
 
-        picture.Stated = total ?? listed;
+        foreach (var bare in named.Except(picture.Items.Select(item => item.Identifier), StringComparer.Ordinal).OfType<string>())
+        {
+            var item = new SourceItem { Identifier = bare };
+            SourceFaults.Bare(item.Faults);
+            picture.Add(item);
+        }
+
+        picture.Stated = total ?? picture.Items.Count;
     }
 
     private static Graph Parse(SourcePage page)
@@ -89,12 +97,6 @@ internal static class ReadDcat
             // A blank node's name means nothing outside its document.
             Identifier = subject.StartsWith("_:", StringComparison.Ordinal) ? Text(graph, subject, Dct + "identifier") : subject,
         };
-        if (!graph.Describes(subject))
-        {
-            SourceFaults.Bare(item.Faults);
-            return item;
-        }
-
         if (graph.SizeOf(subject) > source.Limits.EntryBytes)
         {
             SourceFaults.TooLarge(item.Faults);

@@ -67,7 +67,7 @@ internal sealed partial record Source
 
     public SourceLimits Limits { get; init; } = new();
 
-    /// <summary>Changes with the file: what was read under other settings is read again.</summary>
+    /// <summary>Changes with the file and with the program: what was read otherwise is read again, though the source has not changed.</summary>
     [JsonIgnore]
     public string Fingerprint { get; init; } = "";
 
@@ -112,7 +112,7 @@ internal sealed partial record Source
                     settings.Fault(file, $"source: {source.Id} is a city, a service or another source");
                 }
 
-                sources.Add(source with { Fingerprint = Convert.ToHexStringLower(SHA256.HashData(bytes)) });
+                sources.Add(source with { Fingerprint = Convert.ToHexStringLower(SHA256.HashData([.. bytes, .. Release])) });
             }
             catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException)
             {
@@ -164,6 +164,8 @@ internal sealed partial record Source
             }
         }
     }
+
+    private static readonly byte[] Release = typeof(Source).Assembly.ManifestModule.ModuleVersionId.ToByteArray();
 
     private static readonly HashSet<string> TopicCodes = new(
     [

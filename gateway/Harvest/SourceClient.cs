@@ -20,7 +20,7 @@ internal sealed class SourceClient : IDisposable
     private const int MostAttempts = 3;
 
     /// <summary>A source that wants to be left alone for longer is: the run ends.</summary>
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
 
     private readonly Source source;
     private readonly HttpClient client;
@@ -98,7 +98,7 @@ internal sealed class SourceClient : IDisposable
             {
                 throw new RunRefusedException("too-slow", new($"来源未在 {source.Limits.Request} 内答完。", $"The source did not finish its answer within {source.Limits.Request}."));
             }
-            catch (Exception fault) when (fault is HttpRequestException or IOException or InvalidDataException)
+            catch (Exception fault) when (fault is HttpRequestException or IOException or InvalidDataException or InvalidOperationException)
             {
                 if (attempt == MostAttempts || fault.ToString().Contains("no address that may be sent to", StringComparison.Ordinal))
                 {
@@ -136,7 +136,7 @@ internal sealed class SourceClient : IDisposable
 
             using (response)
             {
-                var next = response.Headers.Location is { } location ? new Uri(address, location) : null;
+                var next = response.Headers.Location is { } location && Uri.TryCreate(address, location, out var target) ? target : null;
                 if (next is null || !SourceAddress.IsWebAddress(next) || (address.Scheme == Uri.UriSchemeHttps && next.Scheme != Uri.UriSchemeHttps) || hop == source.Limits.Redirects)
                 {
                     throw new RunRefusedException("redirect", new("来源的重定向过多，或指向不可访问的地址。", "The source redirects too often, or to where may not be gone."));

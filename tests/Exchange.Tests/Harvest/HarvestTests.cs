@@ -214,6 +214,23 @@ public sealed class HarvestTests(HarvestDatabase harvest) : IClassFixture<Harves
     }
 
     [Fact]
+    public async Task What_one_page_names_another_may_describe()
+    {
+        portal.Interfere = async http =>
+        {
+            http.Response.ContentType = "text/turtle";
+            await http.Response.WriteAsync(http.Request.QueryString.HasValue
+                ? "PREFIX dcat: <http://www.w3.org/ns/dcat#> <b> a dcat:Dataset ; dct:title \"第二页\" ."
+                : "<> dcat:dataset <a>, <b>, <c>, () ; hydra:next <?page=2> . <a> dct:title \"第一页\" .");
+            return true;
+        };
+        var source = portal.Settings(id, SourceKind.Dcat);
+        var run = await harvest.RunAsync(source);
+        Assert.Equal((RunOutcome.Complete, 3, 3, 2, 1), (run.Outcome, run.Stated, run.Read, run.Taken, run.Faulty));
+        Assert.Contains(($"{portal.Address}/c", false, "entry", "not-described"), await harvest.FaultsAsync(source));
+    }
+
+    [Fact]
     public async Task A_source_that_asks_for_time_gets_it()
     {
         var source = portal.Settings(id, SourceKind.Ckan);
