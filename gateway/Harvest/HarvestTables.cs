@@ -54,15 +54,10 @@ internal static class HarvestTables
         // First the catalogue's row, as everybody who numbers changes: whoever took these two in the other order could wait for him and he for them.
         await connection.ExecuteAsync(new CommandDefinition("select change from catalogue where one for update", cancellationToken: cancel));
         var at = await connection.QuerySingleAsync<Position>(new CommandDefinition("select epoch, change from city_feeds where city = @source for update", new { source }, cancellationToken: cancel));
-        var number = at.Change;
-        foreach (var (id, version, entry) in changes)
-        {
-            var change = new CityChange { City = source, Epoch = at.Epoch, Change = number + 1, DatasetId = id, Version = version, Entry = entry };
-            if (await CatalogueTables.ApplyAsync(connection, change, cancel))
-            {
-                number++;
-            }
-        }
+        await CatalogueTables.ApplyAsync(
+            connection,
+            [.. changes.Select((change, index) => new CityChange { City = source, Epoch = at.Epoch, Change = at.Change + index + 1, DatasetId = change.Id, Version = change.Version, Entry = change.Entry })],
+            cancel);
     }
 
     public static async Task FinishAsync(NpgsqlConnection connection, Source source, RunReport run, RunEnd end, CancellationToken cancel)
