@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Exchange.Contracts;
 
 /// <summary>How a dataset may be shared (共享属性, art. 14). The wire carries the words <c>unconditional</c>, <c>conditional</c>, <c>refused</c>.</summary>
@@ -89,6 +91,54 @@ public sealed record DatasetEntry
 
     /// <summary>When this version was published, UTC.</summary>
     public required DateTimeOffset PublishedAt { get; init; }
+
+    /// <summary>
+    /// Where a harvested entry comes from; null for an entry of a city. An entry with an origin is read-only here: nobody in the exchange answers requests for it,
+    /// and its <see cref="City"/> is the source's id.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public EntryOrigin? Origin { get; init; }
+}
+
+/// <summary>A foreign catalogue's own words about an entry that was harvested from it.</summary>
+public sealed record EntryOrigin
+{
+    /// <summary>Id of the source in the settings of the gateway.</summary>
+    public required string Source { get; init; }
+
+    public required string SourceName { get; init; }
+
+    public required string SourceNameEn { get; init; }
+
+    /// <summary>The source's own identifier: CKAN's id, the IRI of a DCAT dataset, <c>identifier</c> of a data.json.</summary>
+    public required string Identifier { get; init; }
+
+    /// <summary>The entry's page at the source: an http or https address.</summary>
+    public string? LandingPage { get; init; }
+
+    /// <summary>Name or address of the licence, as the source writes it.</summary>
+    public string? Licence { get; init; }
+
+    /// <summary>When the source says that the entry or its data changed last.</summary>
+    public DateTimeOffset? ModifiedAt { get; init; }
+
+    /// <summary>Members of the entry that the source does not state: they are defaults from the settings of the source, or empty.</summary>
+    public required IReadOnlyList<string> Assumed { get; init; }
+
+    /// <summary>Where the source offers the data.</summary>
+    public IReadOnlyList<OriginDistribution> Distributions { get; init; } = [];
+}
+
+/// <summary>One way to get the data at the source.</summary>
+public sealed record OriginDistribution
+{
+    public string? Title { get; init; }
+
+    /// <summary>An http or https address.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>As the source writes it, in lower case.</summary>
+    public string? Format { get; init; }
 }
 
 /// <summary>One data item (信息项) of an entry.</summary>

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Exchange.Gateway.Harvest;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway;
@@ -25,6 +26,11 @@ internal sealed record GatewaySettings
 
     /// <summary>Older than this it is silent; between the two it is lagging.</summary>
     public TimeSpan SilentAfter { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Folder with a file for each foreign catalogue that is harvested; without one there are none.</summary>
+    public string? SourcesFolder { get; init; }
+
+    internal IReadOnlyList<Source> Sources { get; init; } = [];
 
     /// <summary>Age at which a token signing key gets its successor.</summary>
     public TimeSpan SigningKeyLifetime { get; init; } = TimeSpan.FromDays(30);
@@ -59,7 +65,8 @@ internal sealed record GatewaySettings
             reader.Fault("Gateway:SilentAfter", "must be longer than Gateway:LiveWithin");
         }
 
+        var sources = Source.ReadFolder(settings.SourcesFolder, settings.Cities.Keys, reader);
         reader.ThrowOnFaults();
-        return settings;
+        return settings with { Sources = sources };
     }
 }

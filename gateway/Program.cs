@@ -1,5 +1,6 @@
 using Exchange.Gateway;
 using Exchange.Gateway.Federation;
+using Exchange.Gateway.Harvest;
 using Exchange.Gateway.Identity;
 using Exchange.Gateway.Interop;
 using Exchange.Gateway.Quality;
@@ -23,6 +24,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddIssuer();
         builder.Services.AddFederation();
         builder.Services.AddQuality();
+        builder.Services.AddHarvest();
         builder.Services.AddSingleton<DeliveryReport>().AddHostedService(provider => provider.GetRequiredService<DeliveryReport>());
         builder.Services.AddSingleton<ApiDescription>().AddHostedService(provider => provider.GetRequiredService<ApiDescription>());
         Proxy.Add(builder, settings);
@@ -42,6 +44,7 @@ return await ExchangeHost.RunAsync(
         FollowChanges.Map(app);
         RebuildCatalogue.Map(app);
         ReadStatistics.Map(app);
+        app.MapHarvest();
         ApiDescription.Map(app);
         Docs.Map(app);
         Proxy.Map(app);

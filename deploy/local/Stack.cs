@@ -303,6 +303,8 @@ internal sealed class Stack : IAsyncDisposable
                 environment[$"Gateway__Cities__{other.Name}"] = Reach(process, other.Name);
             environment["Gateway__Audit"] = Reach(process, Audit);
             environment["Gateway__AccountsFile"] = AccountsFile;
+            if (Path.Combine(options.Root, "deploy", "sources") is var sources && Directory.Exists(sources))
+                environment["Gateway__SourcesFolder"] = sources;
         }
         if (service == Audit)
         {

@@ -25,15 +25,22 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
         get
         {
             var now = clock.GetUtcNow();
-            return [.. settings.Cities.Keys.Select(city => feeds.TryGetValue(city, out var feed)
-                ? new CityFreshness(city, feed.AsOf, feed.LagSeconds(now), feed.State(now, settings))
-                : new CityFreshness(city, null, null, CityState.Silent))];
+            return
+            [
+                .. settings.Cities.Keys.Select(city => Freshness(city, settings.LiveWithin, settings.SilentAfter, now)),
+                .. settings.Sources.Select(source => Freshness(source.Id, source.LiveWithin, source.SilentAfter, now) with { Harvested = true }),
+            ];
         }
     }
 
+    private CityFreshness Freshness(string city, TimeSpan liveWithin, TimeSpan silentAfter, DateTimeOffset now) => feeds.TryGetValue(city, out var feed)
+        ? new CityFreshness(city, feed.AsOf, feed.LagSeconds(now), feed.State(now, liveWithin, silentAfter))
+        : new CityFreshness(city, null, null, CityState.Silent);
+
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        var silent = Cities.Where(city => city.State == CityState.Silent).Select(city => city.City).ToList();
+        // A foreign catalogue that is away is its operator's matter; this gateway is as able as before.
+        var silent = Cities.Where(city => city.State == CityState.Silent && city.Harvested is null).Select(city => city.City).ToList();
         return Task.FromResult(Volatile.Read(ref loaded) is not { } now ? HealthCheckResult.Unhealthy("the catalogue is being loaded")
             : silent.Count > 0 ? HealthCheckResult.Degraded($"{now.Index.Count} entries; silent: {string.Join(", ", silent)}")
             : HealthCheckResult.Healthy($"{now.Index.Count} entries, change {now.Change}"));

@@ -29,7 +29,7 @@ internal sealed record CityFeed
 
     public int? LagSeconds(DateTimeOffset now) => AsOf is { } asOf ? (int)Math.Max(0, (now - asOf).TotalSeconds) : null;
 
-    public CityState State(DateTimeOffset now, GatewaySettings settings)
+    public CityState State(DateTimeOffset now, TimeSpan liveWithin, TimeSpan silentAfter)
     {
         if (Rebuilding)
         {
@@ -37,12 +37,17 @@ internal sealed record CityFeed
         }
 
         var lag = now - AsOf;
-        var ahead = DigestChange > Change && now - DigestAt <= settings.LiveWithin;
-        return lag <= settings.LiveWithin && !ahead ? CityState.Live
-            : lag <= settings.SilentAfter || ahead ? CityState.Lagging
+        var ahead = DigestChange > Change && now - DigestAt <= liveWithin;
+        return lag <= liveWithin && !ahead ? CityState.Live
+            : lag <= silentAfter || ahead ? CityState.Lagging
             : CityState.Silent;
     }
 }
 
 /// <summary>One line of the answer's <c>cities</c>.</summary>
-internal sealed record CityFreshness(string City, DateTimeOffset? AsOf, int? LagSeconds, CityState State);
+/// <param name="City">A city, or a foreign catalogue that is harvested.</param>
+/// <param name="AsOf">What is shown of it is true as of then.</param>
+/// <param name="LagSeconds">How long ago that is.</param>
+/// <param name="State">By the city's digests, or by the schedule of the foreign catalogue.</param>
+/// <param name="Harvested">True for a foreign catalogue, absent for a city.</param>
+internal sealed record CityFreshness(string City, DateTimeOffset? AsOf, int? LagSeconds, CityState State, bool? Harvested = null);

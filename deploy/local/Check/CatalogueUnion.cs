@@ -34,7 +34,10 @@ internal static class CatalogueUnion
         if (view[Stack.Gateway] is { } gateway)
         {
             // A row without a hash is what a full pull no longer found in its city: a tombstone that the gateway wrote itself.
-            var rows = await gateway.ListAsync<CopyRow>("select dataset_id, city, version, tombstone as withdrawn, entry, row_hash is null as own from datasets", ct: ct);
+            // Nor are the entries of foreign catalogues a city's.
+            var rows = await gateway.ListAsync<CopyRow>("""
+                select dataset_id, city, version, tombstone as withdrawn, entry, row_hash is null as own from datasets where city not in (select source from harvest_sources)
+                """, ct: ct);
             Compare(view, gateway.Service, "datasets", [.. rows.Where(r => !r.Own)], union, Rebuild, tally);
             await CheckSearchAsync(view, union, tally, ct);
         }
@@ -115,8 +118,9 @@ internal static class CatalogueUnion
             try
             {
                 // An index follows its table within a poll; when it does not, later looks say the same.
+                var cities = string.Join('&', view.Exchange.Cities.Select(city => $"city={city}"));
                 var total = await Poll.UntilAsync(
-                    async () => (await reader.GetAsync("/api/catalogue/datasets?limit=1", ct)).Succeeded("search")["total"].GetInt64(), found => found == expected, TimeSpan.FromSeconds(3), ct);
+                    async () => (await reader.GetAsync($"/api/catalogue/datasets?limit=1&{cities}", ct)).Succeeded("search")["total"].GetInt64(), found => found == expected, TimeSpan.FromSeconds(3), ct);
                 if (total == expected)
                 {
                     tally.Compared(total, "个可检索条目", "entries found by search");

@@ -19,7 +19,7 @@ internal static class LyingAside
             await CheckCityAsync(view, city, tally, ct);
         if (view[Stack.Gateway] is { } gateway)
         {
-            foreach (var feed in await gateway.ListAsync<string>("select city from city_feeds where rebuilding or rebuild_wanted", ct: ct))
+            foreach (var feed in await gateway.ListAsync<string>("select city from city_feeds where (rebuilding or rebuild_wanted) and city not in (select source from harvest_sources)", ct: ct))
                 tally.Find(gateway.Service, "city_feeds", feed, new("没有进行中的重建", "no rebuild under way"), new("重建未完成", "a rebuild that has not ended"), new("该市有应答后网关自动完成。", "The gateway ends it once that city answers."));
         }
     }

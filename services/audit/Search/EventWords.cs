@@ -82,6 +82,7 @@ internal static class EventWords
         ["audit.erased"] = new("销毁承诺内容", "what commitments were made of was erased"),
         ["audit.looked"] = new("查阅审计日志", "the log was looked into"),
         ["messages.resent"] = new("运维人员补发消息", "messages sent again by an operator"),
+        ["harvest.removal_confirmed"] = new("运维人员确认来源已删除的条目", "an operator confirmed what a harvested catalogue deleted"),
         ["service.started"] = new("服务启动", "service started"),
         ["service.stopped"] = new("服务停止", "service stopped"),
         ["source.heartbeat"] = new("每小时心跳", "heartbeat of an hour"),

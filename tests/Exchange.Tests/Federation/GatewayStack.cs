@@ -4,12 +4,13 @@ using System.Text.Json.Nodes;
 using Exchange.Contracts;
 using Exchange.Hosting.Messaging;
 using Exchange.Local;
+using Exchange.Tests.Harvest;
 using Npgsql;
 using RabbitMQ.Client;
 
 namespace Exchange.Tests.Federation;
 
-/// <summary>A real gateway on a real database and broker, in front of two cities and an audit service that the tests play; the third city is away.</summary>
+/// <summary>A real gateway on a real database and broker, in front of two cities, an audit service and a foreign portal that the tests play; the third city is away.</summary>
 public sealed class GatewayStack : IAsyncLifetime
 {
     public const string CollectionName = "gateway";
@@ -24,6 +25,11 @@ public sealed class GatewayStack : IAsyncLifetime
 
     internal FakeCity Audit { get; private set; } = null!;
 
+    /// <summary>Harvested as <c>portal</c>.</summary>
+    internal FakeSource Portal { get; private set; } = null!;
+
+    private readonly string sources = Directory.CreateTempSubdirectory("sources").FullName;
+
     public HttpClient Client { get; private set; } = null!;
 
     internal string Database => Stack.Databases.ConnectionString("gateway", "app");
@@ -33,6 +39,11 @@ public sealed class GatewayStack : IAsyncLifetime
         Changsha = await FakeCity.StartAsync("changsha");
         Zhuzhou = await FakeCity.StartAsync("zhuzhou");
         Audit = await FakeCity.StartAsync("audit");
+        Portal = await FakeSource.StartAsync();
+        await File.WriteAllTextAsync(Path.Combine(sources, "portal.json"), $$$"""
+            {"source":"portal","name":"示例门户","name_en":"Sample portal","kind":"data_json","address":"{{{Portal.Address}}}/data.json","allow":["127.0.0.0/8"],"pause":"00:00:00",
+             "department":{"code":"11430100EXAMPL100F","name":"示例局"},"defaults":{"open_to_society":true}}
+            """);
         Stack = await Stack.StartAsync(StackOptions.ForTests() with
         {
             Services = ["gateway"],
@@ -42,6 +53,7 @@ public sealed class GatewayStack : IAsyncLifetime
                 ["Gateway__Cities__zhuzhou"] = Zhuzhou.Address,
                 ["Gateway__Cities__xiangtan"] = "http://127.0.0.1:9",
                 ["Gateway__Audit"] = Audit.Address,
+                ["Gateway__SourcesFolder"] = sources,
                 ["Gateway__RepairEvery"] = "00:00:00.300",
                 ["Gateway__LiveWithin"] = "00:00:02",
                 ["Gateway__SilentAfter"] = "00:00:04",
@@ -67,6 +79,8 @@ public sealed class GatewayStack : IAsyncLifetime
         await Changsha.DisposeAsync();
         await Zhuzhou.DisposeAsync();
         await Audit.DisposeAsync();
+        await Portal.DisposeAsync();
+        Directory.Delete(sources, recursive: true);
     }
 
     internal async Task<string> TokenAsync(string clientId, string? resource = null)

@@ -16,7 +16,7 @@ public sealed class ReadModelTests(GatewayStack gateway)
         var found = await Eventually.GetAsync(() => gateway.ReadAsync("/api/catalogue/datasets?q=公交站点"), page => page["total"]!.GetValue<int>() == 1);
         Assert.Equal("公交站点全集", found["items"]![0]!["name"]!.GetValue<string>());
         Assert.Equal(1, found["facets"]!["city"]!.AsArray().Single(c => c!["value"]!.GetValue<string>() == "changsha")!["count"]!.GetValue<int>());
-        Assert.Equal(3, found["cities"]!.AsArray().Count);
+        Assert.Equal(3, found["cities"]!.AsArray().Count(line => line!["harvested"] is null));
         var one = await gateway.ReadAsync($"/api/catalogue/datasets/{entry.DatasetId}");
         Assert.True(JsonNode.DeepEquals(found["items"]![0], one));
     }

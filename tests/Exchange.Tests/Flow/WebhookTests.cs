@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Exchange.Catalogue.Webhooks;
+using Exchange.Hosting;
 using Exchange.Local.Accounts;
 
 namespace Exchange.Tests.Flow;

@@ -1,13 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Exchange.Catalogue.Webhooks;
+namespace Exchange.Hosting;
 
 /// <summary>
 /// Where a webhook may go. Departments' systems stand in the government's own network, so private addresses are allowed; what only this machine or its cloud answers is not.
 /// The address is checked when it is connected to, by the very address that is used: a name that points elsewhere later changes nothing.
 /// </summary>
-internal static class WebhookAddress
+public static class WebhookAddress
 {
     private static readonly IPNetwork[] Refused =
     [
@@ -28,7 +28,10 @@ internal static class WebhookAddress
         return !Array.Exists(Refused, network => network.Contains(plain)) && !(production && IPAddress.IsLoopback(plain));
     }
 
-    public static SocketsHttpHandler Handler(bool production) => new()
+    public static SocketsHttpHandler Handler(bool production) => Handler(address => IsAllowed(address, production));
+
+    /// <summary>Follows nothing, sends nothing of its own, and connects to no address but those that are allowed.</summary>
+    public static SocketsHttpHandler Handler(Func<IPAddress, bool> isAllowed) => new()
     {
         AllowAutoRedirect = false,
         UseCookies = false,
@@ -39,7 +42,7 @@ internal static class WebhookAddress
         ConnectCallback = async (asked, cancel) =>
         {
             var addresses = await Dns.GetHostAddressesAsync(asked.DnsEndPoint.Host, cancel);
-            var allowed = Array.FindAll(addresses, address => IsAllowed(address, production));
+            var allowed = Array.FindAll(addresses, address => isAllowed(address));
             if (allowed.Length == 0)
             {
                 throw new HttpRequestException($"{asked.DnsEndPoint.Host} has no address that may be sent to.");
