@@ -2,6 +2,7 @@ using Exchange.Gateway;
 using Exchange.Gateway.Federation;
 using Exchange.Gateway.Identity;
 using Exchange.Gateway.Interop;
+using Exchange.Gateway.Interop.Ckan;
 using Exchange.Gateway.Routing;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
@@ -13,6 +14,7 @@ return await ExchangeHost.RunAsync(
         var settings = GatewaySettings.Read(builder);
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton<IStartupFilter, Edge>();
+        builder.Services.AddSingleton<IStartupFilter, CkanTokens>();
         builder.Services.AddIssuer();
         builder.Services.AddFederation();
         builder.Services.AddSingleton<DeliveryReport>().AddHostedService(provider => provider.GetRequiredService<DeliveryReport>());
@@ -31,6 +33,8 @@ return await ExchangeHost.RunAsync(
         FollowChanges.Map(app);
         RebuildCatalogue.Map(app);
         ReadStatistics.Map(app);
+        ExportCatalogue.Map(app);
+        CkanApi.Map(app);
         ApiDescription.Map(app);
         Docs.Map(app);
         Proxy.Map(app);

@@ -11,7 +11,6 @@ namespace Exchange.Gateway.Federation;
 internal sealed class SearchIndex : IDisposable
 {
     private static readonly int FacetTotal = Enum.GetValues<Facet>().Length;
-    private const int FacetValuesShown = 100;
     private static readonly CompareInfo ByPinyin = CultureInfo.GetCultureInfo("zh-CN").CompareInfo;
 
     private readonly ReaderWriterLockSlim gate = new();
@@ -135,7 +134,7 @@ internal sealed class SearchIndex : IDisposable
                 return new SearchPage(
                     view.Count,
                     view.Page(request, view.Count, static (_, _) => true, (object?)null, out var next),
-                    Shown(view.FacetCounts),
+                    Shown(view.FacetCounts, request.FacetValues),
                     next);
             }
 
@@ -328,7 +327,7 @@ internal sealed class SearchIndex : IDisposable
         var items = request.Sort is not SearchSort.Relevance || request.Terms.Count == 0
             ? InOrder(request, view, candidates[..hits], out var next)
             : ByRelevance(request, candidates[..hits], scores[..hits], out next);
-        return new SearchPage(hits, items, Shown(counts), next);
+        return new SearchPage(hits, items, Shown(counts, request.FacetValues), next);
     }
 
     private List<IndexedEntry> InOrder(SearchRequest request, View view, Span<int> hits, out PagePlace? next)
@@ -349,7 +348,8 @@ internal sealed class SearchIndex : IDisposable
     private List<IndexedEntry> ByRelevance(SearchRequest request, Span<int> hits, Span<byte> scores, out PagePlace? next)
     {
         // The worst of the best is on top and leaves when a better one comes: one comparison for most hits.
-        var best = new PriorityQueue<Ranked, Ranked>(request.Limit + 2, Ranked.WorstFirst);
+        var wanted = request.Skip + request.Limit;
+        var best = new PriorityQueue<Ranked, Ranked>(Math.Min(wanted, hits.Length) + 2, Ranked.WorstFirst);
         var after = request.After is { } place ? new Ranked(place.Score, place.ReleasedOn.DayNumber, place.Id, -1) : (Ranked?)null;
         var more = false;
         for (var i = 0; i < hits.Length; i++)
@@ -357,7 +357,7 @@ internal sealed class SearchIndex : IDisposable
             int score = scores[i];
             // Most hits fall short even with the extra point for a title that begins with the term: they are not looked at any closer.
             var most = score > 0 ? score + 1 : 0;
-            if (best.Count == request.Limit && best.Peek() is var worst && (most < worst.Score || (most == worst.Score && releasedDays[hits[i]] < worst.ReleasedDay)))
+            if (best.Count == wanted && best.Peek() is var worst && (most < worst.Score || (most == worst.Score && releasedDays[hits[i]] < worst.ReleasedDay)))
             {
                 more = true;
                 continue;
@@ -375,7 +375,7 @@ internal sealed class SearchIndex : IDisposable
                 continue;
             }
 
-            if (best.Count < request.Limit)
+            if (best.Count < wanted)
             {
                 best.Enqueue(ranked, ranked);
             }
@@ -398,15 +398,15 @@ internal sealed class SearchIndex : IDisposable
             }
         }
 
-        return [.. items];
+        return [.. items.AsSpan(Math.Min(request.Skip, items.Length))];
     }
 
-    private Dictionary<Facet, IReadOnlyList<FacetCount>> Shown(int[][] counts)
+    private Dictionary<Facet, IReadOnlyList<FacetCount>> Shown(int[][] counts, int most)
     {
         var shown = new Dictionary<Facet, IReadOnlyList<FacetCount>>(FacetTotal);
         for (var facet = 0; facet < FacetTotal; facet++)
         {
-            shown.Add((Facet)facet, facets[facet].Shown(counts[facet], FacetValuesShown));
+            shown.Add((Facet)facet, facets[facet].Shown(counts[facet], most));
         }
 
         return shown;
@@ -640,6 +640,7 @@ internal sealed class SearchIndex : IDisposable
             }
 
             List<IndexedEntry> items = new(Math.Min(request.Limit, total));
+            var passed = 0;
             next = null;
             for (; at < order.Length; at++)
             {
@@ -655,8 +656,14 @@ internal sealed class SearchIndex : IDisposable
                     break;
                 }
 
+                if (passed < request.Skip)
+                {
+                    passed++;
+                    continue;
+                }
+
                 items.Add(index.documents[order[at]]!.Entry);
-                if (items.Count == total)
+                if (passed + items.Count == total)
                 {
                     break;
                 }
