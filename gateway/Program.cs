@@ -3,6 +3,7 @@ using Exchange.Gateway.Federation;
 using Exchange.Gateway.Identity;
 using Exchange.Gateway.Interop;
 using Exchange.Gateway.Interop.Ckan;
+using Exchange.Gateway.Interop.Dcat;
 using Exchange.Gateway.Routing;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
@@ -34,6 +35,8 @@ return await ExchangeHost.RunAsync(
         RebuildCatalogue.Map(app);
         ReadStatistics.Map(app);
         ExportCatalogue.Map(app);
+        ReadCatalogueGraph.Map(app);
+        ReadDatasetGraph.Map(app);
         CkanApi.Map(app);
         ApiDescription.Map(app);
         Docs.Map(app);
