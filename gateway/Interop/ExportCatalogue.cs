@@ -9,40 +9,40 @@ namespace Exchange.Gateway.Interop;
 
 /// <summary>
 /// The catalogue as the table of the 2017 guide, one row per 信息项, for an upper level's platform to take in (arts. 12, 30). It is what a city's own import reads:
-/// both take headers and words from <see cref="CatalogueTable"/>.
+/// both take headers and words from <see cref="GuideTable"/>.
 /// </summary>
 internal static class ExportCatalogue
 {
     private static readonly (string Header, Func<DatasetEntry, string?> Of)[] EntryColumns =
     [
-        (CatalogueTable.Code, entry => entry.Code),
-        (CatalogueTable.Name, entry => entry.Name),
-        (CatalogueTable.Department, entry => entry.DepartmentName),
-        (CatalogueTable.DepartmentCode, entry => entry.DepartmentCode),
-        (CatalogueTable.Abstract, entry => entry.Abstract),
-        (CatalogueTable.Theme, entry => Shown(CatalogueTable.Themes, entry.Theme)),
-        (CatalogueTable.Format, entry => FormatOf(entry.Format)),
-        (CatalogueTable.SharingType, entry => Shown(CatalogueTable.SharingTypes, entry.SharingType)),
-        (CatalogueTable.Conditions, entry => entry.SharingConditions),
-        (CatalogueTable.RefusalLaw, entry => entry.RefusalLaw),
-        (CatalogueTable.Method, entry => Shown(CatalogueTable.Methods, entry.SharingMethod)),
-        (CatalogueTable.Open, entry => YesNo(entry.OpenToSociety)),
-        (CatalogueTable.OpenConditions, entry => entry.OpenConditions),
-        (CatalogueTable.Frequency, entry => Shown(CatalogueTable.Frequencies, entry.UpdateFrequency)),
-        (CatalogueTable.ReleasedOn, entry => entry.ReleasedOn.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)),
-        (CatalogueTable.Related, entry => string.Join(CatalogueTable.Separator, entry.RelatedCodes)),
-        (CatalogueTable.Classification, entry => Shown(CatalogueTable.Classifications, entry.Classification)),
-        (CatalogueTable.Grade, entry => entry.Grade.ToString(CultureInfo.InvariantCulture)),
+        (GuideTable.Code, entry => entry.Code),
+        (GuideTable.Name, entry => entry.Name),
+        (GuideTable.Department, entry => entry.DepartmentName),
+        (GuideTable.DepartmentCode, entry => entry.DepartmentCode),
+        (GuideTable.Abstract, entry => entry.Abstract),
+        (GuideTable.Theme, entry => Shown(GuideTable.Themes, entry.Theme)),
+        (GuideTable.Format, entry => FormatOf(entry.Format)),
+        (GuideTable.SharingType, entry => Shown(GuideTable.SharingTypes, entry.SharingType)),
+        (GuideTable.Conditions, entry => entry.SharingConditions),
+        (GuideTable.RefusalLaw, entry => entry.RefusalLaw),
+        (GuideTable.Method, entry => Shown(GuideTable.Methods, entry.SharingMethod)),
+        (GuideTable.Open, entry => YesNo(entry.OpenToSociety)),
+        (GuideTable.OpenConditions, entry => entry.OpenConditions),
+        (GuideTable.Frequency, entry => Shown(GuideTable.Frequencies, entry.UpdateFrequency)),
+        (GuideTable.ReleasedOn, entry => entry.ReleasedOn.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)),
+        (GuideTable.Related, entry => string.Join(GuideTable.Separator, entry.RelatedCodes)),
+        (GuideTable.Classification, entry => Shown(GuideTable.Classifications, entry.Classification)),
+        (GuideTable.Grade, entry => entry.Grade.ToString(CultureInfo.InvariantCulture)),
     ];
 
     private static readonly (string Header, Func<DatasetField, string?> Of)[] ItemColumns =
     [
-        (CatalogueTable.ItemTitle, item => item.Title),
-        (CatalogueTable.ItemName, item => item.Name),
-        (CatalogueTable.ItemType, item => Shown(CatalogueTable.FieldTypes, item.Type)),
-        (CatalogueTable.ItemLength, item => item.Length?.ToString(CultureInfo.InvariantCulture)),
-        (CatalogueTable.ItemSharing, item => Shown(CatalogueTable.SharingTypes, item.SharingType)),
-        (CatalogueTable.ItemPersonal, item => YesNo(item.Personal)),
+        (GuideTable.ItemTitle, item => item.Title),
+        (GuideTable.ItemName, item => item.Name),
+        (GuideTable.ItemType, item => Shown(GuideTable.FieldTypes, item.Type)),
+        (GuideTable.ItemLength, item => item.Length?.ToString(CultureInfo.InvariantCulture)),
+        (GuideTable.ItemSharing, item => Shown(GuideTable.SharingTypes, item.SharingType)),
+        (GuideTable.ItemPersonal, item => YesNo(item.Personal)),
     ];
 
     public static void Map(IEndpointRouteBuilder routes) => routes.MapGet("/api/catalogue/export", Handle)
@@ -119,9 +119,9 @@ internal static class ExportCatalogue
 
     private static string Shown(IReadOnlyDictionary<string, string> words, string word) => words.GetValueOrDefault(word, word);
 
-    private static string FormatOf(string format) => format.Split('/', 2) is [var group, var extension] ? $"{Shown(CatalogueTable.FormatGroups, group)}/{extension}" : Shown(CatalogueTable.FormatGroups, format);
+    private static string FormatOf(string format) => format.Split('/', 2) is [var group, var extension] ? $"{Shown(GuideTable.FormatGroups, group)}/{extension}" : Shown(GuideTable.FormatGroups, format);
 
-    private static string YesNo(bool value) => value ? CatalogueTable.Yes : CatalogueTable.No;
+    private static string YesNo(bool value) => value ? GuideTable.Yes : GuideTable.No;
 
     private sealed class Table(IEnumerable<DatasetEntry> entries, bool exact) : IResult
     {

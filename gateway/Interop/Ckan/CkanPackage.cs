@@ -113,7 +113,7 @@ internal sealed record CkanPackage
             ("grade", entry.Grade.ToString(CultureInfo.InvariantCulture)),
             ("personal_information", entry.PersonalInformation ? "true" : "false"),
             ("fields", string.Join('、', entry.Fields.Select(field => field.Title))),
-            ("related_codes", entry.RelatedCodes.Count > 0 ? string.Join(CatalogueTable.Separator, entry.RelatedCodes) : null),
+            ("related_codes", entry.RelatedCodes.Count > 0 ? string.Join(GuideTable.Separator, entry.RelatedCodes) : null),
             ("released_on", entry.ReleasedOn.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)),
         ];
         return [.. all.Where(extra => extra.Value is not null).Select(extra => new CkanExtra(extra.Key, extra.Value!))];

@@ -71,16 +71,20 @@ internal sealed class CkanQuery
     private List<Clause> Operand(int nested)
     {
         var excluded = false;
-        while (at < source.Length && (source[at] is '+' or '-' or '!' || (Word("NOT") && SkipSpace())))
+        while (SkipSpace())
         {
             if (source[at] is '+' or '-' or '!')
             {
                 excluded ^= source[at] != '+';
                 at++;
             }
+            else if (Word("NOT"))
+            {
+                excluded = !excluded;
+            }
             else
             {
-                excluded ^= true;
+                break;
             }
         }
 
@@ -118,14 +122,14 @@ internal sealed class CkanQuery
             end++;
         }
 
-        if (end == at || end >= source.Length - 1 || source[end] != ':')
+        if (end == at || end >= source.Length || source[end] != ':')
         {
             return null;
         }
 
         var field = source[at..end];
         at = end + 1;
-        return field;
+        return at < source.Length ? field : throw Unclear();
     }
 
     private List<string> Values()

@@ -206,13 +206,13 @@ internal static class CkanSearch
 /// <summary>How CKAN's clients call the values of facets: names are lower case, titles are for people.</summary>
 internal static class CkanNames
 {
-    public static string Of(Facet facet, string value) => facet == Facet.Sharing ? CatalogueTable.SharingTypes.GetValueOrDefault(value, value) : value.ToLowerInvariant();
+    public static string Of(Facet facet, string value) => facet == Facet.Sharing ? GuideTable.SharingTypes.GetValueOrDefault(value, value) : value.ToLowerInvariant();
 
     public static string Title(Facet facet, string value, string? label) => label ?? facet switch
     {
-        Facet.Theme => CatalogueTable.Themes.GetValueOrDefault(value, value),
-        Facet.Sharing => CatalogueTable.SharingTypes.GetValueOrDefault(value, value),
-        Facet.UpdateFrequency => CatalogueTable.Frequencies.GetValueOrDefault(value, value),
+        Facet.Theme => GuideTable.Themes.GetValueOrDefault(value, value),
+        Facet.Sharing => GuideTable.SharingTypes.GetValueOrDefault(value, value),
+        Facet.UpdateFrequency => GuideTable.Frequencies.GetValueOrDefault(value, value),
         _ => value,
     };
 }

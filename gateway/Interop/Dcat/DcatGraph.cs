@@ -12,6 +12,7 @@ internal sealed class DcatGraph(string address)
     private const string Title = "政务数据共享交换目录";
 
     private const string Authority = "http://publications.europa.eu/resource/authority/";
+    private const string MediaTypes = "http://www.iana.org/assignments/media-types/";
     private const string Chinese = Authority + "language/ZHO";
     private const string Regulation = "https://www.gov.cn/zhengce/content/202506/content_7026294.htm";
     private const string PublisherTypes = "http://purl.org/adms/publishertype/1.0";
@@ -88,7 +89,7 @@ internal sealed class DcatGraph(string address)
             .Link("dcat:contactPoint", publisher + "#contact")
             .Link("dcat:theme", theme)
             .Link("dct:language", Chinese)
-            .Link("dct:accessRights", Access(entry))
+            .Link("dct:accessRights", $"{Authority}access-right/{Access(entry)}")
             .Link("dct:rights", id + "#rights")
             .Say("dct:issued", RdfTerm.Date(entry.ReleasedOn));
         foreach (var title in entry.Fields.Select(field => field.Title).Distinct(StringComparer.Ordinal))
@@ -139,99 +140,77 @@ internal sealed class DcatGraph(string address)
             yield return new RdfNode(ServiceOf(entry)).Link("dcat:servesDataset", id);
         }
 
-        foreach (var node in forms.SelectMany(form => Distribution(entry, id, form)).Concat(Vocabulary(entry, publisher, theme, frequency)))
+        foreach (var node in forms.Select(form => Distribution(entry, id, form)).Concat(Vocabulary(entry, forms, publisher, theme, frequency).Where(node => described.Add(node.Id))))
         {
             yield return node;
         }
     }
 
-    private IEnumerable<RdfNode> Distribution(DatasetEntry entry, string id, EntryForm form)
+    private RdfNode Distribution(DatasetEntry entry, string id, EntryForm form)
     {
-        var service = ServiceOf(entry);
         var distribution = new RdfNode($"{id}#{form.Name}", "dcat:Distribution")
             .Say("dct:title", RdfTerm.Chinese($"{entry.Name}（{form.Format}）"))
             .Say("dct:description", RdfTerm.Chinese("凭共享授权获取：先提出共享申请，获准后由提供方交付。"))
             .Say("dct:description", RdfTerm.English("Delivered under a grant: ask for it first."))
             .Link("dcat:accessURL", id)
             .Link("dct:rights", id + "#rights")
-            .Link("dcat:accessService", service);
+            .Link("dcat:accessService", ServiceOf(entry));
         if (form.FileType is not null)
         {
-            distribution.Link("dct:format", Authority + "file-type/" + form.FileType);
+            distribution.Link("dct:format", $"{Authority}file-type/{form.FileType}");
         }
 
-        if (form.MediaType is not null)
+        return form.MediaType is null ? distribution : distribution.Link("dcat:mediaType", MediaTypes + form.MediaType);
+    }
+
+    /// <summary>The shapes ask that the class of whatever is referred to is said in the document itself.</summary>
+    private IEnumerable<RdfNode> Vocabulary(DatasetEntry entry, IReadOnlyList<EntryForm> forms, string publisher, string theme, string? frequency)
+    {
+        yield return new RdfNode(publisher + "#agent", "foaf:Agent")
+            .Say("foaf:name", RdfTerm.Chinese(entry.DepartmentName))
+            .Say("dct:identifier", RdfTerm.Text(entry.DepartmentCode))
+            .Link("dct:type", LocalAuthority);
+        yield return new RdfNode(publisher + "#contact", "vcard:Organization", "vcard:Kind").Say("vcard:fn", RdfTerm.Chinese(entry.DepartmentName)).Link("vcard:hasURL", publisher);
+        yield return new RdfNode(theme, "skos:Concept")
+            .Say("skos:prefLabel", GuideTable.Themes.TryGetValue(entry.Theme, out var label) ? RdfTerm.Chinese(label) : RdfTerm.Text(entry.Theme))
+            .Say("skos:notation", RdfTerm.Text(entry.Theme))
+            .Link("skos:inScheme", $"{address}/catalog#themes");
+        yield return new RdfNode($"{address}/catalog#themes", "skos:ConceptScheme").Say("dct:title", RdfTerm.Chinese("主题分类"));
+        yield return new RdfNode(PublisherTypes, "skos:ConceptScheme").Say("dct:title", RdfTerm.English("Publisher types"));
+        yield return new RdfNode(LocalAuthority, "skos:Concept").Say("skos:prefLabel", RdfTerm.English("Local authority")).Link("skos:inScheme", PublisherTypes);
+        yield return Listed("language/ZHO", "dct:LinguisticSystem");
+        yield return Listed("access-right/" + Access(entry), "dct:RightsStatement");
+        if (frequency is not null)
         {
-            distribution.Link("dcat:mediaType", "http://www.iana.org/assignments/media-types/" + form.MediaType);
+            yield return Listed("frequency/" + frequency, "dct:Frequency");
         }
 
-        yield return distribution;
-        if (form.FileType is { } type && described.Add(type))
+        if (forms.Count > 0)
         {
-            yield return Listed("file-type", type, "dct:MediaTypeOrExtent");
-        }
-
-        if (form.MediaType is { } media && described.Add(media))
-        {
-            yield return new RdfNode("http://www.iana.org/assignments/media-types/" + media, "dct:MediaType");
-        }
-
-        if (described.Add(service))
-        {
-            yield return new RdfNode(service, "dcat:DataService")
+            yield return Listed("access-right/RESTRICTED", "dct:RightsStatement");
+            yield return new RdfNode(ServiceOf(entry), "dcat:DataService")
                 .Say("dct:title", RdfTerm.Chinese(entry.Format == "service" ? $"{entry.Name}：服务接口" : "凭共享授权交付数据"))
                 .Link("dcat:endpointURL", GrantsOf(entry.City))
                 .Link("dcat:endpointDescription", $"{address}/openapi/v1.json")
                 .Link("dct:accessRights", Authority + "access-right/RESTRICTED");
-            if (described.Add("RESTRICTED"))
+        }
+
+        foreach (var form in forms)
+        {
+            if (form.FileType is not null)
             {
-                yield return Listed("access-right", "RESTRICTED", "dct:RightsStatement");
+                yield return Listed("file-type/" + form.FileType, "dct:MediaTypeOrExtent");
+            }
+
+            if (form.MediaType is not null)
+            {
+                yield return new RdfNode(MediaTypes + form.MediaType, "dct:MediaType");
             }
         }
     }
 
-    /// <summary>The shapes ask that the class of whatever is referred to is said in the document itself.</summary>
-    private IEnumerable<RdfNode> Vocabulary(DatasetEntry entry, string publisher, string theme, string? frequency)
-    {
-        if (described.Add(publisher))
-        {
-            yield return new RdfNode(publisher + "#agent", "foaf:Agent")
-                .Say("foaf:name", RdfTerm.Chinese(entry.DepartmentName))
-                .Say("dct:identifier", RdfTerm.Text(entry.DepartmentCode))
-                .Link("dct:type", LocalAuthority);
-            yield return new RdfNode(publisher + "#contact", "vcard:Organization", "vcard:Kind")
-                .Say("vcard:fn", RdfTerm.Chinese(entry.DepartmentName))
-                .Link("vcard:hasURL", publisher);
-        }
-
-        if (described.Add(theme))
-        {
-            yield return new RdfNode(theme, "skos:Concept")
-                .Say("skos:prefLabel", CatalogueTable.Themes.TryGetValue(entry.Theme, out var label) ? RdfTerm.Chinese(label) : RdfTerm.Text(entry.Theme))
-                .Say("skos:notation", RdfTerm.Text(entry.Theme))
-                .Link("skos:inScheme", $"{address}/catalog#themes");
-        }
-
-        if (frequency is not null && described.Add(frequency))
-        {
-            yield return Listed("frequency", frequency, "dct:Frequency");
-        }
-
-        if (described.Add(Access(entry)[(Access(entry).LastIndexOf('/') + 1)..]))
-        {
-            yield return new RdfNode(Access(entry), "dct:RightsStatement").Link("skos:inScheme", Authority + "access-right");
-        }
-
-        if (described.Add(Chinese))
-        {
-            yield return Listed("language", "ZHO", "dct:LinguisticSystem");
-            yield return new RdfNode($"{address}/catalog#themes", "skos:ConceptScheme").Say("dct:title", RdfTerm.Chinese("主题分类"));
-            yield return new RdfNode(PublisherTypes, "skos:ConceptScheme").Say("dct:title", RdfTerm.English("Publisher types"));
-            yield return new RdfNode(LocalAuthority, "skos:Concept").Say("skos:prefLabel", RdfTerm.English("Local authority")).Link("skos:inScheme", PublisherTypes);
-        }
-    }
-
-    private static RdfNode Listed(string list, string code, string type) => new RdfNode($"{Authority}{list}/{code}", type).Link("skos:inScheme", Authority + list);
+    /// <summary>A value of one of the EU's authority lists.</summary>
+    private static RdfNode Listed(string value, string type) => new RdfNode(Authority + value, type).Link("skos:inScheme", Authority + value[..value.IndexOf('/', StringComparison.Ordinal)]);
 
     private string GrantsOf(string city) => $"{address}/api/cities/{Uri.EscapeDataString(city)}/grants";
 
@@ -239,7 +218,7 @@ internal sealed class DcatGraph(string address)
     private string ServiceOf(DatasetEntry entry) => entry.Format == "service" ? DatasetIri(address, entry.DatasetId) + "#api" : GrantsOf(entry.City) + "#service";
 
     /// <summary>Open to society without a condition: the public; what a law forbids to share: nobody outside; in between certain departments, under a grant.</summary>
-    private static string Access(DatasetEntry entry) => Authority + "access-right/" + entry switch
+    private static string Access(DatasetEntry entry) => entry switch
     {
         { OpenToSociety: true, OpenConditions: null } => "PUBLIC",
         { SharingType: SharingClass.Refused } => "NON_PUBLIC",
@@ -249,8 +228,8 @@ internal sealed class DcatGraph(string address)
     /// <summary>The sharing class with whatever the entry says about conditions and reasons, in the guide's own words.</summary>
     public static string Rights(DatasetEntry entry)
     {
-        List<string> parts = [$"{CatalogueTable.SharingType}：{CatalogueTable.SharingTypes.GetValueOrDefault(entry.SharingType, entry.SharingType)}"];
-        foreach (var (header, text) in new[] { (CatalogueTable.Conditions, entry.SharingConditions), (CatalogueTable.RefusalLaw, entry.RefusalLaw), (CatalogueTable.OpenConditions, entry.OpenConditions) })
+        List<string> parts = [$"{GuideTable.SharingType}：{GuideTable.SharingTypes.GetValueOrDefault(entry.SharingType, entry.SharingType)}"];
+        foreach (var (header, text) in new[] { (GuideTable.Conditions, entry.SharingConditions), (GuideTable.RefusalLaw, entry.RefusalLaw), (GuideTable.OpenConditions, entry.OpenConditions) })
         {
             if (text is not null)
             {

@@ -25,7 +25,7 @@ internal static class SchemaOrg
         writer.WriteString("description", entry.Abstract);
         writer.WriteString("inLanguage", "zh");
         Strings("identifier", entry.Code is null ? [entry.DatasetId.ToString()] : [entry.DatasetId.ToString(), entry.Code]);
-        Strings("keywords", [CatalogueTable.Themes.GetValueOrDefault(entry.Theme, entry.Theme), .. entry.Fields.Select(field => field.Title)]);
+        Strings("keywords", [GuideTable.Themes.GetValueOrDefault(entry.Theme, entry.Theme), .. entry.Fields.Select(field => field.Title)]);
         writer.WriteString("version", entry.Version.ToString(System.Globalization.CultureInfo.InvariantCulture));
         writer.WriteString("datePublished", RdfTerm.Date(entry.ReleasedOn).Value);
         writer.WriteString("conditionsOfAccess", DcatGraph.Rights(entry));

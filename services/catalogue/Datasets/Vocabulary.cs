@@ -47,17 +47,17 @@ internal sealed class Vocabulary(params (string Word, string[] Written)[] terms)
 /// <summary>The lists of the 2017 guide, the national draft for catalogues and GB/T 43697 that entries draw on.</summary>
 internal static class Vocabularies
 {
-    public static readonly Vocabulary Sharing = Of(CatalogueTable.SharingTypes,
+    public static readonly Vocabulary Sharing = Of(GuideTable.SharingTypes,
         (SharingClass.Unconditional, ["无条件", "无条件共享类", "1"]),
         (SharingClass.Conditional, ["有条件", "有条件共享类", "2"]),
         (SharingClass.Refused, ["不予", "不共享", "不予共享类", "3"]));
 
-    public static readonly Vocabulary Method = Of(CatalogueTable.Methods,
+    public static readonly Vocabulary Method = Of(GuideTable.Methods,
         ("rows", ["库表", "库表交换", "库表共享", "数据库交换"]),
         ("file", ["文件下载", "文件交换", "文件共享"]),
         ("service", ["服务接口", "接口", "接口服务", "接口调用", "API"]));
 
-    public static readonly Vocabulary Frequency = Of(CatalogueTable.Frequencies,
+    public static readonly Vocabulary Frequency = Of(GuideTable.Frequencies,
         ("realtime", ["实时更新", "即时", "001"]),
         ("daily", ["每天", "按日", "按天", "日", "天", "每日更新", "002"]),
         ("weekly", ["按周", "周", "每周更新", "每星期", "003"]),
@@ -68,21 +68,21 @@ internal static class Vocabularies
         ("irregular", ["不定时", "不定期更新", "按需", "008"]),
         ("historical", ["不更新", "不再更新", "一次性", "009"]));
 
-    public static readonly Vocabulary Classification = Of(CatalogueTable.Classifications,
+    public static readonly Vocabulary Classification = Of(GuideTable.Classifications,
         ("general", ["一般"]),
         ("important", ["重要"]),
         ("core", ["核心"]));
 
-    public static readonly Vocabulary Theme = Of(CatalogueTable.Themes);
+    public static readonly Vocabulary Theme = Of(GuideTable.Themes);
 
     /// <summary>The guide's format groups; a format is <c>table</c>, <c>service</c>, or a group and an extension such as <c>spreadsheet/xlsx</c>.</summary>
-    public static readonly Vocabulary FormatGroup = Of(CatalogueTable.FormatGroups,
+    public static readonly Vocabulary FormatGroup = Of(GuideTable.FormatGroups,
         ("table", ["数据表", "数据库表", "结构化数据"]),
         ("document", ["文档"]),
         ("spreadsheet", ["表格"]),
         ("service", ["接口", "接口服务", "API"]));
 
-    public static readonly Vocabulary FieldType = Of(CatalogueTable.FieldTypes,
+    public static readonly Vocabulary FieldType = Of(GuideTable.FieldTypes,
         ("C", ["字符型", "字符", "字符串", "字符串型", "文本", "文本型", "char", "varchar", "nvarchar", "varchar2", "string"]),
         ("N", ["数值型", "数值", "数字", "数字型", "number", "numeric", "decimal"]),
         ("Y", ["货币型", "货币", "金额", "money"]),
@@ -97,12 +97,12 @@ internal static class Vocabularies
 
     /// <summary>是 and 否 of a table's cell.</summary>
     public static readonly Vocabulary YesNo = new(
-        ("yes", [CatalogueTable.Yes, "1", "true", "y", "有", "开放", "向社会开放", "√"]),
-        ("no", [CatalogueTable.No, "0", "false", "n", "无", "不开放", "不予开放", "不向社会开放", "×"]));
+        ("yes", [GuideTable.Yes, "1", "true", "y", "有", "开放", "向社会开放", "√"]),
+        ("no", [GuideTable.No, "0", "false", "n", "无", "不开放", "不予开放", "不向社会开放", "×"]));
 
     /// <summary>是否涉密: only what is not secret may stand in the table (art. 3).</summary>
     public static readonly Vocabulary NotSecret = new(
-        ("no", [CatalogueTable.No, "0", "false", "n", "无", "不涉密", "非涉密", "非密", "公开"]));
+        ("no", [GuideTable.No, "0", "false", "n", "无", "不涉密", "非涉密", "非密", "公开"]));
 
     /// <summary>The words that are shown, with what departments write beside them.</summary>
     private static Vocabulary Of(IReadOnlyDictionary<string, string> shown, params (string Word, string[] Also)[] written) =>

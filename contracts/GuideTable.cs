@@ -4,7 +4,7 @@ namespace Exchange.Contracts;
 /// 政务数据目录 as a table, one row per 信息项: the 2017 guide's headers and the words that its cells hold. One definition for those who read such tables
 /// (a city's import) and those who write them (the gateway's export to the upper level).
 /// </summary>
-public static class CatalogueTable
+public static class GuideTable
 {
     public const string Code = "信息资源代码";
     public const string Name = "信息资源名称";
