@@ -12,7 +12,7 @@ internal static class CkanActions
     public static object PackageSearch(CkanRequest request)
     {
         var parameters = request.Parameters;
-        var found = CkanSearch.Search(request.Index, request.OpenOnly, parameters);
+        var found = CkanSearch.Search(request.Index, request.OpenOnly, request.Today, parameters);
         Dictionary<string, IReadOnlyDictionary<string, int>> facets = [];
         Dictionary<string, CkanSearchFacet> searchFacets = [];
         if (parameters.Text("facet")?.ToLowerInvariant() != "false")

@@ -1,6 +1,7 @@
 using Exchange.Gateway.Federation;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.OpenApi;
 
 namespace Exchange.Gateway.Interop.Ckan;
 
@@ -16,24 +17,25 @@ internal static class CkanApi
     private const string Unversioned = "/api/action";
 
     /// <param name="Summary">What it answers.</param>
-    /// <param name="Description">Its parameters.</param>
-    private sealed record Action(string Name, string Summary, string Description, Func<CkanRequest, object> Act);
+    /// <param name="Parameters">Their names.</param>
+    /// <param name="Description">What the names do not say.</param>
+    private sealed record Action(string Name, string Summary, string[] Parameters, string Description, Func<CkanRequest, object> Act);
 
     private static readonly Action[] Actions =
     [
-        new("package_search", "Search datasets", "q: words, phrases in quotes, *:*. fq: organization, groups, tags, res_format, city, update_frequency, grade, private:false; joined by spaces or AND, values of one field by OR in brackets, excluded by -. sort: score desc, metadata_created, metadata_modified, id, name, title_string. rows (at most 1000), start (at most 10,000 by relevance), facet.field, facet.limit. An unknown field or sort is refused.", CkanActions.PackageSearch),
-        new("package_show", "One dataset", "id: its id, which is its name too.", CkanActions.PackageShow),
-        new("package_list", "The names of all datasets", "limit, offset.", CkanActions.PackageList),
-        new("current_package_list_with_resources", "Datasets with their resources, newest release first", "limit (at most 1000), offset.", CkanActions.CurrentPackages),
-        new("resource_show", "One resource", "id.", CkanActions.ResourceShow),
-        new("organization_list", "Departments with datasets", "all_fields, sort (package_count desc, name, title), limit, offset, organizations.", request => CkanActions.Groups(request, Facet.Department)),
-        new("organization_show", "One department", "id: its unified social credit code; include_datasets.", request => CkanActions.Group(request, Facet.Department)),
-        new("group_list", "Themes with datasets", "all_fields, sort, limit, offset, groups.", request => CkanActions.Groups(request, Facet.Theme)),
-        new("group_show", "One theme", "id: its topic code; include_datasets.", request => CkanActions.Group(request, Facet.Theme)),
-        new("tag_list", "Sharing classes in use", "query, all_fields.", CkanActions.Tags),
-        new("status_show", "What kind of site this is", "", CkanActions.Status),
-        new("site_read", "Whether the site may be read", "", _ => true),
-        new("help_show", "What an action takes", "name.", request => Help(request.Parameters)),
+        new("package_search", "Search datasets", ["q", "fq", "sort", "rows", "start", "facet.field", "facet.limit", "facet.mincount"], "q: words, phrases in quotes, *:*. fq: organization, groups, tags, res_format, city, update_frequency, grade, private:false; joined by spaces or AND, values of one field by OR in brackets, excluded by -. sort: score desc, metadata_created, metadata_modified, id, name, title_string; all but score and title by day of release. rows is at most 1000, start at most 10,000 by relevance. An unknown field or sort is refused.", CkanActions.PackageSearch),
+        new("package_show", "One dataset", ["id"], "id: its id, which is its name too.", CkanActions.PackageShow),
+        new("package_list", "The names of all datasets, newest release first", ["limit", "offset"], "", CkanActions.PackageList),
+        new("current_package_list_with_resources", "Datasets with their resources, newest release first", ["limit", "offset"], "limit is at most 1000.", CkanActions.CurrentPackages),
+        new("resource_show", "One resource", ["id"], "", CkanActions.ResourceShow),
+        new("organization_list", "Departments with datasets", ["all_fields", "sort", "limit", "offset", "organizations"], "sort: name, title, package_count desc.", request => CkanActions.Groups(request, Facet.Department)),
+        new("organization_show", "One department", ["id", "include_datasets"], "id: its unified social credit code.", request => CkanActions.Group(request, Facet.Department)),
+        new("group_list", "Themes with datasets", ["all_fields", "sort", "limit", "offset", "groups"], "sort: name, title, package_count desc.", request => CkanActions.Groups(request, Facet.Theme)),
+        new("group_show", "One theme", ["id", "include_datasets"], "id: its topic code.", request => CkanActions.Group(request, Facet.Theme)),
+        new("tag_list", "Sharing classes in use", ["query", "all_fields"], "", CkanActions.Tags),
+        new("status_show", "What kind of site this is", [], "", CkanActions.Status),
+        new("site_read", "Whether the site may be read", [], "", _ => true),
+        new("help_show", "What an action takes", ["name"], "", request => Help(request.Parameters)),
     ];
 
     public static bool Serves(PathString path) => path.StartsWithSegments(Prefix, StringComparison.OrdinalIgnoreCase) || path.StartsWithSegments(Unversioned, StringComparison.OrdinalIgnoreCase);
@@ -42,11 +44,16 @@ internal static class CkanApi
     {
         foreach (var action in Actions)
         {
-            Task<IResult> Handle(HttpContext http, Caller? caller, CatalogueIndex catalogue, ServiceSettings service) => AnswerAsync(action, http, caller, catalogue, service);
+            Task<IResult> Handle(HttpContext http, Caller? caller, CatalogueIndex catalogue, ServiceSettings service, TimeProvider clock) => AnswerAsync(action, http, caller, catalogue, service, clock);
             routes.MapGet($"{Prefix}/{action.Name}", Handle).AllowAnyone()
                 .WithTags("ckan")
                 .WithSummary($"CKAN: {action.Summary}")
                 .WithDescription($"{action.Description} Parameters stand in the query, or by POST in a JSON object or a form; POST answers the same. A token stands bare in Authorization or in X-CKAN-API-Key. Errors are CKAN's: 409 Validation Error, 404 Not Found Error, 403 Authorization Error.".TrimStart())
+                .AddOpenApiOperationTransformer((operation, _, _) =>
+                {
+                    operation.Parameters = [.. action.Parameters.Select(name => new OpenApiParameter { Name = name, In = ParameterLocation.Query, Schema = new OpenApiSchema { Type = JsonSchemaType.String } })];
+                    return Task.CompletedTask;
+                })
                 .Produces<CkanEnvelope>()
                 .Produces<CkanEnvelope>(StatusCodes.Status403Forbidden)
                 .Produces<CkanEnvelope>(StatusCodes.Status404NotFound)
@@ -62,7 +69,7 @@ internal static class CkanApi
         }
     }
 
-    private static async Task<IResult> AnswerAsync(Action action, HttpContext http, Caller? caller, CatalogueIndex catalogue, ServiceSettings service)
+    private static async Task<IResult> AnswerAsync(Action action, HttpContext http, Caller? caller, CatalogueIndex catalogue, ServiceSettings service, TimeProvider clock)
     {
         var help = $"{service.PublicAddress}{Prefix}/help_show?name={action.Name}";
         http.Response.Headers.CacheControl = caller is null ? "public, max-age=1" : "private, no-cache";
@@ -80,7 +87,7 @@ internal static class CkanApi
             }
 
             var parameters = await CkanParameters.ReadAsync(http.Request, http.RequestAborted);
-            var result = action.Act(new CkanRequest(parameters, index, caller is null, service.PublicAddress));
+            var result = action.Act(new CkanRequest(parameters, index, caller is null, DateOnly.FromDateTime(clock.GetUtcNow().ToOffset(TimeSpan.FromHours(8)).DateTime), service.PublicAddress));
             return TypedResults.Json(new CkanEnvelope { Help = help, Success = true, Result = result }, Json.Options, "application/json; charset=utf-8");
         }
         catch (CkanRefusal refusal)
@@ -114,12 +121,14 @@ internal static class CkanApi
     private static string Help(CkanParameters parameters)
     {
         var name = parameters.Required("name");
-        return Actions.FirstOrDefault(action => action.Name == name) is { } action ? $"{action.Summary}.\n\n{action.Description}" : throw CkanRefusal.NotFound();
+        return Actions.FirstOrDefault(action => action.Name == name) is { } action ? $"{action.Summary}.\n\n{string.Join(", ", action.Parameters)}\n\n{action.Description}" : throw CkanRefusal.NotFound();
     }
 }
 
 /// <summary>One call of an action.</summary>
-internal sealed record CkanRequest(CkanParameters Parameters, SearchIndex Index, bool OpenOnly, string Address);
+/// <param name="Today">In Beijing; decides what is stale.</param>
+/// <param name="Address">The public one.</param>
+internal sealed record CkanRequest(CkanParameters Parameters, SearchIndex Index, bool OpenOnly, DateOnly Today, string Address);
 
 /// <summary>CKAN's answer: a result, or an error with <c>__type</c> and either a message or the parameters at fault.</summary>
 internal sealed record CkanEnvelope

@@ -31,7 +31,7 @@ internal static class CkanSearch
     /// <summary>An answer and what of it is asked for.</summary>
     public sealed record Found(SearchRequest Request, SearchPage Page, IReadOnlyList<IndexedEntry> Items, string Sort);
 
-    public static Found Search(SearchIndex index, bool openOnly, CkanParameters parameters)
+    public static Found Search(SearchIndex index, bool openOnly, DateOnly today, CkanParameters parameters)
     {
         List<string> words = [];
         List<CkanQuery.Clause> clauses = [];
@@ -71,7 +71,7 @@ internal static class CkanSearch
         var rows = Math.Min(parameters.Number("rows") ?? 10, MostRows);
         var start = parameters.Number("start") ?? 0;
         var (sort, reversed, named) = Sort(parameters.Text("sort"));
-        var request = new SearchRequest { Terms = terms, Filters = filters, OpenOnly = openOnly, Sort = sort, Limit = Math.Max(rows, 1), FacetValues = int.MaxValue };
+        var request = new SearchRequest { Terms = terms, Filters = filters, OpenOnly = openOnly, Sort = sort, Today = today, Limit = Math.Max(rows, 1), FacetValues = int.MaxValue };
         if (sort == SearchSort.Relevance && terms.Count > 0 && start > DeepestRanked)
         {
             throw CkanRefusal.Wrong("start", new($"按相关性排序时 start 不超过 {DeepestRanked}；遍历请用 sort=metadata_created desc。", $"By relevance start is at most {DeepestRanked}; to read on, sort by metadata_created desc"));
@@ -80,13 +80,20 @@ internal static class CkanSearch
         if (!reversed)
         {
             var page = index.Search(request with { Skip = start });
+            if (page.Similar)
+            {
+                // A program takes what it is given for what it asked.
+                page = SearchPage.Nothing;
+            }
+
             return new(request, page, rows == 0 ? [] : page.Items, named);
         }
 
         // The last rows of the order, read from its end.
-        var total = index.Search(request with { Limit = 1 }).Total;
+        var all = index.Search(request with { Limit = 1 });
+        var total = all.Similar ? 0 : all.Total;
         var shown = Math.Min(rows, Math.Max(0, total - start));
-        var mirrored = index.Search(request with { Limit = Math.Max(shown, 1), Skip = total - start - shown is > 0 and var before ? before : 0 });
+        var mirrored = total == 0 ? SearchPage.Nothing : index.Search(request with { Limit = Math.Max(shown, 1), Skip = total - start - shown is > 0 and var before ? before : 0 });
         return new(request, mirrored, shown == 0 ? [] : [.. mirrored.Items.Reverse()], named);
     }
 
@@ -119,7 +126,7 @@ internal static class CkanSearch
         var filters = new Dictionary<Facet, IReadOnlyCollection<string>>(found.Request.Filters);
         ToBeHad(filters);
         var request = found.Request with { Filters = filters, Limit = 1 };
-        return [.. Within(request, index.Search(request), facet).SelectMany(count => EntryForms.Of(count.Value).Select(form => (form.Format, count.Count)))
+        return [.. Within(request, found.Page.Total == 0 ? found.Page : index.Search(request), facet).SelectMany(count => EntryForms.Of(count.Value).Select(form => (form.Format, count.Count)))
             .GroupBy(pair => pair.Format, StringComparer.Ordinal)
             .Select(group => new CkanFacetItem { Name = group.Key, DisplayName = group.Key, Count = group.Sum(pair => pair.Count) })
             .OrderByDescending(item => item.Count).ThenBy(item => item.Name, StringComparer.Ordinal)];
@@ -127,7 +134,7 @@ internal static class CkanSearch
 
     /// <summary>The index counts a facet as if its own filter were not there; CKAN counts what was found.</summary>
     private static IEnumerable<FacetCount> Within(SearchRequest request, SearchPage page, Facet facet) =>
-        request.Filters.TryGetValue(facet, out var chosen) ? page.Facets[facet].Where(count => chosen.Contains(count.Value)) : page.Facets[facet];
+        !page.Facets.TryGetValue(facet, out var counts) ? [] : request.Filters.TryGetValue(facet, out var chosen) ? counts.Where(count => chosen.Contains(count.Value)) : counts;
 
     /// <summary>What may not be shared has a format and is yet to be had in none.</summary>
     private static void ToBeHad(Dictionary<Facet, IReadOnlyCollection<string>> filters) =>

@@ -12,6 +12,7 @@ internal sealed class DcatGraph(string address)
     private const string Title = "政务数据共享交换目录";
 
     private const string Authority = "http://publications.europa.eu/resource/authority/";
+    private const string Profile = "http://data.europa.eu/r5r/";
     private const string MediaTypes = "http://www.iana.org/assignments/media-types/";
     private const string Chinese = Authority + "language/ZHO";
     private const string Regulation = "https://www.gov.cn/zhengce/content/202506/content_7026294.htm";
@@ -122,6 +123,7 @@ internal sealed class DcatGraph(string address)
             .Link("foaf:primaryTopic", id)
             .Say("dct:issued", RdfTerm.Date(entry.ReleasedOn))
             .Say("dct:modified", RdfTerm.Time(entry.PublishedAt))
+            .Link("dct:conformsTo", Profile)
             .Say("owl:versionInfo", RdfTerm.Text(entry.Version.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         yield return new RdfNode(id + "#rights", "dct:RightsStatement").Say("rdfs:label", RdfTerm.Chinese(Rights(entry)));
         if (entry.Code is not null)
@@ -179,6 +181,7 @@ internal sealed class DcatGraph(string address)
         yield return new RdfNode(PublisherTypes, "skos:ConceptScheme").Say("dct:title", RdfTerm.English("Publisher types"));
         yield return new RdfNode(LocalAuthority, "skos:Concept").Say("skos:prefLabel", RdfTerm.English("Local authority")).Link("skos:inScheme", PublisherTypes);
         yield return Listed("language/ZHO", "dct:LinguisticSystem");
+        yield return new RdfNode(Profile, "dct:Standard").Say("dct:title", RdfTerm.English("DCAT-AP"));
         yield return Listed("access-right/" + Access(entry), "dct:RightsStatement");
         if (frequency is not null)
         {

@@ -34,7 +34,12 @@ internal static class ReadDatasetGraph
             return TypedResults.Challenge();
         }
 
-        if (catalogue.Current?.Find(id) is not { } found || (caller is null && !found.Open))
+        if (catalogue.Current is not { } index)
+        {
+            return new Refused(SearchCatalogue.NotLoaded) { RetryAfter = 2 };
+        }
+
+        if (index.Find(id) is not { } found || (caller is null && !found.Open))
         {
             return Pipeline.NotFound();
         }

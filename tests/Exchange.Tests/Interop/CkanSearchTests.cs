@@ -47,6 +47,7 @@ public sealed class CkanSearchTests : IDisposable
     [InlineData("示例 AND groups:c0300", "", "乙")]
     [InlineData("目录 (戊)", "", "")]
     [InlineData("\"戊（示例）\"", "", "戊")]
+    [InlineData("虚构示例错字", "", "")]
     public void Solrs_common_forms_find_what_they_mean(string q, string fq, string names)
     {
         var found = Search(q, fq, "sort=title_string asc");
@@ -174,7 +175,7 @@ public sealed class CkanSearchTests : IDisposable
     {
         var http = new DefaultHttpContext();
         http.Request.QueryString = new QueryString($"?q={Uri.EscapeDataString(q)}&fq={Uri.EscapeDataString(fq)}&{more}");
-        return CkanSearch.Search(index, openOnly, CkanParameters.ReadAsync(http.Request, CancellationToken.None).Result);
+        return CkanSearch.Search(index, openOnly, new DateOnly(2026, 11, 22), CkanParameters.ReadAsync(http.Request, CancellationToken.None).Result);
     }
 
     private List<(string, int)> Facets(CkanSearch.Found found, string field) => [.. CkanSearch.Facets(index, found, field).Select(item => (item.Name, item.Count))];

@@ -29,9 +29,10 @@ public sealed class DcatShapesTests
 
             var entries = Variants.All("changsha").Append(Variants.Breaking("zhuzhou")).ToList();
             await WriteAsync("catalogue", form => new DcatGraph(Address).Page(entries, 10, $"{Address}/catalog.{form.Extension()}", $"{Address}/catalog.{form.Extension()}", $"{Address}/catalog.{form.Extension()}?cursor=x"));
-            foreach (var (entry, number) in entries.Select((entry, number) => (entry, number)))
+            // Alone, an entry describes all that it refers to: a table, one that is refused, a service, and one of hostile texts.
+            foreach (var number in (int[])[0, 3, 4, entries.Count - 1])
             {
-                await WriteAsync($"entry{number}", _ => new DcatGraph(Address).Entry(entry));
+                await WriteAsync($"entry{number}", _ => new DcatGraph(Address).Entry(entries[number]));
             }
 
             var said = await NodeTools.RunAsync("shapes.mjs", [shapes, .. files]);

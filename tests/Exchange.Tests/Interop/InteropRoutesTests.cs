@@ -77,6 +77,9 @@ public sealed partial class InteropRoutesTests(GatewayStack gateway)
         }
 
         Assert.Equal(entries.Select(entry => entry.DatasetId.ToString()).Order(), seen.Order());
+        using var negotiated = await gateway.GetAsync($"/catalog?city={City}&limit=2", token, ("Accept", extension == "ttl" ? "text/turtle" : "application/ld+json"));
+        Assert.Equal($"/catalog.{extension}?city={City}&limit=2", negotiated.Content.Headers.ContentLocation!.OriginalString);
+        Assert.Contains("Accept", negotiated.Headers.Vary);
         using var stranger = await gateway.GetAsync($"/catalog.{extension}?city={City}");
         var open = await stranger.Content.ReadAsStringAsync();
         Assert.Equal(entries.Where(entry => entry.OpenToSociety).Select(entry => entry.DatasetId.ToString()).Order(), RecordIri().Matches(open).Select(match => match.Groups["id"].Value).Distinct().Order());
