@@ -1,3 +1,5 @@
+using Exchange.Hosting;
+
 namespace Exchange.Gateway.Federation;
 
 internal static class FederationServices
@@ -10,6 +12,8 @@ internal static class FederationServices
             client.MaxResponseContentBufferSize = 64 * 1024 * 1024;
         }).ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
         services.AddSingleton<ReadStatistics>();
+        services.AddSingleton(provider => new GroupCommit<CityChange>(changes => ApplyDatasets.ApplyAsync(provider.GetRequiredService<Database>(), changes, CancellationToken.None), most: ApplyDatasets.AtOnce));
+        services.AddHostedService(provider => provider.GetRequiredService<GroupCommit<CityChange>>());
         services.AddSingleton<CatalogueIndex>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogueIndex>());
         services.AddHostedService<Repair>();
