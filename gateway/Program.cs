@@ -3,6 +3,8 @@ using Exchange.Gateway.Federation;
 using Exchange.Gateway.Harvest;
 using Exchange.Gateway.Identity;
 using Exchange.Gateway.Interop;
+using Exchange.Gateway.Interop.Ckan;
+using Exchange.Gateway.Interop.Dcat;
 using Exchange.Gateway.Quality;
 using Exchange.Gateway.Routing;
 using Exchange.Hosting;
@@ -21,6 +23,7 @@ return await ExchangeHost.RunAsync(
         var settings = GatewaySettings.Read(builder);
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton<IStartupFilter, Edge>();
+        builder.Services.AddSingleton<IStartupFilter, CkanTokens>();
         builder.Services.AddIssuer();
         builder.Services.AddFederation();
         builder.Services.AddQuality();
@@ -45,6 +48,10 @@ return await ExchangeHost.RunAsync(
         RebuildCatalogue.Map(app);
         ReadStatistics.Map(app);
         app.MapHarvest();
+        ExportCatalogue.Map(app);
+        ReadCatalogueGraph.Map(app);
+        ReadDatasetGraph.Map(app);
+        CkanApi.Map(app);
         ApiDescription.Map(app);
         Docs.Map(app);
         Proxy.Map(app);

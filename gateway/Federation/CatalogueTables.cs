@@ -104,6 +104,9 @@ internal static class CatalogueTables
         await connection.ExecuteAsync(new CommandDefinition("select pg_notify(@Channel, '')", new { Channel }, cancellationToken: cancel));
     }
 
+    /// <summary>The whole entry as its city published it.</summary>
+    public static DatasetEntry Entry(IndexedEntry indexed) => JsonSerializer.Deserialize<DatasetEntry>(indexed.Json, Tolerant)!;
+
     public static IndexedEntry Indexed(string json)
     {
         var entry = JsonSerializer.Deserialize<DatasetEntry>(json, Tolerant)!;

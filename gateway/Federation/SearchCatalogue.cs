@@ -8,11 +8,11 @@ namespace Exchange.Gateway.Federation;
 /// <summary>The cross-city catalogue: text search, facets, and how fresh each city's part is. Without a token only what is open to society is seen, and only that is counted.</summary>
 internal static class SearchCatalogue
 {
-    private const int LongestQuery = 200;
-    private const int MostTerms = 16;
+    internal const int LongestQuery = 200;
+    internal const int MostTerms = 16;
     private const int MostPerPage = 100;
 
-    private static readonly Rule NotLoaded = new("catalogue-loading", StatusCodes.Status503ServiceUnavailable, null,
+    internal static readonly Rule NotLoaded = new("catalogue-loading", StatusCodes.Status503ServiceUnavailable, null,
         new("目录正在载入。", "The catalogue is being loaded."),
         new("请几秒后重试。", "Try again in a few seconds."));
 

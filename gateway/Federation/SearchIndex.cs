@@ -11,7 +11,6 @@ namespace Exchange.Gateway.Federation;
 internal sealed class SearchIndex : IDisposable
 {
     private static readonly int FacetTotal = Enum.GetValues<Facet>().Length;
-    private const int FacetValuesShown = 100;
     private const int MostCompared = 2000;
     private static readonly CompareInfo ByPinyin = CultureInfo.GetCultureInfo("zh-CN").CompareInfo;
 
@@ -220,7 +219,7 @@ internal sealed class SearchIndex : IDisposable
             return new SearchPage(
                 view.Count,
                 view.Page(request, view.Count, static (_, _) => true, (object?)null, out var following),
-                Shown(view.FacetCounts),
+                Shown(view.FacetCounts, request.FacetValues),
                 following);
         }
 
@@ -228,7 +227,7 @@ internal sealed class SearchIndex : IDisposable
         var mask = facets[(int)facet].Mask(values);
         var counts = view.CountsWith(facet, mask, out var total);
         var items = view.Page(request, total, static (state, slot) => state.mask[state.facetCodes[(slot * FacetTotal) + (int)state.facet]], (mask, facetCodes, facet), out var next);
-        return new SearchPage(total, items, Shown(counts), next);
+        return new SearchPage(total, items, Shown(counts, request.FacetValues), next);
     }
 
     private int Open(int[] slotsFound, ushort[] scores, int found)
@@ -453,7 +452,7 @@ internal sealed class SearchIndex : IDisposable
         var items = request.Sort is not SearchSort.Relevance || request.Terms.Count == 0
             ? InOrder(request, view, candidates[..hits], out var next)
             : ByRelevance(request, candidates[..hits], scores[..hits], out next);
-        return new SearchPage(hits, items, Shown(counts), next);
+        return new SearchPage(hits, items, Shown(counts, request.FacetValues), next);
     }
 
     private List<IndexedEntry> InOrder(SearchRequest request, View view, Span<int> hits, out PagePlace? next)
@@ -475,7 +474,8 @@ internal sealed class SearchIndex : IDisposable
     private List<IndexedEntry> ByRelevance(SearchRequest request, Span<int> hits, Span<ushort> scores, out PagePlace? next)
     {
         // The worst of the best is on top and leaves when a better one comes: one comparison for most hits.
-        var best = new PriorityQueue<Ranked, Ranked>(request.Limit + 2, Ranked.WorstFirst);
+        var wanted = request.Skip + request.Limit;
+        var best = new PriorityQueue<Ranked, Ranked>(Math.Min(wanted, hits.Length) + 2, Ranked.WorstFirst);
         var after = request.After is { } place ? new Ranked(place.Score, place.ReleasedOn.DayNumber, place.Id, -1) : (Ranked?)null;
         var today = request.Today.DayNumber;
         var more = false;
@@ -484,7 +484,7 @@ internal sealed class SearchIndex : IDisposable
             var score = (scores[i] << 2) + (staleDays[hits[i]] > today ? 1 : 0);
             // Most hits fall short even with the extra for a title that begins with the term: they are not looked at any closer.
             var most = scores[i] > 0 ? score + 2 : score;
-            if (best.Count == request.Limit && best.Peek() is var worst && (most < worst.Score || (most == worst.Score && releasedDays[hits[i]] < worst.ReleasedDay)))
+            if (best.Count == wanted && best.Peek() is var worst && (most < worst.Score || (most == worst.Score && releasedDays[hits[i]] < worst.ReleasedDay)))
             {
                 more = true;
                 continue;
@@ -502,7 +502,7 @@ internal sealed class SearchIndex : IDisposable
                 continue;
             }
 
-            if (best.Count < request.Limit)
+            if (best.Count < wanted)
             {
                 best.Enqueue(ranked, ranked);
             }
@@ -525,15 +525,15 @@ internal sealed class SearchIndex : IDisposable
             }
         }
 
-        return [.. items];
+        return [.. items.AsSpan(Math.Min(request.Skip, items.Length))];
     }
 
-    private Dictionary<Facet, IReadOnlyList<FacetCount>> Shown(int[][] counts)
+    private Dictionary<Facet, IReadOnlyList<FacetCount>> Shown(int[][] counts, int most)
     {
         var shown = new Dictionary<Facet, IReadOnlyList<FacetCount>>(FacetTotal);
         for (var facet = 0; facet < FacetTotal; facet++)
         {
-            shown.Add((Facet)facet, facets[facet].Shown(counts[facet], FacetValuesShown));
+            shown.Add((Facet)facet, facets[facet].Shown(counts[facet], most));
         }
 
         return shown;
@@ -806,6 +806,7 @@ internal sealed class SearchIndex : IDisposable
             }
 
             List<IndexedEntry> items = new(Math.Min(request.Limit, total));
+            var passed = 0;
             next = null;
             for (; at < order.Length; at++)
             {
@@ -821,8 +822,14 @@ internal sealed class SearchIndex : IDisposable
                     break;
                 }
 
+                if (passed < request.Skip)
+                {
+                    passed++;
+                    continue;
+                }
+
                 items.Add(index.documents[order[at]]!.Entry);
-                if (items.Count == total)
+                if (passed + items.Count == total)
                 {
                     break;
                 }

@@ -86,6 +86,12 @@ internal sealed record SearchRequest
     public int Limit { get; init; } = 20;
 
     public PagePlace? After { get; init; }
+
+    /// <summary>Hits to pass over, for callers who count offsets instead of holding a cursor. By relevance it costs as much as showing them.</summary>
+    public int Skip { get; init; }
+
+    /// <summary>The most values that each facet is shown with.</summary>
+    public int FacetValues { get; init; } = 100;
 }
 
 /// <summary>How many entries a facet's value would leave, given the query and the filters on the other facets.</summary>

@@ -11,6 +11,13 @@ public static class CsvCells
     public static string Safe(string? value)
     {
         var safe = value is ['=' or '+' or '-' or '@' or '\t' or '\r' or '\n' or '＝' or '＋' or '－' or '＠', ..] ? "'" + value : value ?? "";
-        return safe.AsSpan().ContainsAny(Quoted) ? $"\"{safe.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : safe;
+        return Exact(safe);
+    }
+
+    /// <summary>For programs, which take every character for what it is: only quoted.</summary>
+    public static string Exact(string? value)
+    {
+        var cell = value ?? "";
+        return cell.AsSpan().ContainsAny(Quoted) ? $"\"{cell.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : cell;
     }
 }

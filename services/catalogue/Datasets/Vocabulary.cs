@@ -47,83 +47,64 @@ internal sealed class Vocabulary(params (string Word, string[] Written)[] terms)
 /// <summary>The lists of the 2017 guide, the national draft for catalogues and GB/T 43697 that entries draw on.</summary>
 internal static class Vocabularies
 {
-    public static readonly Vocabulary Sharing = new(
-        (SharingClass.Unconditional, ["无条件共享", "无条件", "无条件共享类", "1"]),
-        (SharingClass.Conditional, ["有条件共享", "有条件", "有条件共享类", "2"]),
-        (SharingClass.Refused, ["不予共享", "不予", "不共享", "不予共享类", "3"]));
+    public static readonly Vocabulary Sharing = Of(GuideTable.SharingTypes,
+        (SharingClass.Unconditional, ["无条件", "无条件共享类", "1"]),
+        (SharingClass.Conditional, ["有条件", "有条件共享类", "2"]),
+        (SharingClass.Refused, ["不予", "不共享", "不予共享类", "3"]));
 
-    public static readonly Vocabulary Method = new(
-        ("rows", ["数据库", "库表", "库表交换", "库表共享", "数据库交换"]),
-        ("file", ["文件", "文件下载", "文件交换", "文件共享"]),
-        ("service", ["服务", "服务接口", "接口", "接口服务", "接口调用", "API"]));
+    public static readonly Vocabulary Method = Of(GuideTable.Methods,
+        ("rows", ["库表", "库表交换", "库表共享", "数据库交换"]),
+        ("file", ["文件下载", "文件交换", "文件共享"]),
+        ("service", ["服务接口", "接口", "接口服务", "接口调用", "API"]));
 
-    public static readonly Vocabulary Frequency = new(
-        ("realtime", ["实时", "实时更新", "即时", "001"]),
-        ("daily", ["每日", "每天", "按日", "按天", "日", "天", "每日更新", "002"]),
-        ("weekly", ["每周", "按周", "周", "每周更新", "每星期", "003"]),
-        ("monthly", ["每月", "按月", "月", "月度", "每月更新", "004"]),
-        ("quarterly", ["每季度", "每季", "按季度", "按季", "季度", "季", "每季度更新", "005"]),
-        ("semiannual", ["每半年", "半年", "按半年", "半年度", "每半年更新", "006"]),
-        ("annual", ["每年", "按年", "年", "年度", "每年更新", "007"]),
-        ("irregular", ["不定期", "不定时", "不定期更新", "按需", "008"]),
-        ("historical", ["历史数据", "不更新", "不再更新", "一次性", "009"]));
+    public static readonly Vocabulary Frequency = Of(GuideTable.Frequencies,
+        ("realtime", ["实时更新", "即时", "001"]),
+        ("daily", ["每天", "按日", "按天", "日", "天", "每日更新", "002"]),
+        ("weekly", ["按周", "周", "每周更新", "每星期", "003"]),
+        ("monthly", ["按月", "月", "月度", "每月更新", "004"]),
+        ("quarterly", ["每季", "按季度", "按季", "季度", "季", "每季度更新", "005"]),
+        ("semiannual", ["半年", "按半年", "半年度", "每半年更新", "006"]),
+        ("annual", ["按年", "年", "年度", "每年更新", "007"]),
+        ("irregular", ["不定时", "不定期更新", "按需", "008"]),
+        ("historical", ["不更新", "不再更新", "一次性", "009"]));
 
-    public static readonly Vocabulary Classification = new(
-        ("general", ["一般数据", "一般"]),
-        ("important", ["重要数据", "重要"]),
-        ("core", ["核心数据", "核心"]));
+    public static readonly Vocabulary Classification = Of(GuideTable.Classifications,
+        ("general", ["一般"]),
+        ("important", ["重要"]),
+        ("core", ["核心"]));
 
-    public static readonly Vocabulary Theme = new(
-        ("A0100", ["人口"]),
-        ("A0200", ["法人"]),
-        ("A0300", ["自然资源和空间地理"]),
-        ("A0400", ["宏观经济"]),
-        ("B0100", ["农业"]),
-        ("B0200", ["工业"]),
-        ("B0300", ["交通"]),
-        ("B0400", ["贸易"]),
-        ("B0500", ["金融"]),
-        ("C0100", ["教育"]),
-        ("C0200", ["健康"]),
-        ("C0300", ["社会保障"]),
-        ("C0400", ["住房"]),
-        ("C0500", ["生态"]),
-        ("D0100", ["审批"]),
-        ("D0200", ["公共服务"]),
-        ("D0300", ["执法"]),
-        ("D0400", ["信用"]),
-        ("D0500", ["应急"]));
+    public static readonly Vocabulary Theme = Of(GuideTable.Themes);
 
     /// <summary>The guide's format groups; a format is <c>table</c>, <c>service</c>, or a group and an extension such as <c>spreadsheet/xlsx</c>.</summary>
-    public static readonly Vocabulary FormatGroup = new(
-        ("table", ["库表", "数据表", "数据库表", "结构化数据"]),
-        ("document", ["电子文件", "文档"]),
-        ("spreadsheet", ["电子表格", "表格"]),
-        ("database", ["数据库"]),
-        ("image", ["图形图像"]),
-        ("stream", ["流媒体"]),
-        ("self_describing", ["自描述格式"]),
-        ("service", ["服务接口", "接口", "接口服务", "API"]));
+    public static readonly Vocabulary FormatGroup = Of(GuideTable.FormatGroups,
+        ("table", ["数据表", "数据库表", "结构化数据"]),
+        ("document", ["文档"]),
+        ("spreadsheet", ["表格"]),
+        ("service", ["接口", "接口服务", "API"]));
 
-    public static readonly Vocabulary FieldType = new(
-        ("C", ["字符型C", "字符型", "字符", "字符串", "字符串型", "文本", "文本型", "char", "varchar", "nvarchar", "varchar2", "string"]),
-        ("N", ["数值型N", "数值型", "数值", "数字", "数字型", "number", "numeric", "decimal"]),
-        ("Y", ["货币型Y", "货币型", "货币", "金额", "money"]),
-        ("D", ["日期型D", "日期型", "日期", "date"]),
-        ("T", ["日期时间型T", "日期时间型", "日期时间", "时间戳", "datetime", "timestamp"]),
-        ("L", ["逻辑型L", "逻辑型", "逻辑", "布尔", "布尔型", "bool", "boolean"]),
-        ("M", ["备注型M", "备注型", "备注", "长文本", "text", "clob"]),
-        ("G", ["通用型G", "通用型", "通用"]),
-        ("B", ["双精度型B", "双精度型", "双精度", "double"]),
-        ("I", ["整型I", "整型", "整数", "整数型", "int", "integer", "bigint"]),
-        ("F", ["浮点型F", "浮点型", "浮点", "浮点数", "float", "real"]));
+    public static readonly Vocabulary FieldType = Of(GuideTable.FieldTypes,
+        ("C", ["字符型", "字符", "字符串", "字符串型", "文本", "文本型", "char", "varchar", "nvarchar", "varchar2", "string"]),
+        ("N", ["数值型", "数值", "数字", "数字型", "number", "numeric", "decimal"]),
+        ("Y", ["货币型", "货币", "金额", "money"]),
+        ("D", ["日期型", "日期", "date"]),
+        ("T", ["日期时间型", "日期时间", "时间戳", "datetime", "timestamp"]),
+        ("L", ["逻辑型", "逻辑", "布尔", "布尔型", "bool", "boolean"]),
+        ("M", ["备注型", "备注", "长文本", "text", "clob"]),
+        ("G", ["通用型", "通用"]),
+        ("B", ["双精度型", "双精度", "double"]),
+        ("I", ["整型", "整数", "整数型", "int", "integer", "bigint"]),
+        ("F", ["浮点型", "浮点", "浮点数", "float", "real"]));
 
     /// <summary>是 and 否 of a table's cell.</summary>
     public static readonly Vocabulary YesNo = new(
-        ("yes", ["是", "1", "true", "y", "有", "开放", "向社会开放", "√"]),
-        ("no", ["否", "0", "false", "n", "无", "不开放", "不予开放", "不向社会开放", "×"]));
+        ("yes", [GuideTable.Yes, "1", "true", "y", "有", "开放", "向社会开放", "√"]),
+        ("no", [GuideTable.No, "0", "false", "n", "无", "不开放", "不予开放", "不向社会开放", "×"]));
 
     /// <summary>是否涉密: only what is not secret may stand in the table (art. 3).</summary>
     public static readonly Vocabulary NotSecret = new(
-        ("no", ["否", "0", "false", "n", "无", "不涉密", "非涉密", "非密", "公开"]));
+        ("no", [GuideTable.No, "0", "false", "n", "无", "不涉密", "非涉密", "非密", "公开"]));
+
+    /// <summary>The words that are shown, with what departments write beside them.</summary>
+    private static Vocabulary Of(IReadOnlyDictionary<string, string> shown, params (string Word, string[] Also)[] written) =>
+        new([.. shown.Select(term => (term.Key, (string[])[term.Value, .. written.FirstOrDefault(also => also.Word == term.Key).Also ?? []]))]);
 }

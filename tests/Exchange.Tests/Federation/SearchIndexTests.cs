@@ -345,6 +345,11 @@ public sealed class SearchIndexTests
         Assert.Equal(expected.Count, page.Total);
         Assert.Equal(expected.Count, pages.Count);
         Assert.True(expected.SetEquals(pages));
+        foreach (var skip in (int[])[1, expected.Count / 2, expected.Count])
+        {
+            Assert.Equal(pages.Skip(skip).Take(request.Limit), index.Search(request with { Skip = skip }).Items.Select(item => item.Id));
+        }
+
         foreach (var facet in Enum.GetValues<Facet>())
         {
             var counts = held.Where(entry => Passes(entry, facet)).CountBy(entry => entry.FacetValue(facet)).ToDictionary();

@@ -160,7 +160,7 @@ public sealed class QualityTablesTests(GatewayStack gateway) : IAsyncLifetime
     {
         var day = new DateOnly(2026, 11, 22);
         await using var connection = await database.OpenConnectionAsync();
-        await CatalogueTables.ApplyAsync(connection, Change(Guid.CreateVersion7(), 1) with { Entry = """{"name":null}""" }, CancellationToken.None);
+        await CatalogueTables.ApplyAsync(connection, [Change(Guid.CreateVersion7(), 1) with { Entry = """{"name":null}""" }], CancellationToken.None);
         await PublishAsync(connection, Entry(new Random(1)));
         await CatchUpAsync(day);
         await AssertAveragesAsync(day);
@@ -222,7 +222,7 @@ public sealed class QualityTablesTests(GatewayStack gateway) : IAsyncLifetime
 
         await using var transaction = await connection.BeginTransactionAsync();
         await CatalogueTables.ReplaceAsync(
-            connection, "changsha", Guid.NewGuid(), long.MaxValue, [.. live.Values.Where(entry => entry.City == "changsha").Select(entry => Change(entry))], CancellationToken.None);
+            connection, "changsha", Guid.NewGuid(), long.MaxValue, [.. live.Values.Where(entry => entry.City == "changsha").Select(entry => Change(entry))], parts: null, CancellationToken.None);
         await transaction.CommitAsync();
     }
 
@@ -290,14 +290,14 @@ public sealed class QualityTablesTests(GatewayStack gateway) : IAsyncLifetime
     {
         live[entry.DatasetId] = entry;
         versions[entry.DatasetId] = entry.Version;
-        Assert.True(await CatalogueTables.ApplyAsync(connection, Change(entry), CancellationToken.None));
+        Assert.Equal(1, await CatalogueTables.ApplyAsync(connection, [Change(entry)], CancellationToken.None));
     }
 
     private async Task WithdrawAsync(NpgsqlConnection connection, Guid id)
     {
         var entry = live[id];
         live.Remove(id);
-        Assert.True(await CatalogueTables.ApplyAsync(connection, Change(id, ++versions[id]) with { City = entry.City }, CancellationToken.None));
+        Assert.Equal(1, await CatalogueTables.ApplyAsync(connection, [Change(id, ++versions[id]) with { City = entry.City }], CancellationToken.None));
     }
 
     private CityChange Change(DatasetEntry entry) => Change(entry.DatasetId, entry.Version) with { City = entry.City, Entry = JsonSerializer.Serialize(entry, Json.Options) };
