@@ -3,8 +3,10 @@ using Exchange.Gateway.Federation;
 using Exchange.Gateway.Identity;
 using Exchange.Gateway.Interop;
 using Exchange.Gateway.Routing;
+using Exchange.Gateway.Searches;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Webhooks;
 
 return await ExchangeHost.RunAsync(
     args,
@@ -12,9 +14,15 @@ return await ExchangeHost.RunAsync(
     {
         var settings = GatewaySettings.Read(builder);
         builder.Services.AddSingleton(settings);
+        var reader = new SettingsReader(builder.Configuration);
+        builder.Services.AddSingleton(reader.Section<FeedSettings>("Feed"));
+        builder.Services.AddSingleton(reader.Section<WebhookSettings>("Webhooks"));
+        reader.ThrowOnFaults();
         builder.Services.AddSingleton<IStartupFilter, Edge>();
         builder.Services.AddIssuer();
         builder.Services.AddFederation();
+        builder.Services.AddHostedService<FollowSearches>();
+        builder.Services.AddHostedService<SendMatches>();
         builder.Services.AddSingleton<DeliveryReport>().AddHostedService(provider => provider.GetRequiredService<DeliveryReport>());
         builder.Services.AddSingleton<ApiDescription>().AddHostedService(provider => provider.GetRequiredService<ApiDescription>());
         Proxy.Add(builder, settings);
@@ -29,6 +37,9 @@ return await ExchangeHost.RunAsync(
         SearchCatalogue.Map(app);
         ReadDataset.Map(app);
         FollowChanges.Map(app);
+        StreamChanges.Map(app);
+        KeepSearches.Map(app);
+        ReadMatches.Map(app);
         RebuildCatalogue.Map(app);
         ReadStatistics.Map(app);
         ApiDescription.Map(app);

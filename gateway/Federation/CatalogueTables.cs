@@ -49,7 +49,7 @@ internal static class CatalogueTables
     public const string Channel = "catalogue";
 
     /// <summary>For what we stored ourselves, perhaps by a newer version of this program.</summary>
-    private static readonly JsonSerializerOptions Tolerant = new(Json.Options) { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip };
+    public static readonly JsonSerializerOptions Tolerant = new(Json.Options) { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip };
 
     /// <summary>Applies a change unless a newer version is there; true when the read model changed. The city's position moves only without a gap: repair fills those.</summary>
     public static async Task<bool> ApplyAsync(NpgsqlConnection connection, CityChange change, CancellationToken cancel) =>
@@ -125,7 +125,7 @@ internal static class CatalogueTables
             select @DatasetId, @City, @Version, @Tombstone, @Entry, @RowHash, @Epoch, @Change, locked.change + 1 from locked
             on conflict (dataset_id) do update
             set version = excluded.version, tombstone = excluded.tombstone, entry = excluded.entry, row_hash = excluded.row_hash,
-                city_epoch = excluded.city_epoch, city_change = excluded.city_change, change = excluded.change
+                city_epoch = excluded.city_epoch, city_change = excluded.city_change, change = excluded.change, changed_at = excluded.changed_at
             where d.version < excluded.version and d.city = excluded.city
             returning change),
         numbered as (
@@ -156,6 +156,6 @@ internal static class CatalogueTables
         from differing
         on conflict (dataset_id) do update
         set version = excluded.version, tombstone = excluded.tombstone, entry = excluded.entry, row_hash = excluded.row_hash,
-            city_epoch = excluded.city_epoch, city_change = excluded.city_change, change = excluded.change
+            city_epoch = excluded.city_epoch, city_change = excluded.city_change, change = excluded.change, changed_at = excluded.changed_at
         """;
 }

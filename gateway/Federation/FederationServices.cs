@@ -10,8 +10,11 @@ internal static class FederationServices
             client.MaxResponseContentBufferSize = 64 * 1024 * 1024;
         }).ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
         services.AddSingleton<ReadStatistics>();
+        services.AddSingleton<Signal>();
         services.AddSingleton<CatalogueIndex>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogueIndex>());
+        services.AddSingleton<ChangeStream>();
+        services.AddHostedService(provider => provider.GetRequiredService<ChangeStream>());
         services.AddHostedService<Repair>();
         services.AddHealthChecks().AddCheck<CatalogueIndex>("catalogue");
     }

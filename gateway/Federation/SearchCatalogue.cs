@@ -12,7 +12,7 @@ internal static class SearchCatalogue
     private const int MostTerms = 16;
     private const int MostPerPage = 100;
 
-    private static readonly Rule NotLoaded = new("catalogue-loading", StatusCodes.Status503ServiceUnavailable, null,
+    public static readonly Rule NotLoaded = new("catalogue-loading", StatusCodes.Status503ServiceUnavailable, null,
         new("目录正在载入。", "The catalogue is being loaded."),
         new("请几秒后重试。", "Try again in a few seconds."));
 
@@ -35,11 +35,7 @@ internal static class SearchCatalogue
         }
 
         var faults = new Faults();
-        var terms = FoldedText.Terms(query.Q);
-        if (query.Q?.Length > LongestQuery || terms.Count > MostTerms)
-        {
-            faults.Add("q", "too-long", null, new($"检索词最多 {LongestQuery} 个字符、{MostTerms} 个词。", $"At most {LongestQuery} characters and {MostTerms} words."));
-        }
+        var terms = query.Terms(faults);
 
         if (!Enum.TryParse<SearchSort>(query.Sort ?? nameof(SearchSort.Relevance), ignoreCase: true, out var sort) || int.TryParse(query.Sort, out _))
         {
@@ -115,6 +111,17 @@ internal static class SearchCatalogue
         /// <summary><c>next</c> of the page before.</summary>
         [FromQuery(Name = "cursor")]
         public string? Cursor { get; init; }
+
+        public IReadOnlyList<string> Terms(Faults faults)
+        {
+            var terms = FoldedText.Terms(Q);
+            if (Q?.Length > LongestQuery || terms.Count > MostTerms)
+            {
+                faults.Add("q", "too-long", null, new($"检索词最多 {LongestQuery} 个字符、{MostTerms} 个词。", $"At most {LongestQuery} characters and {MostTerms} words."));
+            }
+
+            return terms;
+        }
 
         public Dictionary<Facet, IReadOnlyCollection<string>> Filters()
         {
