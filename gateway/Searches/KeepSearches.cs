@@ -56,6 +56,11 @@ internal static class KeepSearches
         }
 
         var request = SavedQuery.Request(query, faults) with { Sort = SearchSort.Name, Limit = MostMatches + 1 };
+        foreach (var facet in request.Filters.Keys.Where(facet => !SavedQuery.Kept.Contains(facet)))
+        {
+            faults.Add($"query.{JsonNamingPolicy.SnakeCaseLower.ConvertName(facet.ToString())}", "not-kept", null, new("保存的检索不能按此项筛选。", "A saved search cannot be narrowed by this."));
+        }
+
         if (faults.Any)
         {
             return new Refused(faults);

@@ -7,6 +7,9 @@ namespace Exchange.Gateway.Searches;
 /// <summary>A saved search made ready to be asked of one entry at a time: true for exactly the entries that <see cref="SearchIndex"/> would find.</summary>
 internal sealed class SavedQuery
 {
+    /// <summary>What a change of an entry can change. Whatever else a search may filter by has a feed of its own, if any.</summary>
+    public static readonly IReadOnlySet<Facet> Kept = new HashSet<Facet> { Facet.City, Facet.Department, Facet.Theme, Facet.Sharing, Facet.Format, Facet.UpdateFrequency, Facet.Grade };
+
     private readonly IReadOnlyList<string> terms;
     private readonly (Facet Facet, HashSet<string> Values)[] filters;
 
