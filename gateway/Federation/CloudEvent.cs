@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Exchange.Hosting;
+using Microsoft.AspNetCore.OpenApi;
 
 namespace Exchange.Gateway.Federation;
 
@@ -53,6 +54,10 @@ internal sealed record CloudEvent
 
     /// <summary>A schema of ours in the description that is published for the whole exchange.</summary>
     public static string SchemaOf(ServiceSettings service, string name) => $"{service.PublicAddress}/openapi/v1.json#/components/schemas/{service.Name}.{name}";
+
+    /// <summary>Puts the form of an event, or of its data, where <see cref="Dataschema"/> points: no answer of a route need hold it.</summary>
+    public static async Task DescribeAsync(Type type, OpenApiOperationTransformerContext context, CancellationToken cancel) =>
+        context.Document!.AddComponent(type.Name, await context.GetOrCreateSchemaAsync(type, null, cancel));
 
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json.Options);
 }

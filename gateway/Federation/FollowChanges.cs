@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
 
 namespace Exchange.Gateway.Federation;
 
@@ -16,8 +18,8 @@ internal static class FollowChanges
         .WithSummary("Changes of the catalogue")
         .WithDescription("Start without after; then send next of each answer as after. An entry that changed several times appears once, at its newest place. 410 means that the feed was rebuilt: start again. With Accept: application/cloudevents-batch+json the changes are CloudEvents, and where to go on is in the Link header. /api/catalogue/events brings the same as they happen.")
         .Produces<ChangePage>(StatusCodes.Status200OK, "application/json")
-        .Produces<IReadOnlyList<CloudEvent>>(StatusCodes.Status200OK, CloudEvent.BatchMediaType)
-        .Produces<Problem>(StatusCodes.Status410Gone, "application/problem+json");
+        .Produces<Problem>(StatusCodes.Status410Gone, "application/problem+json")
+        .AddOpenApiOperationTransformer(DescribeBatchAsync);
 
     private static async Task<IResult> HandleAsync(
         string? after, [FromQuery] string[]? city, int? limit, HttpContext http, GatewaySettings settings, ServiceSettings service, Database database, CancellationToken cancel)
@@ -53,6 +55,17 @@ internal static class FollowChanges
         return WantsEvents(http.Request)
             ? TypedResults.Json(shown.ConvertAll(row => CloudEvent.Of(row, position.Epoch, service)), Json.Options, CloudEvent.BatchMediaType)
             : TypedResults.Ok(new ChangePage { Changes = shown.ConvertAll(row => row.Shown()), Next = next, More = more });
+    }
+
+    /// <summary>The framework describes one form per status; the batch is the other one.</summary>
+    private static async Task DescribeBatchAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancel)
+    {
+        await CloudEvent.DescribeAsync(typeof(CloudEvent), context, cancel);
+        await CloudEvent.DescribeAsync(typeof(DatasetChange), context, cancel);
+        operation.Responses!["200"].Content![CloudEvent.BatchMediaType] = new OpenApiMediaType
+        {
+            Schema = new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchemaReference(nameof(CloudEvent), context.Document) },
+        };
     }
 
     /// <summary>Who names the batch and does not like JSON better.</summary>

@@ -32,6 +32,7 @@ internal static class KeepSearches
     {
         var searches = routes.MapGroup("/api/catalogue/searches").WithTags("searches");
         searches.MapPost("", PostAsync).AllowCallers(Keepers).WritesOnce()
+            .AddOpenApiOperationTransformer((_, context, cancel) => CloudEvent.DescribeAsync(typeof(SearchNews), context, cancel))
             .WithSummary("Keeps a search and has an address told, signed, what begins to match it, changes, or no longer matches. The secret that signs is told in this answer only.");
         searches.MapGet("", ListAsync).AllowCallers(Keepers).WithSummary("The searches that the caller's department keeps.");
         searches.MapDelete("/{id:guid}", DeleteAsync).AllowCallers(Keepers).Writes().WithSummary("Ends a saved search; what waits for its address is not sent any more.");

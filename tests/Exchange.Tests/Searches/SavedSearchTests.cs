@@ -103,7 +103,7 @@ public sealed class SavedSearchTests(GatewayStack gateway) : IAsyncLifetime
         // Once it is gone nothing is told: the other search hears of a later change.
         Assert.Equal(204, (await SendAsync(HttpMethod.Delete, $"{Searches}/{id}", keeper)).Status);
         var before = receiver.Received.Count(call => call.Path == "/in");
-        await ApplyAsync(other, "留意检索水库其后");
+        await ApplyAsync(other, "水库台账留意检索其后");
         await ToldAsync("/after", 1);
         Assert.Equal(before, receiver.Received.Count(call => call.Path == "/in"));
     }
@@ -145,8 +145,8 @@ public sealed class SavedSearchTests(GatewayStack gateway) : IAsyncLifetime
                         applying = ApplyAsync([.. Enumerable.Range(0, 100).Select(_ => (schedule.Pick(ids), (string?)$"留意检索{schedule.Pick(words)}"))]);
                     }
 
-                    var made = await SaveAsync(word, $$"""{"q":"留意检索{{word}}"}""", $"/{word}");
-                    searches.Add((made["id"]!.GetValue<string>(), $"/{word}", word, standing));
+                    var made = await SaveAsync(word, $$"""{"q":"留意检索{{word}}"}""", $"/{searches.Count}");
+                    searches.Add((made["id"]!.GetValue<string>(), $"/{searches.Count}", word, standing));
                 }
 
                 await applying;
