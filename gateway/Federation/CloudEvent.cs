@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Exchange.Gateway.Interop;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.OpenApi;
 
@@ -53,7 +54,7 @@ internal sealed record CloudEvent
     public static string SourceOf(ServiceSettings service) => $"{service.PublicAddress}/api/catalogue";
 
     /// <summary>A schema of ours in the description that is published for the whole exchange.</summary>
-    public static string SchemaOf(ServiceSettings service, string name) => $"{service.PublicAddress}/openapi/v1.json#/components/schemas/{service.Name}.{name}";
+    public static string SchemaOf(ServiceSettings service, string name) => $"{service.PublicAddress}/openapi/v1.json#/components/schemas/{ApiDescription.Gateway}.{name}";
 
     /// <summary>Puts the form of an event, or of its data, where <see cref="Dataschema"/> points: no answer of a route need hold it.</summary>
     public static async Task DescribeAsync(Type type, OpenApiOperationTransformerContext context, CancellationToken cancel) =>

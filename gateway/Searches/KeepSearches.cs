@@ -81,8 +81,10 @@ internal static class KeepSearches
             return new Refused(SearchCatalogue.NotLoaded) { RetryAfter = 2 };
         }
 
-        var matches = known.Index.Search(request);
-        if (matches.Total > MostMatches)
+        var page = known.Index.Search(request);
+        // What is only like the words is shown to who looks; nobody is told of it.
+        var matches = page.Similar ? [] : page.Items;
+        if (matches.Count > MostMatches)
         {
             return new Refused(TooBroad);
         }
@@ -95,11 +97,11 @@ internal static class KeepSearches
             """, new { id, owner, body.Name, query = JsonSerializer.Serialize(query, Json.Options), body.Url, secret, known.Change, caller.Subject, now }, cancellationToken: cancel));
         await transaction.Connection.ExecuteAsync(new CommandDefinition("""
             insert into search_matches (dataset_id, search_id, version) select dataset, @id, version from unnest(@datasets, @versions) as f (dataset, version)
-            """, new { id, datasets = matches.Items.Select(entry => entry.Id).ToArray(), versions = matches.Items.Select(entry => entry.Version).ToArray() }, cancellationToken: cancel));
+            """, new { id, datasets = matches.Select(entry => entry.Id).ToArray(), versions = matches.Select(entry => entry.Version).ToArray() }, cancellationToken: cancel));
         await transaction.RecordAsync(RecordOf("webhook.made", id, caller, body.Url!), cancel);
         return TypedResults.Created($"{service.PublicAddress}/api/catalogue/searches", new SavedSearch
         {
-            Id = id, Name = body.Name!, Query = query, Url = body.Url!, CreatedAt = now, Matches = matches.Total, Waiting = 0, Failed = 0, Secret = WebhookSecret.Shown(secret),
+            Id = id, Name = body.Name!, Query = query, Url = body.Url!, CreatedAt = now, Matches = matches.Count, Waiting = 0, Failed = 0, Secret = WebhookSecret.Shown(secret),
         });
     }
 

@@ -4,7 +4,7 @@ using Exchange.Hosting;
 
 namespace Exchange.Gateway.Searches;
 
-/// <summary>A saved search made ready to be asked of one entry at a time: true for exactly the entries that <see cref="SearchIndex"/> would find.</summary>
+/// <summary>A saved search made ready to be asked of one entry at a time: true for exactly the entries in which <see cref="SearchIndex"/> finds all words.</summary>
 internal sealed class SavedQuery
 {
     /// <summary>What a change of an entry can change. Whatever else a search may filter by has a feed of its own, if any.</summary>

@@ -9,7 +9,7 @@ namespace Exchange.Tests.Searches;
 public sealed class SavedQueryTests
 {
     [Fact]
-    public void An_entry_matches_a_saved_query_when_the_index_finds_it()
+    public void An_entry_matches_a_saved_query_when_the_index_finds_all_words_in_it()
     {
         var cases =
             from entries in SearchIndexTests.Entries.ListOf(20)
@@ -23,7 +23,8 @@ public sealed class SavedQueryTests
             {
                 var query = new SavedQuery(request);
                 var page = index.Search(request);
-                Assert.Equal(page.Items.Select(entry => entry.Id).Order(), entries.Where(entry => query.Matches(entry, FoldedText.Of(entry, out _))).Select(entry => entry.Id).Order());
+                var found = page.Similar ? [] : page.Items;
+                Assert.Equal(found.Select(entry => entry.Id).Order(), entries.Where(entry => query.Matches(entry, FoldedText.Of(entry, out _))).Select(entry => entry.Id).Order());
             }
 
             return true;

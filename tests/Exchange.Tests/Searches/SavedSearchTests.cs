@@ -78,7 +78,7 @@ public sealed class SavedSearchTests(GatewayStack gateway) : IAsyncLifetime
         Assert.Equal(("水务", "留意检索水库（新）", $"{gateway.Stack.PublicAddress}api/catalogue/datasets/{comes}"),
             (first["data"]!["search"]!.GetValue<string>(), first["data"]!["name"]!.GetValue<string>(), first["data"]!["entry"]!.GetValue<string>()));
         Assert.Null(first["data"]!["abstract"]);
-        Assert.All(receiver.Received, call => Assert.Equal(
+        Assert.All(receiver.Received.Where(call => call.Path == "/in"), call => Assert.Equal(
             "v1," + Convert.ToBase64String(HMACSHA256.HashData(Convert.FromBase64String(secret[6..]), Encoding.UTF8.GetBytes($"{call.Id}.{call.Timestamp}.{call.Body}"))), call.Signature));
 
         // Each attempt is in the log, and what went astray behind the receiver's door is sent again.
