@@ -32,7 +32,12 @@ internal sealed class EventReader : IDisposable
         return (int)answer.StatusCode;
     }
 
-    public async Task<string> BodyAsync() => await answer!.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+    /// <summary>What was answered in place of a stream.</summary>
+    public async Task<string> BodyAsync()
+    {
+        using var text = new StreamReader(stream!);
+        return await text.ReadToEndAsync(TestContext.Current.CancellationToken);
+    }
 
     /// <summary>The events of what comes next, at most so many bytes of it; null at the end of the stream.</summary>
     public async Task<IReadOnlyList<ServerEvent>?> ReadAsync(int mostBytes = int.MaxValue)

@@ -15,7 +15,7 @@ public sealed class SavedQueryTests
             from entries in SearchIndexTests.Entries.ListOf(20)
             from requests in SearchIndexTests.Requests.ListOf(10)
             select (entries, requests);
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(400), Prop.ForAll(cases.ToArbitrary(), given =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(150), Prop.ForAll(cases.ToArbitrary(), given =>
         {
             var entries = given.entries.DistinctBy(entry => entry.Id).ToList();
             using var index = SearchIndex.Build(entries);
