@@ -7,8 +7,10 @@ using Exchange.Gateway.Interop.Ckan;
 using Exchange.Gateway.Interop.Dcat;
 using Exchange.Gateway.Quality;
 using Exchange.Gateway.Routing;
+using Exchange.Gateway.Searches;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Webhooks;
 
 if (args is ["quality", .. var options])
 {
@@ -22,12 +24,18 @@ return await ExchangeHost.RunAsync(
     {
         var settings = GatewaySettings.Read(builder);
         builder.Services.AddSingleton(settings);
+        var reader = new SettingsReader(builder.Configuration);
+        builder.Services.AddSingleton(reader.Section<FeedSettings>("Feed"));
+        builder.Services.AddSingleton(reader.Section<WebhookSettings>("Webhooks"));
+        reader.ThrowOnFaults();
         builder.Services.AddSingleton<IStartupFilter, Edge>();
         builder.Services.AddSingleton<IStartupFilter, CkanTokens>();
         builder.Services.AddIssuer();
         builder.Services.AddFederation();
         builder.Services.AddQuality();
         builder.Services.AddHarvest();
+        builder.Services.AddHostedService<FollowSearches>();
+        builder.Services.AddHostedService<SendMatches>();
         builder.Services.AddSingleton<DeliveryReport>().AddHostedService(provider => provider.GetRequiredService<DeliveryReport>());
         builder.Services.AddSingleton<ApiDescription>().AddHostedService(provider => provider.GetRequiredService<ApiDescription>());
         Proxy.Add(builder, settings);
@@ -45,6 +53,9 @@ return await ExchangeHost.RunAsync(
         ReadAverages.Map(app);
         ReadQualityRules.Map(app);
         FollowChanges.Map(app);
+        StreamChanges.Map(app);
+        KeepSearches.Map(app);
+        ReadMatches.Map(app);
         RebuildCatalogue.Map(app);
         ReadStatistics.Map(app);
         app.MapHarvest();

@@ -9,7 +9,7 @@ namespace Exchange.Gateway.Federation;
 /// Keeps this replica's search index at the read model's newest change: woken by the applier's notification (one per commit, which the broker's stream of changes coalesces),
 /// looking by itself five times a second as the net. A table with another epoch is loaded anew while the old index serves.
 /// </summary>
-internal sealed partial class CatalogueIndex(Database database, GatewaySettings settings, TimeProvider clock, ILogger<CatalogueIndex> log) : BackgroundService, IHealthCheck
+internal sealed partial class CatalogueIndex(Database database, GatewaySettings settings, Signal news, TimeProvider clock, ILogger<CatalogueIndex> log) : BackgroundService, IHealthCheck
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
     private const int BatchSize = 1000;
@@ -19,6 +19,9 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
 
     /// <summary>Null until the first load is done.</summary>
     public SearchIndex? Current => Volatile.Read(ref loaded)?.Index;
+
+    /// <summary>The index and a change that it has taken in with all before it; perhaps more.</summary>
+    public (SearchIndex Index, long Change)? AsOf => Volatile.Read(ref loaded) is { } now ? (now.Index, now.Change) : null;
 
     public IReadOnlyList<CityFreshness> Cities
     {
@@ -99,6 +102,7 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
         if (at is null || at.Epoch != position.Epoch || at.Change > position.Change)
         {
             Volatile.Write(ref loaded, await LoadAsync(connection, cancel));
+            news.Tell();
             return 1;
         }
 
@@ -117,6 +121,7 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
         if (rows.Count > 0)
         {
             at.Change = rows[^1].Change;
+            news.Tell();
         }
 
         return rows.Count;
@@ -135,7 +140,13 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
 
     private sealed record Loaded(SearchIndex Index, Guid Epoch)
     {
-        public long Change { get; set; }
+        private long change;
+
+        public long Change
+        {
+            get => Volatile.Read(ref change);
+            set => Volatile.Write(ref change, value);
+        }
     }
 
     private sealed record Position

@@ -49,7 +49,7 @@ internal static class CatalogueTables
     public const string Channel = "catalogue";
 
     /// <summary>For what we stored ourselves, perhaps by a newer version of this program.</summary>
-    private static readonly JsonSerializerOptions Tolerant = new(Json.Options) { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip };
+    public static readonly JsonSerializerOptions Tolerant = new(Json.Options) { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip };
 
     /// <summary>
     /// Applies each change unless a newer version of its entry is there, in the caller's transaction; returns how many changed the read model.
@@ -150,7 +150,7 @@ internal static class CatalogueTables
             select a.dataset_id, a.city, a.version, a.entry is null, a.entry, a.row_hash, a.epoch, a.change, c.change + a.number from accepted a, catalogue c
             on conflict (dataset_id) do update
             set version = excluded.version, tombstone = excluded.tombstone, entry = excluded.entry, row_hash = excluded.row_hash,
-                city_epoch = excluded.city_epoch, city_change = excluded.city_change, change = excluded.change
+                city_epoch = excluded.city_epoch, city_change = excluded.city_change, change = excluded.change, changed_at = excluded.changed_at
             returning change),
         numbered as (
             update catalogue set change = (select max(change) from applied) where one and exists (select from applied)
@@ -185,6 +185,6 @@ internal static class CatalogueTables
         from differing
         on conflict (dataset_id) do update
         set version = excluded.version, tombstone = excluded.tombstone, entry = excluded.entry, row_hash = excluded.row_hash,
-            city_epoch = excluded.city_epoch, city_change = excluded.city_change, change = excluded.change
+            city_epoch = excluded.city_epoch, city_change = excluded.city_change, change = excluded.change, changed_at = excluded.changed_at
         """;
 }

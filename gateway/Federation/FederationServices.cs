@@ -14,8 +14,11 @@ internal static class FederationServices
         services.AddSingleton<ReadStatistics>();
         services.AddSingleton(provider => new GroupCommit<CityChange>(changes => ApplyDatasets.ApplyAsync(provider.GetRequiredService<Database>(), changes, CancellationToken.None), most: ApplyDatasets.AtOnce));
         services.AddHostedService(provider => provider.GetRequiredService<GroupCommit<CityChange>>());
+        services.AddSingleton<Signal>();
         services.AddSingleton<CatalogueIndex>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogueIndex>());
+        services.AddSingleton<ChangeStream>();
+        services.AddHostedService(provider => provider.GetRequiredService<ChangeStream>());
         services.AddHostedService<Repair>();
         services.AddHealthChecks().AddCheck<CatalogueIndex>("catalogue");
     }

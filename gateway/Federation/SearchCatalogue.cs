@@ -35,11 +35,7 @@ internal static class SearchCatalogue
         }
 
         var faults = new Faults();
-        var terms = FoldedText.Terms(query.Q);
-        if (query.Q?.Length > LongestQuery || terms.Count > MostTerms)
-        {
-            faults.Add("q", "too-long", null, new($"检索词最多 {LongestQuery} 个字符、{MostTerms} 个词。", $"At most {LongestQuery} characters and {MostTerms} words."));
-        }
+        var terms = query.Terms(faults);
 
         if (!Enum.TryParse<SearchSort>(query.Sort ?? nameof(SearchSort.Relevance), ignoreCase: true, out var sort) || int.TryParse(query.Sort, out _))
         {
@@ -116,6 +112,17 @@ internal static class SearchCatalogue
         /// <summary><c>next</c> of the page before.</summary>
         [FromQuery(Name = "cursor")]
         public string? Cursor { get; init; }
+
+        public IReadOnlyList<string> Terms(Faults faults)
+        {
+            var terms = FoldedText.Terms(Q);
+            if (Q?.Length > LongestQuery || terms.Count > MostTerms)
+            {
+                faults.Add("q", "too-long", null, new($"检索词最多 {LongestQuery} 个字符、{MostTerms} 个词。", $"At most {LongestQuery} characters and {MostTerms} words."));
+            }
+
+            return terms;
+        }
 
         public Dictionary<Facet, IReadOnlyCollection<string>> Filters()
         {

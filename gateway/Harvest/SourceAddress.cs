@@ -1,5 +1,5 @@
 using System.Net;
-using Exchange.Hosting;
+using Exchange.Hosting.Webhooks;
 
 namespace Exchange.Gateway.Harvest;
 

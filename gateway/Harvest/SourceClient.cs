@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Unicode;
 using Exchange.Hosting;
+using Exchange.Hosting.Webhooks;
 
 namespace Exchange.Gateway.Harvest;
 

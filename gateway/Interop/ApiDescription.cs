@@ -16,6 +16,9 @@ namespace Exchange.Gateway.Interop;
 internal sealed partial class ApiDescription(
     Database database, GatewaySettings settings, ServiceSettings service, IHttpClientFactory clients, IServiceProvider provider, ILogger<ApiDescription> log) : BackgroundService
 {
+    /// <summary>Prefix of the gateway's own schemas in the description of the whole exchange.</summary>
+    public const string Gateway = "Gateway";
+
     private const string Catalogue = "Catalogue";
     private const string Audit = "Audit";
 
@@ -104,7 +107,7 @@ internal sealed partial class ApiDescription(
     {
         var own = await provider.GetRequiredKeyedService<IOpenApiDocumentProvider>("v1").GetOpenApiDocumentAsync(cancel);
         var ownDocument = JsonNode.Parse(await own.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, cancel))!.AsObject();
-        List<OpenApiMerge.Part> parts = [new("Gateway", "", "/operations", null, ownDocument)];
+        List<OpenApiMerge.Part> parts = [new(Gateway, "", "/operations", null, ownDocument)];
         if (known.TryGetValue(Catalogue, out var catalogue))
         {
             parts.Add(new(Catalogue, "/api/cities/{city}", "/api/operations/{city}", ("city", [.. settings.Cities.Keys]), catalogue));

@@ -14,6 +14,7 @@ using Exchange.Catalogue.Webhooks;
 using Exchange.Catalogue.Witness;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
+using Exchange.Hosting.Webhooks;
 
 return await ExchangeHost.RunAsync(args,
     add: builder =>

@@ -7,15 +7,23 @@ namespace Exchange.Hosting;
 /// The way out of a process that is told to stop (SIGTERM): readiness says no at once, every answer closes its connection, and only after the drain time does it
 /// stop listening. Whoever spreads requests over several processes has then gone over to another one, and no kept connection is cut under a request.
 /// </summary>
-internal sealed class Drain(ServiceSettings service) : IHostedLifecycleService
+public sealed class Drain(ServiceSettings service) : IHostedLifecycleService, IDisposable
 {
+    private readonly CancellationTokenSource over = new();
+
     public bool Draining { get; private set; }
 
-    public Task StoppingAsync(CancellationToken cancellationToken)
+    /// <summary>Cancelled when the drain time is over: ends answers that have no end of their own, whose readers now find another process.</summary>
+    public CancellationToken Over => over.Token;
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         Draining = true;
-        return Task.Delay(service.Drain, cancellationToken).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        await Task.Delay(service.Drain, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await over.CancelAsync();
     }
+
+    public void Dispose() => over.Dispose();
 
     public Task CloseConnectionAsync(HttpContext http, RequestDelegate next)
     {

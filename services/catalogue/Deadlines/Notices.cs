@@ -2,6 +2,7 @@ using System.Text.Json;
 using Dapper;
 using Exchange.Catalogue.Webhooks;
 using Exchange.Hosting;
+using Exchange.Hosting.Webhooks;
 
 namespace Exchange.Catalogue.Deadlines;
 

@@ -1,7 +1,7 @@
-using System.Security.Cryptography;
 using Dapper;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Hosting;
+using Exchange.Hosting.Webhooks;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Exchange.Catalogue.Webhooks;
@@ -9,7 +9,6 @@ namespace Exchange.Catalogue.Webhooks;
 /// <summary>A department has its notices sent to a system of its own, signed as Standard Webhooks says (github.com/standard-webhooks). The city's authority has its own notices sent.</summary>
 internal static class KeepWebhooks
 {
-    public const int SecretLength = 32;
     private const int Most = 10;
 
     private static readonly Rule ForeignCity = new("foreign-city", StatusCodes.Status403Forbidden, null,
@@ -43,13 +42,7 @@ internal static class KeepWebhooks
         }
 
         var faults = new Faults();
-        if (!WebhookAddress.IsAllowed(body.Url, environment.IsProduction()))
-        {
-            faults.Add("url", "address", null, environment.IsProduction()
-                ? new("须为可公开或内网访问的 https 地址，不得含口令。", "An absolute https address without a password, not of this machine or its cloud.")
-                : new("须为 https 或 http 地址，不得含口令。", "An absolute https or http address without a password, not of this machine's cloud."));
-        }
-
+        WebhookAddress.Check("url", body.Url, environment.IsProduction(), faults);
         var types = body.Types ?? [];
         foreach (var (i, type) in types.Index().Where(t => !NoticeWords.Types.Contains(t.Item)))
         {
@@ -71,12 +64,12 @@ internal static class KeepWebhooks
 
         var now = clock.Now();
         var id = Guid.CreateVersion7(now);
-        var secret = RandomNumberGenerator.GetBytes(SecretLength);
+        var secret = WebhookSecret.Make();
         await transaction.Connection.ExecuteAsync(new CommandDefinition("""
             insert into webhooks (webhook_id, department, url, types, secret, created_by, created_at) values (@id, @department, @Url, @types, @secret, @Subject, @now)
             """, new { id, department, body.Url, types = types.Distinct(StringComparer.Ordinal).ToArray(), secret, caller.Subject, now }, cancellationToken: cancel));
         await transaction.RecordAsync(RecordOf("webhook.made", id, department, caller, body.Url!), cancel);
-        return TypedResults.Created($"{service.PublicAddress}/api/cities/{city.Id}/webhooks", new MadeWebhook(id, body.Url!, types, "whsec_" + Convert.ToBase64String(secret)));
+        return TypedResults.Created($"{service.PublicAddress}/api/cities/{city.Id}/webhooks", new MadeWebhook(id, body.Url!, types, WebhookSecret.Shown(secret)));
     }
 
     private static async Task<Results<Ok<WebhookList>, Refused>> ListAsync(Caller caller, City city, Database database, CancellationToken cancel)
@@ -109,9 +102,7 @@ internal static class KeepWebhooks
             return Pipeline.NotFound();
         }
 
-        await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-            update webhook_deliveries set state = 'failed', next_try = null, leased_till = null, ended_at = clock_timestamp() where webhook_id = @id and state = 'waiting'
-            """, new { id }, cancellationToken: cancel));
+        await WebhookLog.DropAsync(transaction.Connection, id, cancel);
         await transaction.RecordAsync(RecordOf("webhook.removed", id, department!, caller, url), cancel);
         return TypedResults.NoContent();
     }

@@ -1,6 +1,6 @@
-using System.Text.Json.Serialization;
 using Dapper;
 using Exchange.Hosting;
+using Exchange.Hosting.Webhooks;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Exchange.Catalogue.Webhooks;
@@ -40,21 +40,19 @@ internal static class ReadDeliveries
             limit @size
             """, new { id, after, size = size + 1 }, cancellationToken: cancel))).AsList();
         var page = rows.Take(size).ToList();
-        var attempts = (await connection.QueryAsync<Attempt>(new CommandDefinition("""
-            select delivery_id, attempt as number, at, status, error, took_ms from webhook_attempts where delivery_id = any(@ids) order by delivery_id, attempt
-            """, new { ids = page.Select(d => d.Id).ToArray() }, cancellationToken: cancel))).ToLookup(a => a.DeliveryId);
+        var attempts = await WebhookLog.AttemptsAsync(connection, page.Select(d => d.Id), cancel);
         return TypedResults.Ok(new DeliveryList([.. page.Select(d => d with { Log = [.. attempts[d.Id]] })], rows.Count > size ? Pages.Cursor(page[^1].Id) : null));
     }
 
     private static async Task<Results<NoContent, Refused>> AgainAsync(
         Guid id, Guid delivery, Caller caller, City city, WebhookSettings settings, Transaction transaction, CancellationToken cancel) =>
-        await transaction.Connection.ExecuteAsync(new CommandDefinition("""
-            update webhook_deliveries d set state = 'waiting', next_try = clock_timestamp(), give_up_at = clock_timestamp() + @GiveUpAfter, ended_at = null
-            from webhooks w
-            where w.webhook_id = d.webhook_id and w.removed_at is null and w.department = @department and d.webhook_id = @id and d.delivery_id = @delivery
-            """, new { id, delivery, department = KeepWebhooks.DepartmentOf(caller, city), settings.GiveUpAfter }, cancellationToken: cancel)) == 0
-            ? Pipeline.NotFound()
-            : TypedResults.NoContent();
+        // The row stays ours until the commit: whoever removes the webhook meanwhile finds what is queued here.
+        await transaction.Connection.ExecuteScalarAsync<bool>(new CommandDefinition("""
+            select true from webhooks where webhook_id = @id and department = @department and removed_at is null for share
+            """, new { id, department = KeepWebhooks.DepartmentOf(caller, city) }, cancellationToken: cancel))
+        && await WebhookLog.AgainAsync(transaction.Connection, id, delivery, settings, cancel)
+            ? TypedResults.NoContent()
+            : Pipeline.NotFound();
 
     internal sealed record DeliveryList(IReadOnlyList<Delivery> Items, string? Next);
 
@@ -82,25 +80,6 @@ internal static class ReadDeliveries
 
         public DateTimeOffset? EndedAt { get; init; }
 
-        public IReadOnlyList<Attempt> Log { get; init; } = [];
-    }
-
-    /// <summary>One attempt; a number that is missing belongs to a process that ended meanwhile.</summary>
-    internal sealed record Attempt
-    {
-        [JsonIgnore]
-        public Guid DeliveryId { get; init; }
-
-        [JsonPropertyName("attempt")]
-        public required int Number { get; init; }
-
-        public required DateTimeOffset At { get; init; }
-
-        /// <summary>HTTP status; absent when nobody answered.</summary>
-        public int? Status { get; init; }
-
-        public string? Error { get; init; }
-
-        public required int TookMs { get; init; }
+        public IReadOnlyList<WebhookAttempt> Log { get; init; } = [];
     }
 }

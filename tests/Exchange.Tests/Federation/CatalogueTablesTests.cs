@@ -22,9 +22,12 @@ public sealed class CatalogueTablesTests(GatewayStack gateway) : IAsyncLifetime
         await gateway.Stack.Databases.CreateAsync("gateway", isCity: false, name, null, TestContext.Current.CancellationToken);
         await using (var owner = new NpgsqlConnection(gateway.Stack.Databases.ConnectionString("gateway", "owner", name)))
         {
-            var migration = typeof(CatalogueTables).Assembly.GetManifestResourceNames().Single(resource => resource.EndsWith("0002_federation.sql", StringComparison.Ordinal));
-            using var sql = new StreamReader(typeof(CatalogueTables).Assembly.GetManifestResourceStream(migration)!);
-            await owner.ExecuteAsync(await sql.ReadToEndAsync());
+            foreach (var file in (string[])["0002_federation.sql", "0006_saved_searches.sql"])
+            {
+                var migration = typeof(CatalogueTables).Assembly.GetManifestResourceNames().Single(resource => resource.EndsWith(file, StringComparison.Ordinal));
+                using var sql = new StreamReader(typeof(CatalogueTables).Assembly.GetManifestResourceStream(migration)!);
+                await owner.ExecuteAsync(await sql.ReadToEndAsync());
+            }
         }
 
         database = NpgsqlDataSource.Create(gateway.Stack.Databases.ConnectionString("gateway", "app", name));

@@ -47,6 +47,8 @@ public sealed class GatewayStack : IAsyncLifetime
         Stack = await Stack.StartAsync(StackOptions.ForTests() with
         {
             Services = ["gateway"],
+            // A second one is started by those who need it.
+            Replicas = new Dictionary<string, int>(StringComparer.Ordinal) { ["gateway"] = 2 },
             Settings = new Dictionary<string, string>
             {
                 ["Gateway__Cities__changsha"] = Changsha.Address,
@@ -57,6 +59,9 @@ public sealed class GatewayStack : IAsyncLifetime
                 ["Gateway__RepairEvery"] = "00:00:00.300",
                 ["Gateway__LiveWithin"] = "00:00:02",
                 ["Gateway__SilentAfter"] = "00:00:04",
+                ["Service__Drain"] = "00:00:00",
+                ["Webhooks__Every"] = "00:00:00.1",
+                ["Webhooks__FirstRetry"] = "00:00:00.1",
             },
         });
         Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = Stack.PublicAddress };

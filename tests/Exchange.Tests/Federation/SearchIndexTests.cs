@@ -16,7 +16,7 @@ public sealed class SearchIndexTests
         from pieces in Gen.Elements(Pieces).ArrayOf(length)
         select string.Concat(pieces);
 
-    private static readonly Gen<IndexedEntry> Entries =
+    internal static readonly Gen<IndexedEntry> Entries =
         from number in Gen.Choose(1, 12)
         from name in Words
         from text in Words
@@ -48,7 +48,7 @@ public sealed class SearchIndexTests
             ReleasedOn = new DateOnly(2026, 1, day),
         };
 
-    private static readonly Gen<SearchRequest> Requests =
+    internal static readonly Gen<SearchRequest> Requests =
         from query in Gen.OneOf(Words, Gen.Elements(Pieces), Gen.Constant(""), Words.Select(word => $"\"{word}\" 示例"))
         from city in Gen.Elements<string?>(null, null, "changsha", "elsewhere")
         from themes in Gen.Elements<string[]?>(null, ["C0200"], ["C0200", "D0100"])

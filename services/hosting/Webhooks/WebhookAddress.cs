@@ -1,10 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Exchange.Hosting;
+namespace Exchange.Hosting.Webhooks;
 
 /// <summary>
-/// Where a webhook may go. Departments' systems stand in the government's own network, so private addresses are allowed; what only this machine or its cloud answers is not.
+/// Where a webhook may go. Receivers stand in the government's own network, so private addresses are allowed; what only this machine or its cloud answers is not.
 /// The address is checked when it is connected to, by the very address that is used: a name that points elsewhere later changes nothing.
 /// </summary>
 public static class WebhookAddress
@@ -21,6 +21,16 @@ public static class WebhookAddress
     public static bool IsAllowed(string? url, bool production) =>
         url is { Length: <= 500 } && Uri.TryCreate(url, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttps || (address.Scheme == Uri.UriSchemeHttp && !production))
         && address is { UserInfo: "", Fragment: "", Host.Length: > 0 } && (!IPAddress.TryParse(address.IdnHost.Trim('[', ']'), out var ip) || IsAllowed(ip, production));
+
+    public static void Check(string field, string? url, bool production, Faults faults)
+    {
+        if (!IsAllowed(url, production))
+        {
+            faults.Add(field, "address", null, production
+                ? new("须为可公开或内网访问的 https 地址，不得含口令。", "An absolute https address without a password, not of this machine or its cloud.")
+                : new("须为 https 或 http 地址，不得含口令。", "An absolute https or http address without a password, not of this machine's cloud."));
+        }
+    }
 
     public static bool IsAllowed(IPAddress address, bool production)
     {

@@ -1,7 +1,7 @@
-namespace Exchange.Catalogue.Webhooks;
+namespace Exchange.Hosting.Webhooks;
 
-/// <summary>How notices are sent to departments' own systems (section <c>Webhooks</c>).</summary>
-internal sealed record WebhookSettings
+/// <summary>How webhooks are sent (section <c>Webhooks</c>).</summary>
+public sealed record WebhookSettings
 {
     /// <summary>How often the table is looked at while nothing is sent.</summary>
     public TimeSpan Every { get; init; } = TimeSpan.FromSeconds(1);
