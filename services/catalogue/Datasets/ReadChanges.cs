@@ -9,10 +9,17 @@ internal static class ReadChanges
 {
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/datasets/digest", (Feeds feeds, CancellationToken cancel) => feeds.DigestAsync(Topology.DatasetFeed, cancel)).AllowCallers(Roles.Repair)
-            .WithSummary("Where the change feed stands.");
+        routes.MapGet("/datasets/digest", DigestAsync).AllowCallers(Roles.Repair)
+            .WithSummary("Where the change feed stands, and on request the feed of figures.");
         routes.MapGet("/datasets/changes", ChangesAsync).AllowCallers(Roles.Repair)
             .WithSummary("Changes above a number, newest per dataset.");
+    }
+
+    /// <param name="figures">Told on request only: a gateway that does not know them would not understand the answer.</param>
+    private static async Task<CatalogueState> DigestAsync(Feeds feeds, Database database, CancellationToken cancel, bool figures = false)
+    {
+        var digest = await feeds.DigestAsync(Topology.DatasetFeed, cancel);
+        return new CatalogueState(digest.Epoch, digest.Change, digest.Count, digest.Hash, digest.At, figures ? await ReadFigures.DigestAsync(database, cancel) : null);
     }
 
     private static async Task<Results<Ok<ChangePage>, Refused>> ChangesAsync(Feeds feeds, CancellationToken cancel, long after = 0, int limit = 500)
@@ -32,3 +39,6 @@ internal static class ReadChanges
 
 /// <summary>Changes above a number, newest per dataset; <see cref="Change"/> is the feed's newest number when they were read.</summary>
 internal sealed record ChangePage(Guid Epoch, long Change, IReadOnlyList<FeedChange> Items);
+
+/// <summary>As <see cref="FeedDigest"/>, with where the figures of datasets stand.</summary>
+internal sealed record CatalogueState(Guid Epoch, long Change, long Count, string Hash, DateTimeOffset At, FiguresDigest? Figures);
