@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Dapper;
 using Exchange.Hosting;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -19,6 +20,18 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
 
     /// <summary>Null until the first load is done.</summary>
     public SearchIndex? Current => Volatile.Read(ref loaded)?.Index;
+
+    /// <summary>Null until the first load is done.</summary>
+    public RelatedEntries? Related => Volatile.Read(ref loaded)?.Related;
+
+    /// <summary>How far the city is applied; null when it was never heard.</summary>
+    public CityFeed? FeedOf(string city) => feeds.GetValueOrDefault(city);
+
+    public CityState StateOf(string city) => FeedOf(city)?.State(clock.GetUtcNow(), settings) ?? CityState.Silent;
+
+    /// <summary>What the entry's city says of it besides the entry; null while the city has not told any figures.</summary>
+    public DatasetFigures? FiguresOf(IndexedEntry entry) =>
+        FeedOf(entry.City)?.FiguresAsOf is { } asOf ? DatasetFigures.Of(Volatile.Read(ref loaded)?.Figures.GetValueOrDefault(entry.Id), asOf) : null;
 
     public IReadOnlyList<CityFreshness> Cities
     {
@@ -42,6 +55,7 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
     public override void Dispose()
     {
         loaded?.Index.Dispose();
+        loaded?.Related.Dispose();
         base.Dispose();
     }
 
@@ -82,14 +96,17 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
         var at = loaded;
         Position position;
         List<Row> rows;
-        await using (var results = await connection.QueryMultipleAsync(new CommandDefinition(ReadChanges, new { after = at?.Change ?? 0, BatchSize }, cancellationToken: cancel)))
+        List<FiguresRow> figures;
+        await using (var results = await connection.QueryMultipleAsync(new CommandDefinition(
+            ReadChanges, new { after = at?.Change ?? 0, afterFigures = at?.FiguresChange ?? 0, BatchSize }, cancellationToken: cancel)))
         {
             position = await results.ReadSingleAsync<Position>();
             feeds = (await results.ReadAsync<CityFeed>()).ToDictionary(feed => feed.City);
             rows = (await results.ReadAsync<Row>()).AsList();
+            figures = (await results.ReadAsync<FiguresRow>()).AsList();
         }
 
-        if (at is null || at.Epoch != position.Epoch || at.Change > position.Change)
+        if (at is null || at.Epoch != position.Epoch || at.Change > position.Change || at.FiguresChange > position.FiguresChange)
         {
             Volatile.Write(ref loaded, await LoadAsync(connection, cancel));
             return 1;
@@ -100,41 +117,73 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
             if (row.Entry is null)
             {
                 at.Index.Remove(row.DatasetId);
+                at.Related.Remove(row.DatasetId);
             }
             else
             {
-                at.Index.Set(CatalogueTables.Indexed(row.Entry));
+                at.Set(CatalogueTables.Indexed(row.Entry));
             }
         }
 
-        if (rows.Count > 0)
+        foreach (var row in figures)
         {
-            at.Change = rows[^1].Change;
+            at.Figures[row.DatasetId] = row;
+            if (at.Index.Find(row.DatasetId) is { } entry && entry.OpenCorrection != row.OpenCorrections > 0)
+            {
+                at.Set(entry);
+            }
         }
 
-        return rows.Count;
+        at.Change = rows.Count > 0 ? rows[^1].Change : at.Change;
+        at.FiguresChange = figures.Count > 0 ? figures[^1].Change : at.FiguresChange;
+        return rows.Count + figures.Count;
     }
 
     private async Task<Loaded> LoadAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
-        var position = await connection.QuerySingleAsync<Position>(new CommandDefinition("select epoch, change from catalogue", cancellationToken: cancel));
+        var position = await connection.QuerySingleAsync<Position>(new CommandDefinition(ReadPosition, cancellationToken: cancel));
+        var figures = new ConcurrentDictionary<Guid, FiguresRow>();
+        await foreach (var row in connection.QueryUnbufferedAsync<FiguresRow>($"select {FiguresRow.Columns} from dataset_figures").WithCancellation(cancel))
+        {
+            figures[row.DatasetId] = row;
+        }
+
+        var related = new RelatedEntries();
         var entries = connection.QueryUnbufferedAsync<string>("select entry from datasets where not tombstone").ToBlockingEnumerable(cancel);
-        var index = SearchIndex.Build(entries.Select(CatalogueTables.Indexed));
+        var index = SearchIndex.Build(entries.Select(json =>
+        {
+            var entry = Marked(CatalogueTables.Indexed(json), figures);
+            related.Set(entry);
+            return entry;
+        }));
         await transaction.CommitAsync(cancel);
         LogLoaded(log, index.Count, position.Change);
-        return new Loaded(index, position.Epoch) { Change = position.Change };
+        return new Loaded(index, related, figures, position.Epoch) { Change = position.Change, FiguresChange = position.FiguresChange };
     }
 
-    private sealed record Loaded(SearchIndex Index, Guid Epoch)
+    private static IndexedEntry Marked(IndexedEntry entry, ConcurrentDictionary<Guid, FiguresRow> figures) =>
+        entry with { OpenCorrection = figures.GetValueOrDefault(entry.Id)?.OpenCorrections > 0 };
+
+    private sealed record Loaded(SearchIndex Index, RelatedEntries Related, ConcurrentDictionary<Guid, FiguresRow> Figures, Guid Epoch)
     {
         public long Change { get; set; }
+
+        public long FiguresChange { get; set; }
+
+        public void Set(IndexedEntry entry)
+        {
+            var marked = Marked(entry, Figures);
+            Index.Set(marked);
+            Related.Set(marked);
+        }
     }
 
     private sealed record Position
     {
         public required Guid Epoch { get; init; }
         public required long Change { get; init; }
+        public required long FiguresChange { get; init; }
     }
 
     private sealed record Row
@@ -144,10 +193,13 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
         public string? Entry { get; init; }
     }
 
-    private const string ReadChanges = """
-        select epoch, change from catalogue;
-        select city, epoch, change, as_of, digest_at, digest_change, rebuilding, rebuild_wanted from city_feeds;
-        select change, dataset_id, entry from datasets where change > @after order by change limit @BatchSize
+    private const string ReadPosition = "select c.epoch, c.change, f.change as figures_change from catalogue c cross join figures_position f";
+
+    private const string ReadChanges = $"""
+        {ReadPosition};
+        select city, epoch, change, as_of, digest_at, digest_change, rebuilding, rebuild_wanted, figures_as_of from city_feeds;
+        select change, dataset_id, entry from datasets where change > @after order by change limit @BatchSize;
+        select {FiguresRow.Columns} from dataset_figures where change > @afterFigures order by change limit @BatchSize
         """;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The search index holds {Count} entries as of change {Change}")]

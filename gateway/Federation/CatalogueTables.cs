@@ -49,7 +49,7 @@ internal static class CatalogueTables
     public const string Channel = "catalogue";
 
     /// <summary>For what we stored ourselves, perhaps by a newer version of this program.</summary>
-    private static readonly JsonSerializerOptions Tolerant = new(Json.Options) { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip };
+    internal static readonly JsonSerializerOptions Tolerant = new(Json.Options) { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip };
 
     /// <summary>Applies a change unless a newer version is there; true when the read model changed. The city's position moves only without a gap: repair fills those.</summary>
     public static async Task<bool> ApplyAsync(NpgsqlConnection connection, CityChange change, CancellationToken cancel) =>
@@ -110,6 +110,7 @@ internal static class CatalogueTables
             UpdateFrequency = entry.UpdateFrequency,
             Grade = entry.Grade,
             Open = entry.OpenToSociety,
+            RelatedCodes = entry.RelatedCodes,
             ReleasedOn = entry.ReleasedOn,
             Json = Encoding.UTF8.GetBytes(json),
         };

@@ -84,7 +84,8 @@ internal sealed partial class Repair(
     /// <summary>One round for one city.</summary>
     internal async Task CompareAsync(string city, CancellationToken cancel)
     {
-        var digest = await GetAsync<FeedDigest>(city, "/datasets/digest", cancel);
+        var state = await GetAsync<CityDigest>(city, "/datasets/digest?figures=true", cancel);
+        var digest = new FeedDigest(state.Epoch, state.Change, state.Count, state.Hash, state.At);
         await using var connection = await database.OpenAsync(cancel);
         await connection.ExecuteAsync("insert into city_feeds (city, epoch, change) values (@city, @Empty, 0) on conflict do nothing", new { city, Guid.Empty });
         var ours = await connection.QuerySingleAsync<Ours>(new CommandDefinition(ReadOurs, new { city }, cancellationToken: cancel));
@@ -109,6 +110,10 @@ internal sealed partial class Repair(
 
         await using var done = await database.OpenAsync(cancel);
         await done.ExecuteAsync(Confirm, new { city, digest.Epoch, digest.Change, digest.At });
+        if (state.Figures is { } figures)
+        {
+            await CompareFiguresAsync(city, figures, cancel);
+        }
     }
 
     /// <summary>A digest below our position is either older than a message that overtook it, or the city lost changes; a second look tells.</summary>

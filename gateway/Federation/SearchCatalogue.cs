@@ -104,6 +104,10 @@ internal static class SearchCatalogue
         [FromQuery(Name = "grade")]
         public string[]? Grade { get; init; }
 
+        /// <summary>true: an error was reported in the data and is not answered yet (art. 26); false: none.</summary>
+        [FromQuery(Name = "open_correction")]
+        public string[]? OpenCorrection { get; init; }
+
         /// <summary>relevance (default), released or name.</summary>
         [FromQuery(Name = "sort")]
         public string? Sort { get; init; }
@@ -122,6 +126,7 @@ internal static class SearchCatalogue
             foreach (var (facet, values) in new[]
             {
                 (Facet.City, City), (Facet.Department, Department), (Facet.Theme, Theme), (Facet.Sharing, Sharing), (Facet.Format, Format), (Facet.UpdateFrequency, UpdateFrequency), (Facet.Grade, Grade),
+                (Facet.OpenCorrection, OpenCorrection),
             })
             {
                 var given = values?.Where(value => value.Length > 0).Distinct().Take(100).Order(StringComparer.Ordinal).ToArray() ?? [];
@@ -143,7 +148,7 @@ internal static class SearchCatalogue
 
         public required IReadOnlyList<DatasetEntry> Items { get; init; }
 
-        /// <summary>city, department, theme, sharing, format, update_frequency, grade → values with their counts, most frequent first, at most 100.</summary>
+        /// <summary>city, department, theme, sharing, format, update_frequency, grade, open_correction → values with their counts, most frequent first, at most 100.</summary>
         public required IReadOnlyDictionary<string, IReadOnlyList<FacetCount>> Facets { get; init; }
 
         public required IReadOnlyList<CityFreshness> Cities { get; init; }

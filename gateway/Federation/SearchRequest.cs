@@ -23,6 +23,13 @@ internal sealed record IndexedEntry
     public required int Grade { get; init; }
 
     public bool Open { get; init; }
+
+    /// <summary>An error was reported in its data and is not answered yet (art. 26).</summary>
+    public bool OpenCorrection { get; init; }
+
+    /// <summary>信息资源代码 of the entries that it names as related.</summary>
+    public IReadOnlyList<string> RelatedCodes { get; init; } = [];
+
     public required DateOnly ReleasedOn { get; init; }
     public byte[] Json { get; init; } = [];
 
@@ -35,6 +42,7 @@ internal sealed record IndexedEntry
         Facet.Format => Format,
         Facet.UpdateFrequency => UpdateFrequency,
         Facet.Grade => Grade.ToString(CultureInfo.InvariantCulture),
+        Facet.OpenCorrection => OpenCorrection ? "true" : "false",
         _ => throw new ArgumentOutOfRangeException(nameof(facet)),
     };
 }
@@ -48,6 +56,7 @@ internal enum Facet
     Format,
     UpdateFrequency,
     Grade,
+    OpenCorrection,
 }
 
 internal enum SearchSort
