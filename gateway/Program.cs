@@ -28,6 +28,7 @@ return await ExchangeHost.RunAsync(
         Discovery.Map(app);
         SearchCatalogue.Map(app);
         ReadDataset.Map(app);
+        ReadDatasetHistory.Map(app);
         FollowChanges.Map(app);
         RebuildCatalogue.Map(app);
         ReadStatistics.Map(app);

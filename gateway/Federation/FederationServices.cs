@@ -9,7 +9,9 @@ internal static class FederationServices
             client.Timeout = TimeSpan.FromSeconds(10);
             client.MaxResponseContentBufferSize = 64 * 1024 * 1024;
         }).ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
+        services.AddSingleton<CityClient>();
         services.AddSingleton<ReadStatistics>();
+        services.AddSingleton<ReadDatasetHistory>();
         services.AddSingleton<CatalogueIndex>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogueIndex>());
         services.AddHostedService<Repair>();

@@ -35,7 +35,7 @@ internal sealed partial class Repair
         var position = from?.Change ?? 0;
         while (true)
         {
-            var page = await GetAsync<FiguresPage>(city, string.Create(CultureInfo.InvariantCulture, $"/datasets/figures?after={position}&limit={PageSize}"), cancel);
+            var page = await cities.GetAsync<FiguresPage>(city, string.Create(CultureInfo.InvariantCulture, $"/datasets/figures?after={position}&limit={PageSize}"), cancel);
             if (page.Epoch != epoch)
             {
                 throw new InvalidDataException($"The figures of {city} began anew while they were read.");
