@@ -121,7 +121,7 @@ internal sealed partial class ReadDatasetHistory(
 
         await using var connection = await database.OpenAsync(cancel);
         return await connection.QuerySingleOrDefaultAsync<Subject>(new CommandDefinition(
-            "select dataset_id, city, version from datasets where dataset_id = @id", new { id }, cancellationToken: cancel));
+            "select dataset_id, city, version from datasets where dataset_id = @id and row_hash is not null", new { id }, cancellationToken: cancel));
     }
 
     /// <summary>Null when the city does not answer, or not with this entry.</summary>

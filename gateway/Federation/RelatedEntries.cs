@@ -30,7 +30,7 @@ internal sealed record RelatedEntry(IndexedEntry Entry, IReadOnlyList<Relation> 
 internal sealed class RelatedEntries : IDisposable
 {
     /// <summary>An item that more entries hold tells nothing, and is not followed.</summary>
-    internal const int MostHolders = 500;
+    internal const int MostHolders = 200;
 
     /// <summary>Part of the items' weight that another department's entry must share.</summary>
     internal const double MuchTheSame = 0.25;
@@ -114,18 +114,45 @@ internal sealed class RelatedEntries : IDisposable
             }
 
             matches.Remove(self);
-            List<Ranked> ranked = [];
+            // The farthest of the nearest is on top and leaves when a nearer one comes.
+            var nearest = new PriorityQueue<Ranked, Ranked>(most + 1, Ranked.FarthestFirst);
             foreach (var (node, match) in matches)
             {
-                if ((!openOnly || node.Entry.Open) && Ranked.Of(self.Entry, node.Entry, match, total) is { } near)
+                Offer(node, match);
+            }
+
+            foreach (var node in byDuty[(self.Entry.DepartmentCode, self.Entry.Theme)])
+            {
+                if (node != self && !matches.ContainsKey(node))
                 {
-                    ranked.Add(near);
+                    Offer(node, default);
                 }
             }
 
-            ranked.AddRange(OfSameDuty(self, matches, openOnly, most));
-            ranked.Sort(Ranked.NearestFirst);
-            return [.. ranked.Take(most).Select(near => near.Shown)];
+            var found = new RelatedEntry[nearest.Count];
+            for (var i = found.Length - 1; i >= 0; i--)
+            {
+                found[i] = nearest.Dequeue().Shown(self);
+            }
+
+            return found;
+
+            void Offer(Node node, Match match)
+            {
+                if ((openOnly && !node.Entry.Open) || Ranked.Of(self, node, match, total) is not { } near)
+                {
+                    return;
+                }
+
+                if (nearest.Count < most)
+                {
+                    nearest.Enqueue(near, near);
+                }
+                else
+                {
+                    nearest.EnqueueDequeue(near, near);
+                }
+            }
         }
         finally
         {
@@ -161,30 +188,11 @@ internal sealed class RelatedEntries : IDisposable
         return matches;
     }
 
-    /// <summary>Codes are unique per city: one's own city is meant, and another one only where that has no such code.</summary>
+    /// <summary>Codes are given by each city for itself: one's own is meant, and another one only where that has no such code.</summary>
     private List<Node> Meant(string code, string city) =>
         !byCode.TryGetValue(code, out var bearers) ? []
-        : bearers.Find(node => node.Entry.City == city) is { } own ? [own]
+        : bearers.FindAll(node => node.Entry.City == city) is { Count: > 0 } own ? own
         : bearers;
-
-    /// <summary>Those that share nothing but the duty are all equally near, so only the newest of them can be among the shown.</summary>
-    private IEnumerable<Ranked> OfSameDuty(Node self, Dictionary<Node, Match> matches, bool openOnly, int most)
-    {
-        var newest = new PriorityQueue<Ranked, Ranked>(most + 1, Comparer<Ranked>.Create(static (a, b) => Ranked.NearestFirst(b, a)));
-        foreach (var node in byDuty[(self.Entry.DepartmentCode, self.Entry.Theme)])
-        {
-            if (node != self && (!openOnly || node.Entry.Open) && !matches.ContainsKey(node) && Ranked.Of(self.Entry, node.Entry, default, 0) is { } near)
-            {
-                newest.Enqueue(near, near);
-                if (newest.Count > most)
-                {
-                    newest.Dequeue();
-                }
-            }
-        }
-
-        return newest.UnorderedItems.Select(item => item.Element);
-    }
 
     private void Leave(Guid id)
     {
@@ -254,44 +262,37 @@ internal sealed class RelatedEntries : IDisposable
         public bool Named;
         public bool NamesThis;
         public double Shared;
+
+        public readonly bool ByName => Named || NamesThis;
     }
 
-    private sealed record Ranked(RelatedEntry Shown, bool Named, double Score)
+    private readonly record struct Ranked(Node Node, Match Match, double Score)
     {
+        public static readonly Comparer<Ranked> FarthestFirst = Comparer<Ranked>.Create(static (a, b) =>
+            a.Match.ByName != b.Match.ByName ? a.Match.ByName.CompareTo(b.Match.ByName)
+            : a.Score != b.Score ? a.Score.CompareTo(b.Score)
+            : a.Node.Entry.ReleasedOn != b.Node.Entry.ReleasedOn ? a.Node.Entry.ReleasedOn.CompareTo(b.Node.Entry.ReleasedOn)
+            : a.Node.Entry.Id.CompareTo(b.Node.Entry.Id));
+
         /// <summary>Null when it is not near enough.</summary>
-        public static Ranked? Of(IndexedEntry self, IndexedEntry other, Match match, double total)
+        public static Ranked? Of(Node self, Node other, Match match, double total)
         {
-            var department = self.DepartmentCode == other.DepartmentCode;
-            var theme = self.Theme == other.Theme;
+            var department = self.Entry.DepartmentCode == other.Entry.DepartmentCode;
+            var theme = self.Entry.Theme == other.Entry.Theme;
             var shared = total > 0 ? match.Shared / total : 0;
-            var named = match.Named || match.NamesThis;
-            if (!named && !(department && theme) && shared < MuchTheSame)
-            {
-                return null;
-            }
-
-            List<Relation> why = [];
-            AddIf(match.Named, Relation.Named);
-            AddIf(match.NamesThis, Relation.NamesThis);
-            AddIf(department, Relation.SameDepartment);
-            AddIf(theme, Relation.SameTheme);
-            AddIf(shared > 0, Relation.SharedItems);
-            // Rounded: the order in which weights were added up must not decide between equals.
-            return new Ranked(new RelatedEntry(other, why), named, Math.Round(shared + (department ? SameDuty : 0) + (theme ? SameDuty : 0), 6));
-
-            void AddIf(bool holds, Relation relation)
-            {
-                if (holds)
-                {
-                    why.Add(relation);
-                }
-            }
+            return match.ByName || (department && theme) || shared >= MuchTheSame
+                // Rounded: the order in which weights were added up must not decide between equals.
+                ? new Ranked(other, match, Math.Round(shared + (department ? SameDuty : 0) + (theme ? SameDuty : 0), 6))
+                : null;
         }
 
-        public static int NearestFirst(Ranked a, Ranked b) =>
-            a.Named != b.Named ? b.Named.CompareTo(a.Named)
-            : a.Score != b.Score ? b.Score.CompareTo(a.Score)
-            : a.Shown.Entry.ReleasedOn != b.Shown.Entry.ReleasedOn ? b.Shown.Entry.ReleasedOn.CompareTo(a.Shown.Entry.ReleasedOn)
-            : b.Shown.Entry.Id.CompareTo(a.Shown.Entry.Id);
+        public RelatedEntry Shown(Node self) => new(Node.Entry,
+        [
+            .. Match.Named ? [Relation.Named] : Array.Empty<Relation>(),
+            .. Match.NamesThis ? [Relation.NamesThis] : Array.Empty<Relation>(),
+            .. self.Entry.DepartmentCode == Node.Entry.DepartmentCode ? [Relation.SameDepartment] : Array.Empty<Relation>(),
+            .. self.Entry.Theme == Node.Entry.Theme ? [Relation.SameTheme] : Array.Empty<Relation>(),
+            .. Match.Shared > 0 ? [Relation.SharedItems] : Array.Empty<Relation>(),
+        ]);
     }
 }

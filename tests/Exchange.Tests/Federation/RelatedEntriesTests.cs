@@ -32,11 +32,11 @@ public sealed class RelatedEntriesTests
     public void What_is_related_is_what_a_scan_would_find()
     {
         var histories =
-            from changes in Gen.OneOf(Entries.Select(entry => (entry, true)), Entries.Select(entry => (entry, true)), Entries.Select(entry => (entry, false))).ListOf(40)
+            from changes in Gen.OneOf(Entries.Select(entry => (entry, true)), Entries.Select(entry => (entry, true)), Entries.Select(entry => (entry, false))).ListOf(25)
             from openOnly in Gen.Elements(true, false)
             from most in Gen.Choose(1, 6)
             select (changes, openOnly, most);
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(histories.ToArbitrary(), history =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(100), Prop.ForAll(histories.ToArbitrary(), history =>
         {
             using var related = new RelatedEntries();
             Dictionary<Guid, IndexedEntry> live = [];
