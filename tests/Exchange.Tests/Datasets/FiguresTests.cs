@@ -53,10 +53,10 @@ public sealed class FiguresTests(PublishingCity city)
         revision = (await city.SendAsync(HttpMethod.Put, path, Officer, draft with { OpenToSociety = true, OpenConditions = "无" }, revision)).Expect(HttpStatusCode.OK).Revision;
         await city.FinishAsync(path, revision, personal: false);
 
-        Assert.Equal([2, 1], await VersionsAsync(""));
-        Assert.Equal([2], await VersionsAsync("?open=true"));
-        Assert.Equal([1], await VersionsAsync("?before=2"));
-        Assert.Equal([2], await VersionsAsync("?limit=1"));
+        Assert.Equal((int[])[2, 1], await VersionsAsync(""));
+        Assert.Equal((int[])[2], await VersionsAsync("?open=true"));
+        Assert.Equal((int[])[1], await VersionsAsync("?before=2"));
+        Assert.Equal((int[])[2], await VersionsAsync("?limit=1"));
         (await city.SendAsync(HttpMethod.Get, path + "/versions?limit=51", Repair)).Expect(HttpStatusCode.UnprocessableEntity);
         var (unpublished, _) = await city.DraftAsync();
         (await city.SendAsync(HttpMethod.Get, unpublished + "/versions", Repair)).Expect(HttpStatusCode.NotFound);
