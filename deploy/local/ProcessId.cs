@@ -17,16 +17,10 @@ internal readonly partial record struct ProcessId(int Pid, long Started)
             _ = Kill(Pid, (int)signal);
     }
 
-    public async Task<bool> GoneAsync(TimeSpan within, CancellationToken ct = default)
+    public Task<bool> GoneAsync(TimeSpan within, CancellationToken ct = default)
     {
-        var until = Environment.TickCount64 + (long)within.TotalMilliseconds;
-        while (IsAlive)
-        {
-            if (Environment.TickCount64 > until)
-                return false;
-            await Task.Delay(20, ct);
-        }
-        return true;
+        var process = this;
+        return Poll.UntilAsync(() => Task.FromResult(!process.IsAlive), within, ct);
     }
 
     public static string CommandOf(int pid)

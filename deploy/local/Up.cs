@@ -131,20 +131,18 @@ internal static class Up
         using var supervisor = Command.Background("dotnet", [typeof(Up).Assembly.Location, "up", Supervise], new Dictionary<string, string>(), log, folder: place.Root);
         using var follow = new Follower(log);
         var runs = new RunFile(place.Data);
-        while (true)
+        var ended = false;
+        await Poll.UntilAsync(() =>
         {
-            var ended = supervisor.HasExited;
+            ended = supervisor.HasExited;
             var ready = !ended && runs.Read() is { Ready: true };
             follow.Show();
-            if (ended)
-                return supervisor.ExitCode == 0 ? 1 : supervisor.ExitCode;
-            if (ready)
-            {
-                Console.WriteLine($"Running in the background (pid {supervisor.Id}, log {log}). deploy/down stops it.");
-                return 0;
-            }
-            await Task.Delay(100);
-        }
+            return Task.FromResult(ended || ready);
+        }, TimeSpan.MaxValue, default);
+        if (ended)
+            return supervisor.ExitCode == 0 ? 1 : supervisor.ExitCode;
+        Console.WriteLine($"Running in the background (pid {supervisor.Id}, log {log}). deploy/down stops it.");
+        return 0;
     }
 
     private static void Say(string text) => Console.WriteLine($"  {text}");

@@ -9,17 +9,17 @@ namespace Exchange.Gateway.Federation;
 internal static class Cursor
 {
     public static string Of(PagePlace place, string question) => Encode(string.Create(
-        CultureInfo.InvariantCulture, $"{Mark(question)}|{place.Score}|{place.ReleasedOn.DayNumber}|{place.Id:N}|{place.Name}"));
+        CultureInfo.InvariantCulture, $"{Mark(question)}|{(place.Similar ? 1 : 0)}|{place.Score}|{place.ReleasedOn.DayNumber}|{place.Id:N}|{place.Name}"));
 
     /// <summary>Null when it is no cursor of ours, or one of another question.</summary>
     public static PagePlace? Read(string cursor, string question)
     {
-        var parts = Decode(cursor)?.Split('|', 5);
-        return parts is [var mark, var score, var day, var id, var name] && mark == Mark(question)
+        var parts = Decode(cursor)?.Split('|', 6);
+        return parts is [var mark, var similar, var score, var day, var id, var name] && mark == Mark(question)
             && int.TryParse(score, NumberStyles.None, CultureInfo.InvariantCulture, out var scoreNumber)
             && int.TryParse(day, NumberStyles.None, CultureInfo.InvariantCulture, out var dayNumber) && dayNumber <= DateOnly.MaxValue.DayNumber
             && Guid.TryParseExact(id, "N", out var guid)
-                ? new PagePlace(scoreNumber, DateOnly.FromDayNumber(dayNumber), name, guid)
+                ? new PagePlace(scoreNumber, DateOnly.FromDayNumber(dayNumber), name, guid) { Similar = similar == "1" }
                 : null;
     }
 

@@ -35,20 +35,44 @@ internal static class FoldedText
         return (spaced?.ToString() ?? folded).TrimEnd(' ');
     }
 
-    /// <summary>The searched text of an entry; the title comes first, so the first place a term is found says whether it is in the title.</summary>
+    /// <summary>
+    /// The searched text of an entry; the title comes first, in full and with its short names, so the first place a term is found says whether it is in the title.
+    /// The pinyin initials of title and department stand last: letters that are somebody's code count before letters that only sound so.
+    /// </summary>
     public static string Of(IndexedEntry entry, out int titleLength)
     {
-        var text = new StringBuilder(256).Append(Fold(entry.Name));
+        var title = Fold(entry.Name);
+        var department = Fold(entry.DepartmentName);
+        var text = new StringBuilder(512).Append(title);
+        foreach (var name in ShortNames.Of(title))
+        {
+            text.Append(FieldEnd).Append(name);
+        }
+
         titleLength = text.Length;
-        text.Append(FieldEnd).Append(Fold(entry.Abstract)).Append(FieldEnd).Append(Fold(entry.DepartmentName)).Append(FieldEnd);
+        text.Append(FieldEnd).Append(Fold(entry.Abstract)).Append(FieldEnd).Append(department).Append(FieldEnd);
+        foreach (var name in ShortNames.OfDepartment(department))
+        {
+            text.Append(name).Append(FieldEnd);
+        }
+
         if (entry.Code is not null)
         {
             text.Append(Fold(entry.Code)).Append(FieldEnd);
         }
 
-        foreach (var title in entry.FieldTitles)
+        foreach (var field in entry.FieldTitles)
         {
-            text.Append(Fold(title)).Append(FieldEnd);
+            text.Append(Fold(field)).Append(FieldEnd);
+        }
+
+        foreach (var name in (string[])[title, ShortNames.Of(department).FirstOrDefault() ?? department])
+        {
+            text.Append(PinyinInitials.Searched(name)).Append(FieldEnd);
+            if (ShortNames.WithoutCity(name) is { } without)
+            {
+                text.Append(PinyinInitials.Searched(without)).Append(FieldEnd);
+            }
         }
 
         return text.ToString();

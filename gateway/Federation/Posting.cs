@@ -43,7 +43,7 @@ internal sealed class Posting
     /// Keeps the candidates that are in this posting; returns how many stay. Where the gram is a whole term of the query, a place in the title adds to the score.
     /// Both sides ascend, so a rare candidate list jumps through a long posting.
     /// </summary>
-    public int Intersect(Span<int> slots, Span<byte> scores, byte titleScore)
+    public int Intersect(Span<int> slots, Span<ushort> scores, byte titleScore)
     {
         var mine = Values;
         var kept = 0;
@@ -77,7 +77,7 @@ internal sealed class Posting
             if (mine[at] >> 1 == slots[i])
             {
                 slots[kept] = slots[i];
-                scores[kept++] = (byte)(scores[i] + ((mine[at] & 1) * titleScore));
+                scores[kept++] = (ushort)(scores[i] + ((mine[at] & 1) * titleScore));
             }
         }
 

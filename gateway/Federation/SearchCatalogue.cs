@@ -20,13 +20,13 @@ internal static class SearchCatalogue
         .AllowAnyone()
         .WithTags("catalogue")
         .WithSummary("Search the catalogue of all cities")
-        .WithDescription("Words are separated by spaces and must all occur in title, abstract, department, code or field titles; a phrase stands in quotes. Repeat a filter to allow several values. A facet's counts ignore its own filter, so they show what the other choices would give. Callers without a token see the entries that are open to society.")
+        .WithDescription("Words are separated by spaces and must all occur in title, abstract, department, code or field titles; a phrase stands in quotes. Full and half width, upper and lower case, traditional and simplified characters are one; departments are found by their short names, titles and departments by their pinyin initials. When nothing holds all words, match says similar and the entries that hold much of them follow, with suggestions. Repeat a filter to allow several values. A facet's counts ignore its own filter, so they show what the other choices would give. Callers without a token see the entries that are open to society.")
         .Produces<CataloguePage>()
         .Produces<Problem>(StatusCodes.Status401Unauthorized, "application/problem+json")
         .Produces<Problem>(StatusCodes.Status422UnprocessableEntity, "application/problem+json");
 
     private static IResult Handle(
-        [AsParameters] Query query, HttpContext http, Caller? caller, CatalogueIndex catalogue)
+        [AsParameters] Query query, HttpContext http, Caller? caller, CatalogueIndex catalogue, TimeProvider clock)
     {
         if (caller is null && http.Request.Headers.Authorization.Count > 0)
         {
@@ -70,10 +70,11 @@ internal static class SearchCatalogue
             return new Refused(NotLoaded) { RetryAfter = 2 };
         }
 
-        var page = index.Search(new SearchRequest { Terms = terms, Filters = filters, OpenOnly = caller is null, Sort = sort, Limit = limit, After = after });
+        var request = new SearchRequest { Terms = terms, Filters = filters, OpenOnly = caller is null, Sort = sort, Today = DateOnly.FromDateTime(clock.GetUtcNow().ToOffset(TimeSpan.FromHours(8)).DateTime), Limit = limit, After = after };
+        var page = index.Search(request);
         http.Response.Headers.CacheControl = caller is null ? "public, max-age=1" : "private, no-cache";
         http.Response.Headers.Vary = "Authorization";
-        return new Answer(page, catalogue.Cities, page.Next is null ? null : Cursor.Of(page.Next, question));
+        return new Answer(page, page.Total == 0 || page.Similar ? SearchSuggestions.For(index, request) : [], catalogue.Cities, page.Next is null ? null : Cursor.Of(page.Next, question));
     }
 
     internal sealed record Query
@@ -148,6 +149,12 @@ internal static class SearchCatalogue
 
         public required IReadOnlyList<DatasetEntry> Items { get; init; }
 
+        /// <summary><c>all</c>: each entry holds all words of the query. <c>similar</c>: none does, and these hold at least half of its pairs of characters.</summary>
+        public required string Match { get; init; }
+
+        /// <summary>What to try instead; empty when entries hold all words.</summary>
+        public required IReadOnlyList<SearchSuggestion> Suggestions { get; init; }
+
         /// <summary>city, department, theme, sharing, format, update_frequency, grade, open_correction → values with their counts, most frequent first, at most 100.</summary>
         public required IReadOnlyDictionary<string, IReadOnlyList<FacetCount>> Facets { get; init; }
 
@@ -158,7 +165,7 @@ internal static class SearchCatalogue
     }
 
     /// <summary>Writes a <see cref="CataloguePage"/> with the entries byte for byte as they are stored, so that a page costs no parsing.</summary>
-    private sealed class Answer(SearchPage page, IReadOnlyList<CityFreshness> cities, string? next) : IResult
+    private sealed class Answer(SearchPage page, IReadOnlyList<SearchSuggestion> suggestions, IReadOnlyList<CityFreshness> cities, string? next) : IResult
     {
         private static readonly JsonEncodedText[] FacetNames =
             [.. Enum.GetNames<Facet>().Select(name => JsonEncodedText.Encode(JsonNamingPolicy.SnakeCaseLower.ConvertName(name)))];
@@ -176,6 +183,9 @@ internal static class SearchCatalogue
             }
 
             json.WriteEndArray();
+            json.WriteString("match", page.Similar ? "similar" : "all");
+            json.WritePropertyName("suggestions");
+            JsonSerializer.Serialize(json, suggestions, Json.Options);
             json.WriteStartObject("facets");
             foreach (var (facet, counts) in page.Facets)
             {

@@ -12,6 +12,7 @@ internal sealed class SearchIndex : IDisposable
 {
     private static readonly int FacetTotal = Enum.GetValues<Facet>().Length;
     private const int FacetValuesShown = 100;
+    private const int MostCompared = 2000;
     private static readonly CompareInfo ByPinyin = CultureInfo.GetCultureInfo("zh-CN").CompareInfo;
 
     private readonly ReaderWriterLockSlim gate = new();
@@ -25,6 +26,7 @@ internal sealed class SearchIndex : IDisposable
     private Document?[] documents = new Document?[16];
     private int[] facetCodes = new int[16 * FacetTotal];
     private int[] releasedDays = new int[16];
+    private int[] staleDays = new int[16];
     private bool[] openSlots = new bool[16];
     private int slotCount;
 
@@ -69,6 +71,7 @@ internal sealed class SearchIndex : IDisposable
 
             documents[slot] = document;
             releasedDays[slot] = document.ReleasedDay;
+            staleDays[slot] = entry.StaleFrom?.DayNumber ?? int.MaxValue;
             openSlots[slot] = entry.Open;
             for (var facet = 0; facet < FacetTotal; facet++)
             {
@@ -130,26 +133,33 @@ internal sealed class SearchIndex : IDisposable
         try
         {
             var view = request.OpenOnly ? open : everything;
-            if (request.Terms.Count == 0 && request.Filters.Count == 0)
+            if (request.Terms.Count == 0 && request.Filters.Count <= 1)
             {
-                return new SearchPage(
-                    view.Count,
-                    view.Page(request, view.Count, static (_, _) => true, (object?)null, out var next),
-                    Shown(view.FacetCounts),
-                    next);
+                return Counted(request, view);
             }
 
             var candidates = ArrayPool<int>.Shared.Rent(Math.Max(slotCount, 1));
-            var scores = ArrayPool<byte>.Shared.Rent(Math.Max(slotCount, 1));
+            var scores = ArrayPool<ushort>.Shared.Rent(Math.Max(slotCount, 1));
             try
             {
-                var found = Candidates(request.Terms, view, candidates, scores);
-                return Page(request, view, candidates.AsSpan(0, found), scores.AsSpan(0, found));
+                // A page goes on as the one before it, whatever was published meanwhile.
+                var similar = request.After?.Similar ?? false;
+                var found = similar ? 0 : Candidates(request.Terms, view, candidates, scores);
+                found = request.OpenOnly ? Open(candidates, scores, found) : found;
+                if (found == 0 && request.After?.Similar is not false)
+                {
+                    found = Similar(request.Terms, candidates, scores);
+                    found = request.OpenOnly ? Open(candidates, scores, found) : found;
+                    similar = found > 0;
+                }
+
+                var page = Page(request, view, candidates.AsSpan(0, found), scores.AsSpan(0, found));
+                return similar ? page with { Similar = true, Next = page.Next is null ? null : page.Next with { Similar = true } } : page;
             }
             finally
             {
                 ArrayPool<int>.Shared.Return(candidates);
-                ArrayPool<byte>.Shared.Return(scores);
+                ArrayPool<ushort>.Shared.Return(scores);
             }
         }
         finally
@@ -160,7 +170,83 @@ internal sealed class SearchIndex : IDisposable
 
     public void Dispose() => gate.Dispose();
 
-    private int Candidates(IReadOnlyList<string> terms, View view, int[] slotsFound, byte[] scores)
+    /// <summary>What stands in titles where the term was meant: words that begin with the same sounds and share a character with it, the likeliest first.</summary>
+    public IReadOnlyList<string> SoundLike(string term, bool openOnly)
+    {
+        var sounds = PinyinInitials.Of(term);
+        if (term.Length < 2 || !sounds.All(char.IsAsciiLetterLower) || sounds == term)
+        {
+            return [];
+        }
+
+        gate.EnterReadLock();
+        var candidates = ArrayPool<int>.Shared.Rent(Math.Max(slotCount, 1));
+        var scores = ArrayPool<ushort>.Shared.Rent(Math.Max(slotCount, 1));
+        try
+        {
+            var found = Candidates([sounds], everything, candidates, scores);
+            found = openOnly ? Open(candidates, scores, found) : found;
+            Dictionary<string, int> words = new(StringComparer.Ordinal);
+            foreach (var slot in candidates.AsSpan(0, Math.Min(found, MostCompared)))
+            {
+                var title = documents[slot]!.Text.AsSpan();
+                title = title[..title.IndexOf(FoldedText.FieldEnd)];
+                var titleSounds = PinyinInitials.Of(title.ToString());
+                for (var at = titleSounds.IndexOf(sounds, StringComparison.Ordinal); at >= 0; at = titleSounds.IndexOf(sounds, at + 1, StringComparison.Ordinal))
+                {
+                    var word = title.Slice(at, term.Length).ToString();
+                    words[word] = words.GetValueOrDefault(word) + 1;
+                }
+            }
+
+            return [.. words.Select(word => (Word: word.Key, word.Value, Same: word.Key.Zip(term).Count(pair => pair.First == pair.Second)))
+                .Where(word => word.Same > 0)
+                .OrderByDescending(word => word.Same).ThenByDescending(word => word.Value).ThenBy(word => word.Word, StringComparer.Ordinal)
+                .Select(word => word.Word)];
+        }
+        finally
+        {
+            ArrayPool<int>.Shared.Return(candidates);
+            ArrayPool<ushort>.Shared.Return(scores);
+            gate.ExitReadLock();
+        }
+    }
+
+    /// <summary>No words and at most one facet chosen: total and counts were kept as entries came and went, and nothing is scanned.</summary>
+    private SearchPage Counted(SearchRequest request, View view)
+    {
+        if (request.Filters.Count == 0)
+        {
+            return new SearchPage(
+                view.Count,
+                view.Page(request, view.Count, static (_, _) => true, (object?)null, out var following),
+                Shown(view.FacetCounts),
+                following);
+        }
+
+        var (facet, values) = request.Filters.Single();
+        var mask = facets[(int)facet].Mask(values);
+        var counts = view.CountsWith(facet, mask, out var total);
+        var items = view.Page(request, total, static (state, slot) => state.mask[state.facetCodes[(slot * FacetTotal) + (int)state.facet]], (mask, facetCodes, facet), out var next);
+        return new SearchPage(total, items, Shown(counts), next);
+    }
+
+    private int Open(int[] slotsFound, ushort[] scores, int found)
+    {
+        var kept = 0;
+        for (var i = 0; i < found; i++)
+        {
+            if (openSlots[slotsFound[i]])
+            {
+                slotsFound[kept] = slotsFound[i];
+                scores[kept++] = scores[i];
+            }
+        }
+
+        return kept;
+    }
+
+    private int Candidates(IReadOnlyList<string> terms, View view, int[] slotsFound, ushort[] scores)
     {
         if (terms.Count == 0)
         {
@@ -192,7 +278,52 @@ internal sealed class SearchIndex : IDisposable
         return found;
     }
 
-    private int ByGrams(Dictionary<uint, bool> wanted, int[] slotsFound, byte[] scores)
+    /// <summary>
+    /// When nothing holds every term: what holds at least half of the query's 2-grams and no fewer than two, so that words written together, a wrong character or one word too many still find something.
+    /// One in the title counts twice. No weights by rarity: they would change while somebody turns the pages.
+    /// </summary>
+    private int Similar(IReadOnlyList<string> terms, int[] slotsFound, ushort[] scores)
+    {
+        HashSet<uint> wanted = [.. terms.SelectMany(term => Enumerable.Range(0, term.Length - 1).Select(i => Gram(term[i], term[i + 1])))];
+        var least = LeastSimilar(wanted.Count);
+        List<Posting> known = [.. wanted.Where(postings.ContainsKey).Select(gram => postings[gram])];
+        if (known.Count < least)
+        {
+            return 0;
+        }
+
+        var held = ArrayPool<byte>.Shared.Rent(slotCount);
+        var sums = ArrayPool<ushort>.Shared.Rent(slotCount);
+        held.AsSpan(0, slotCount).Clear();
+        sums.AsSpan(0, slotCount).Clear();
+        foreach (var posting in known)
+        {
+            foreach (var value in posting.Values)
+            {
+                held[value >> 1]++;
+                sums[value >> 1] += (ushort)(1 + (value & 1));
+            }
+        }
+
+        var found = 0;
+        for (var slot = 0; slot < slotCount; slot++)
+        {
+            if (held[slot] >= least)
+            {
+                slotsFound[found] = slot;
+                scores[found++] = sums[slot];
+            }
+        }
+
+        ArrayPool<byte>.Shared.Return(held);
+        ArrayPool<ushort>.Shared.Return(sums);
+        return found;
+    }
+
+    /// <summary>How many of this many 2-grams a similar text holds at least.</summary>
+    internal static int LeastSimilar(int grams) => Math.Max(2, (grams + 1) / 2);
+
+    private int ByGrams(Dictionary<uint, bool> wanted, int[] slotsFound, ushort[] scores)
     {
         var lists = new (Posting Posting, byte TitleScore)[wanted.Count];
         var at = 0;
@@ -212,7 +343,7 @@ internal sealed class SearchIndex : IDisposable
         for (var i = 0; i < rarest.Length; i++)
         {
             slotsFound[i] = rarest[i] >> 1;
-            scores[i] = (byte)((rarest[i] & 1) * titleScore);
+            scores[i] = (ushort)((rarest[i] & 1) * titleScore);
         }
 
         var found = rarest.Length;
@@ -225,7 +356,7 @@ internal sealed class SearchIndex : IDisposable
     }
 
     /// <summary>Every character of a text begins a gram (the last one of a field a gram with the field's end), so one character is the union of the grams it begins.</summary>
-    private int ByFirstCharacter(char first, int[] slotsFound, byte[] scores)
+    private int ByFirstCharacter(char first, int[] slotsFound, ushort[] scores)
     {
         if (!gramsByFirst.TryGetValue(first, out var grams))
         {
@@ -257,7 +388,7 @@ internal sealed class SearchIndex : IDisposable
         return found;
     }
 
-    private int Holding(string term, int[] slotsFound, byte[] scores, int found)
+    private int Holding(string term, int[] slotsFound, ushort[] scores, int found)
     {
         var kept = 0;
         for (var i = 0; i < found; i++)
@@ -267,7 +398,7 @@ internal sealed class SearchIndex : IDisposable
             if (at >= 0)
             {
                 slotsFound[kept] = slotsFound[i];
-                scores[kept++] = (byte)(scores[i] + (at + term.Length <= document.TitleLength ? Document.InTitle : 0));
+                scores[kept++] = (ushort)(scores[i] + (at + term.Length <= document.TitleLength ? Document.InTitle : 0));
             }
         }
 
@@ -278,7 +409,7 @@ internal sealed class SearchIndex : IDisposable
     /// Applies the filters and counts the facets in one pass. A facet's own filter does not narrow its counts, so a reader sees what the other choices would give:
     /// an entry that fails one filter still counts for that filter's facet.
     /// </summary>
-    private SearchPage Page(SearchRequest request, View view, Span<int> candidates, Span<byte> scores)
+    private SearchPage Page(SearchRequest request, View view, Span<int> candidates, Span<ushort> scores)
     {
         var filters = new bool[]?[FacetTotal];
         foreach (var (facet, values) in request.Filters)
@@ -287,16 +418,10 @@ internal sealed class SearchIndex : IDisposable
         }
 
         int[][] counts = [.. facets.Select(facet => new int[facet.Count])];
-        var openOnly = request.OpenOnly;
         var hits = 0;
         for (var i = 0; i < candidates.Length; i++)
         {
             var slot = candidates[i];
-            if (openOnly && !openSlots[slot])
-            {
-                continue;
-            }
-
             var codes = facetCodes.AsSpan(slot * FacetTotal, FacetTotal);
             var failed = -1;
             var failures = 0;
@@ -346,17 +471,19 @@ internal sealed class SearchIndex : IDisposable
         return items;
     }
 
-    private List<IndexedEntry> ByRelevance(SearchRequest request, Span<int> hits, Span<byte> scores, out PagePlace? next)
+    /// <summary>Title before description, a title that begins with the first term before the others, fresh before stale, newer before older.</summary>
+    private List<IndexedEntry> ByRelevance(SearchRequest request, Span<int> hits, Span<ushort> scores, out PagePlace? next)
     {
         // The worst of the best is on top and leaves when a better one comes: one comparison for most hits.
         var best = new PriorityQueue<Ranked, Ranked>(request.Limit + 2, Ranked.WorstFirst);
         var after = request.After is { } place ? new Ranked(place.Score, place.ReleasedOn.DayNumber, place.Id, -1) : (Ranked?)null;
+        var today = request.Today.DayNumber;
         var more = false;
         for (var i = 0; i < hits.Length; i++)
         {
-            int score = scores[i];
-            // Most hits fall short even with the extra point for a title that begins with the term: they are not looked at any closer.
-            var most = score > 0 ? score + 1 : 0;
+            var score = (scores[i] << 2) + (staleDays[hits[i]] > today ? 1 : 0);
+            // Most hits fall short even with the extra for a title that begins with the term: they are not looked at any closer.
+            var most = scores[i] > 0 ? score + 2 : score;
             if (best.Count == request.Limit && best.Peek() is var worst && (most < worst.Score || (most == worst.Score && releasedDays[hits[i]] < worst.ReleasedDay)))
             {
                 more = true;
@@ -364,9 +491,9 @@ internal sealed class SearchIndex : IDisposable
             }
 
             var document = documents[hits[i]]!;
-            if (score > 0 && document.Text.StartsWith(request.Terms[0], StringComparison.Ordinal))
+            if (scores[i] > 0 && document.Text.StartsWith(request.Terms[0], StringComparison.Ordinal))
             {
-                score++;
+                score += 2;
             }
 
             var ranked = new Ranked(score, document.ReleasedDay, document.Entry.Id, hits[i]);
@@ -456,6 +583,7 @@ internal sealed class SearchIndex : IDisposable
             Array.Resize(ref documents, slotCount * 2);
             Array.Resize(ref facetCodes, slotCount * 2 * FacetTotal);
             Array.Resize(ref releasedDays, slotCount * 2);
+            Array.Resize(ref staleDays, slotCount * 2);
             Array.Resize(ref openSlots, slotCount * 2);
         }
 
@@ -576,6 +704,9 @@ internal sealed class SearchIndex : IDisposable
     private sealed class View(SearchIndex index)
     {
         private readonly int[][] facetCounts = [.. Enumerable.Range(0, FacetTotal).Select(_ => new int[8])];
+
+        // For each value of each facet, how often each value of the other facets stands beside it.
+        private readonly List<int[][]>[] beside = [.. Enumerable.Range(0, FacetTotal).Select(_ => new List<int[][]>())];
         private int[] byReleased = new int[16];
         private int[] byName = new int[16];
         private bool deferred;
@@ -585,6 +716,41 @@ internal sealed class SearchIndex : IDisposable
         public ReadOnlySpan<int> Slots => byReleased.AsSpan(0, Count);
 
         public int[][] FacetCounts => [.. facetCounts.Select((counts, facet) => counts.AsSpan(0, Math.Min(counts.Length, index.facets[facet].Count)).ToArray())];
+
+        /// <summary>Counts of all facets where one facet has one of the values in the mask; that facet's own counts are not narrowed by it.</summary>
+        public int[][] CountsWith(Facet chosen, bool[] mask, out int total)
+        {
+            total = 0;
+            var counts = FacetCounts;
+            var own = counts[(int)chosen];
+            for (var facet = 0; facet < FacetTotal; facet++)
+            {
+                if (facet != (int)chosen)
+                {
+                    counts[facet].AsSpan().Clear();
+                }
+            }
+
+            for (var code = 0; code < own.Length; code++)
+            {
+                if (!mask[code] || own[code] == 0)
+                {
+                    continue;
+                }
+
+                total += own[code];
+                for (var facet = 0; facet < FacetTotal; facet++)
+                {
+                    var row = beside[(int)chosen][code][facet];
+                    for (var other = 0; other < Math.Min(row.Length, counts[facet].Length); other++)
+                    {
+                        counts[facet][other] += row[other];
+                    }
+                }
+            }
+
+            return counts;
+        }
 
         /// <summary>While a whole index is built, entries are only appended; the end of that sorts them.</summary>
         public bool Deferred
@@ -732,16 +898,34 @@ internal sealed class SearchIndex : IDisposable
 
         private void Tally(int slot, int step)
         {
+            var codes = index.facetCodes.AsSpan(slot * FacetTotal, FacetTotal);
             for (var facet = 0; facet < FacetTotal; facet++)
             {
-                var code = index.facetCodes[(slot * FacetTotal) + facet];
-                if (code >= facetCounts[facet].Length)
+                Add(ref facetCounts[facet], codes[facet], step);
+                while (beside[facet].Count <= codes[facet])
                 {
-                    Array.Resize(ref facetCounts[facet], Math.Max(code + 1, facetCounts[facet].Length * 2));
+                    beside[facet].Add([.. Enumerable.Repeat<int[]>([], FacetTotal)]);
                 }
 
-                facetCounts[facet][code] += step;
+                var rows = beside[facet][codes[facet]];
+                for (var other = 0; other < FacetTotal; other++)
+                {
+                    if (other != facet)
+                    {
+                        Add(ref rows[other], codes[other], step);
+                    }
+                }
             }
+        }
+
+        private static void Add(ref int[] counts, int code, int step)
+        {
+            if (code >= counts.Length)
+            {
+                Array.Resize(ref counts, Math.Max(code + 1, counts.Length * 2));
+            }
+
+            counts[code] += step;
         }
     }
 

@@ -31,6 +31,10 @@ internal sealed record IndexedEntry
     public IReadOnlyList<string> RelatedCodes { get; init; } = [];
 
     public required DateOnly ReleasedOn { get; init; }
+
+    /// <summary>First day on which the declared update cycle has passed since the newest version; null where it declares none.</summary>
+    public DateOnly? StaleFrom { get; init; }
+
     public byte[] Json { get; init; } = [];
 
     public string FacetValue(Facet facet) => facet switch
@@ -67,7 +71,11 @@ internal enum SearchSort
 }
 
 /// <summary>The place of the last entry of a page. The next page starts behind it, whatever was published or withdrawn meanwhile.</summary>
-internal sealed record PagePlace(int Score, DateOnly ReleasedOn, string Name, Guid Id);
+internal sealed record PagePlace(int Score, DateOnly ReleasedOn, string Name, Guid Id)
+{
+    /// <summary>The page was of similar entries, and so are those that follow.</summary>
+    public bool Similar { get; init; }
+}
 
 internal sealed record SearchRequest
 {
@@ -81,6 +89,9 @@ internal sealed record SearchRequest
 
     public SearchSort Sort { get; init; }
 
+    /// <summary>Decides what is stale.</summary>
+    public DateOnly Today { get; init; }
+
     public int Limit { get; init; } = 20;
 
     public PagePlace? After { get; init; }
@@ -89,4 +100,10 @@ internal sealed record SearchRequest
 /// <summary>How many entries a facet's value would leave, given the query and the filters on the other facets.</summary>
 internal sealed record FacetCount(string Value, string? Label, int Count);
 
-internal sealed record SearchPage(int Total, IReadOnlyList<IndexedEntry> Items, IReadOnlyDictionary<Facet, IReadOnlyList<FacetCount>> Facets, PagePlace? Next);
+internal sealed record SearchPage(int Total, IReadOnlyList<IndexedEntry> Items, IReadOnlyDictionary<Facet, IReadOnlyList<FacetCount>> Facets, PagePlace? Next)
+{
+    public static readonly SearchPage Nothing = new(0, [], new Dictionary<Facet, IReadOnlyList<FacetCount>>(), null);
+
+    /// <summary>No entry holds every term; these hold much of them.</summary>
+    public bool Similar { get; init; }
+}

@@ -10,13 +10,13 @@ internal static class TraditionalCharacters
 
     public static string Simplify(string text)
     {
-        var first = text.AsSpan().IndexOfAnyExceptInRange('\0', '\u33ff');
-        while (first >= 0 && first < text.Length && Simplified[text[first]] == '\0')
+        var first = 0;
+        while (first < text.Length && Simplified[text[first]] == '\0')
         {
             first++;
         }
 
-        return first < 0 || first == text.Length ? text : string.Create(text.Length, text, static (simple, text) =>
+        return first == text.Length ? text : string.Create(text.Length, text, static (simple, text) =>
         {
             for (var i = 0; i < text.Length; i++)
             {

@@ -47,6 +47,9 @@ public sealed record AuditRecord
     /// <summary>Values that may have to be forgotten: the record carries HMAC-SHA256 under a key of its own for each; key and value stay, sealed, in this service's erasable store.</summary>
     public IReadOnlyDictionary<string, string> Openings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>The same record with one more fact in clear.</summary>
+    public AuditRecord With(string detail, string value) => this with { Details = new Dictionary<string, string>(Details, StringComparer.Ordinal) { [detail] = value } };
+
     /// <summary>The record without what only the relay can give: source sequence and previous hash.</summary>
     internal (JsonObject Content, IReadOnlyList<AuditOpening> Openings) Draft(Guid eventId, string source, DateTimeOffset at)
     {

@@ -31,6 +31,7 @@ public static class ExchangeHost
             app.MapOpenings();
             app.MapOpenApi().AllowAnyone();
             map(app);
+            app.MakeEndpointsOnce();
             app.RequirePolicies();
             var owner = app.Services.GetRequiredService<Database>().Owner;
             if (!await WaitingRoom.PassAsync(args, app.Services, cancel => Migrations.RunAsync(owner, app.Configuration, Assembly.GetEntryAssembly()!, cancel)))

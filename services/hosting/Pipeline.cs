@@ -72,15 +72,19 @@ public static partial class Pipeline
         app.UseAuthorization();
     }
 
-    /// <summary>Stops the start of a service that has a route without a policy.</summary>
-    internal static void RequirePolicies(this WebApplication app)
+    /// <summary>A source makes its endpoints anew each time it is asked; together they are made once, for the check of policies, the router and the description.</summary>
+    internal static void MakeEndpointsOnce(this WebApplication app)
     {
-        // A source makes its endpoints anew each time it is asked; together they are made once, for this check, the router and the description.
         var sources = ((IEndpointRouteBuilder)app).DataSources;
         var routes = new CompositeEndpointDataSource([.. sources]);
         sources.Clear();
         sources.Add(routes);
-        var open = routes.Endpoints.OfType<RouteEndpoint>()
+    }
+
+    /// <summary>Stops the start of a service that has a route without a policy.</summary>
+    internal static void RequirePolicies(this WebApplication app)
+    {
+        var open = ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Where(route => route.Metadata.GetMetadata<IAllowAnonymous>() is null && route.Metadata.GetMetadata<AuthorizationPolicy>() is null && route.Metadata.GetMetadata<IAuthorizeData>() is null)
             .Select(route => route.DisplayName ?? route.RoutePattern.RawText)
             .ToList();

@@ -20,6 +20,7 @@ internal static class Words
         ["extension.denied"] = new("数据主管部门不同意延期", "extension denied by the data authority"),
         ["reply.returned"] = new("负责人退回答复意见", "proposed reply returned by the head"),
         ["reply.proposed"] = new("审核人提出答复意见", "reply proposed by the reviewer"),
+        ["decision.received"] = new("需求方获知提供方的决定", "a decision of the owning city received by the asking city"),
         ["reply.signed_off"] = new("答复经提供部门共享负责人签批", "reply signed off by the head of the provider's sharing office"),
         ["grant.activated"] = new("授权生效", "grant activated"),
         ["grant.ended"] = new("授权终止", "grant ended"),

@@ -115,17 +115,14 @@ internal static class CatalogueUnion
             try
             {
                 // An index follows its table within a poll; when it does not, later looks say the same.
-                for (var look = 0; look < 6; look++)
+                var total = await Poll.UntilAsync(
+                    async () => (await reader.GetAsync("/api/catalogue/datasets?limit=1", ct)).Succeeded("search")["total"].GetInt64(), found => found == expected, TimeSpan.FromSeconds(3), ct);
+                if (total == expected)
                 {
-                    var total = (await reader.GetAsync("/api/catalogue/datasets?limit=1", ct)).Succeeded("search")["total"].GetInt64();
-                    if (total == expected)
-                    {
-                        tally.Compared(total, "个可检索条目", "entries found by search");
-                        return;
-                    }
-                    said = string.Create(CultureInfo.InvariantCulture, $"{total}");
-                    await Task.Delay(TimeSpan.FromMilliseconds(500), ct);
+                    tally.Compared(total, "个可检索条目", "entries found by search");
+                    return;
                 }
+                said = string.Create(CultureInfo.InvariantCulture, $"{total}");
                 break;
             }
             catch (Exception fault) when (fault is HttpRequestException or LocalFault || (fault is TaskCanceledException && !ct.IsCancellationRequested))

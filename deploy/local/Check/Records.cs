@@ -136,10 +136,10 @@ internal static class Records
     private static async Task CheckStepsAsync(View view, Snapshot city, Snapshot log, Tally tally, CancellationToken ct)
     {
         var leaves = (await log.ListAsync<StepLeaf>("""
-            select event_id, type, exchange_id from records
+            select event_id, type, exchange_id, details->>'decision' as decision from records
             where source = @source and (type = 'exchange.archived' or split_part(type, '.', 1) in ('request', 'supplement', 'extension', 'decision', 'reply', 'grant', 'change', 'repair', 'service_change', 'dispute', 'disposal', 'clock'))
             """, new { source = city.Service }, ct)).ToDictionary(l => l.EventId);
-        var heard = leaves.Values.Where(l => l.Type == "decision.received").Select(l => l.ExchangeId).ToHashSet();
+        var replies = leaves.Values.Where(l => l is { Type: "decision.received", Decision: "sign_off_reply" or "standing_reply" }).Select(l => l.ExchangeId).ToHashSet();
         var told = new HashSet<Guid>();
         var sharing = view.Sharing(city.Service)!;
         foreach (var steps in sharing.History)
@@ -164,11 +164,18 @@ internal static class Records
                 }
                 before = step;
             }
-            if (steps.Key.Side == "asking" && !heard.Contains(steps.Key.Id) && sharing.Requests.TryGetValue(steps.Key, out var mirror) && mirror.Reply is not null)
+            if (steps.Key.Side == "asking" && !replies.Contains(steps.Key.Id) && sharing.Requests.TryGetValue(steps.Key, out var mirror) && mirror.Reply is not null)
                 tally.Find(city.Service, "sharing_history", $"{steps.Key.Id} asking", new("收到答复的审计记录", "an audit record of the reply that was received"), new("没有", "none"), Explain);
         }
-        // Clocks run for other things than requests too; and a decision that newer news overtook left the mirror as it was.
-        foreach (var leaf in leaves.Values.Where(l => !told.Contains(l.EventId) && l.Type != "decision.received" && !l.Type.StartsWith("clock.", StringComparison.Ordinal)))
+        foreach (var heard in await city.ListAsync<HeardRow>("select exchange_id, version, audit_event from decisions_heard where audit_event is not null", ct: ct))
+        {
+            told.Add(heard.AuditEvent);
+            tally.Compared(1, "个获知的决定", "decisions heard");
+            if (!leaves.TryGetValue(heard.AuditEvent, out var leaf) || (leaf.Type, leaf.ExchangeId) != ("decision.received", heard.ExchangeId))
+                tally.Find(city.Service, "decisions_heard", string.Create(CultureInfo.InvariantCulture, $"{heard.ExchangeId} version {heard.Version}"), new($"日志有记录 {heard.AuditEvent}（decision.received）", $"leaf of event {heard.AuditEvent} (decision.received)"), new("日志没有", "the log has none"), Effects.Resend(city.Service, "…", $"{city.Service}.audit"));
+        }
+        // Clocks run for other things than requests too.
+        foreach (var leaf in leaves.Values.Where(l => !told.Contains(l.EventId) && !l.Type.StartsWith("clock.", StringComparison.Ordinal)))
             tally.Find(Stack.Audit, "records", leaf.EventId, new($"{city.Service} 的历史有此步骤（{leaf.Type}，交换 {leaf.ExchangeId}）", $"its step in {city.Service}'s history ({leaf.Type} of exchange {leaf.ExchangeId})"), new("没有", "there is none"), Fork);
     }
 
@@ -333,6 +340,14 @@ internal static class Records
         public required Guid EventId { get; init; }
         public required string Type { get; init; }
         public Guid? ExchangeId { get; init; }
+        public string? Decision { get; init; }
+    }
+
+    private sealed record HeardRow
+    {
+        public required Guid ExchangeId { get; init; }
+        public required int Version { get; init; }
+        public required Guid AuditEvent { get; init; }
     }
 
     private sealed record DeliveryLeaf

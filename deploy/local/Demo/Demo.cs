@@ -218,15 +218,9 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
 
     private static async Task<Answer> UntilAsync(string what, Func<Task<Answer>> look, Func<Answer, bool> good)
     {
-        var since = Stopwatch.StartNew();
-        while (true)
-        {
-            var answer = await look();
-            if (answer.Status < 500 && good(answer))
-                return answer;
-            if (since.Elapsed > TimeSpan.FromSeconds(30))
-                throw new LocalFault($"Waited 30 s until {what}; last answer {answer.Status}:\n{answer.Text}");
-            await Task.Delay(100);
-        }
+        var answer = await Poll.UntilAsync(look, Good, TimeSpan.FromSeconds(30), default);
+        return Good(answer) ? answer : throw new LocalFault($"Waited 30 s until {what}; last answer {answer.Status}:\n{answer.Text}");
+
+        bool Good(Answer answer) => answer.Status < 500 && good(answer);
     }
 }

@@ -96,17 +96,8 @@ internal sealed class Samples(Uri gateway, IReadOnlyList<Account> accounts, stri
         ?? throw new LocalFault($"The samples of {city.Title} need an account with the role {role} in {department} (deploy/samples/accounts.json).");
 
     /// <summary>Right after a start a service may not have the keys to check tokens with, and says 503.</summary>
-    private static async Task<Answer> UntilUpAsync(Func<Task<Answer>> send, CancellationToken ct)
-    {
-        var until = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
-        while (true)
-        {
-            var answer = await send();
-            if (answer.Status is not (502 or 503 or 504) || Environment.TickCount64 > until)
-                return answer;
-            await Task.Delay(200, ct);
-        }
-    }
+    private static Task<Answer> UntilUpAsync(Func<Task<Answer>> send, CancellationToken ct) =>
+        Poll.UntilAsync(send, answer => answer.Status is not (502 or 503 or 504), Patience, ct);
 
     private static string At(City city) => $"/api/cities/{city.Name}/datasets";
 

@@ -70,8 +70,7 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
     private async Task AwaitAsync(System.Diagnostics.Process server)
     {
         var ended = server.WaitForExitAsync();
-        while (!await Ports.AnswersAsync(Port) && !ended.IsCompleted)
-            await Task.WhenAny(ended, Task.Delay(50));
+        await Poll.UntilAsync(async () => ended.IsCompleted || await Ports.AnswersAsync(Port), TimeSpan.MaxValue, default);
         if (!ended.IsCompleted)
         {
             // The port opens shortly before the node is ready to be told anything.

@@ -41,26 +41,23 @@ internal sealed class ServiceProcess(string name, string assembly, Uri address, 
     public async Task ReadyAsync(TimeSpan within, CancellationToken ct)
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
-        var started = Stopwatch.GetTimestamp();
-        var last = "no answer";
-        while (Stopwatch.GetElapsedTime(started) < within)
+        if (await Poll.UntilAsync(LookAsync, fault => fault is null, within, ct) is { } last)
+            throw new LocalFault($"{name} was not ready after {within.TotalSeconds:0} s; /health/ready last said: {last}\nThe end of its log ({log}):\n{LogTail.Of(log, 30)}");
+
+        async Task<string?> LookAsync()
         {
             if (process is not { HasExited: false })
                 throw new LocalFault($"{name} ended{ExitText} before it was ready. The end of its log ({log}):\n{LogTail.Of(log, 30)}");
             try
             {
                 using var answer = await http.GetAsync(new Uri(address, "/health/ready"), ct);
-                if (answer.StatusCode == HttpStatusCode.OK)
-                    return;
-                last = $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(ct)}";
+                return answer.StatusCode == HttpStatusCode.OK ? null : $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(ct)}";
             }
             catch (Exception fault) when (fault is HttpRequestException || (fault is TaskCanceledException && !ct.IsCancellationRequested))
             {
-                last = fault.Message;
+                return fault.Message;
             }
-            await Task.Delay(100, ct);
         }
-        throw new LocalFault($"{name} was not ready after {within.TotalSeconds:0} s; /health/ready last said: {last}\nThe end of its log ({log}):\n{LogTail.Of(log, 30)}");
     }
 
     public async Task StopAsync()

@@ -27,11 +27,13 @@ internal static class Pairing
     {
         var (first, last) = (appended[0], appended[^1]);
         var mark = new { first.Year, Before = first.Idx - 1, Last = last.Idx };
-        while (await connection.ExecuteAsync(new CommandDefinition("update paired set idx = @Last where year = @Year and idx = @Before", mark, cancellationToken: cancel)) == 0
-            && await CatchUpAsync(connection, first.Year, first.Idx, cancel) == 0)
+        while (await connection.ExecuteAsync(new CommandDefinition("update paired set idx = @Last where year = @Year and idx = @Before", mark, cancellationToken: cancel)) == 0)
         {
-            // Nothing lies between: the log of a new year begins.
-            await connection.ExecuteAsync(new CommandDefinition("update paired set year = @Year, idx = @Before", mark, cancellationToken: cancel));
+            if (await CatchUpAsync(connection, first.Year, first.Idx, cancel) == 0)
+            {
+                // Nothing lies between: the log of a new year begins.
+                await connection.ExecuteAsync(new CommandDefinition("update paired set year = @Year, idx = @Before", mark, cancellationToken: cancel));
+            }
         }
         await TakeAsync(connection, appended, cancel);
     }

@@ -47,58 +47,61 @@ internal sealed class ExportRecords(Database database, LogReader log, LogKeyring
             faults.Add("limit", "range", null, new($"须在 1 到 {most} 之间。", $"It is between 1 and {most}."));
         }
         var last = Pages.After(cursor, faults);
-        RecordQuery.Place? after;
-        await using (var connection = await database.OpenAsync(cancel))
+        // One snapshot until the answer has left: how many records it shows and where the next ones begin are told before them, and records are added all the time.
+        var connection = await database.OpenAsync(cancel);
+        http.Response.RegisterForDisposeAsync(connection);
+        http.Response.RegisterForDisposeAsync(await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel));
+        var after = await RecordQuery.PlaceAsync(connection, last, faults, cancel);
+        return faults.Any ? new Refused(faults)
+            : format == "csv" ? await CsvAsync(connection, filter, scope, after, limit ?? most, http, cancel)
+            : await ReportAsync(connection, filter, given, scope, after, limit ?? most, cancel);
+    }
+
+    /// <summary>Nothing is sent before the look is on record: the answer is written when the route's filters are through.</summary>
+    private sealed class Download(long shown, string mediaType, string file, Func<HttpResponse, Task> send) : IResult, IShows
+    {
+        long IShows.Shown => shown;
+
+        public Task ExecuteAsync(HttpContext httpContext)
         {
-            after = await RecordQuery.PlaceAsync(connection, last, faults, cancel);
+            httpContext.Response.Headers.CacheControl = "private, no-store";
+            httpContext.Response.Headers.XContentTypeOptions = "nosniff";
+            httpContext.Response.Headers.ContentDisposition = $"attachment; filename=\"{file}\"";
+            httpContext.Response.ContentType = mediaType;
+            return send(httpContext.Response);
         }
-        return faults.Any ? new Refused(faults) : new Download(() => SendAsync(filter, given, format == "csv", after, limit ?? most, scope, http, cancel));
     }
 
-    private async Task SendAsync(RecordFilter filter, IReadOnlyDictionary<string, string> given, bool csv, RecordQuery.Place? after, int limit, Scope scope, HttpContext http, CancellationToken cancel)
+    private static async Task<Download> CsvAsync(NpgsqlConnection connection, RecordFilter filter, Scope scope, RecordQuery.Place? after, int limit, HttpContext http, CancellationToken cancel)
     {
-        await using var connection = await database.OpenAsync(cancel);
-        // One snapshot: the cursor is told before the rows it follows, and records are added all the time.
-        await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
-        http.Response.Headers.CacheControl = "private, no-store";
-        http.Response.Headers.XContentTypeOptions = "nosniff";
-        await (csv ? SendCsvAsync(connection, filter, scope, after, limit, http, cancel) : SendReportAsync(connection, filter, given, scope, after, limit, http, cancel));
-    }
-
-    /// <summary>Nothing is sent before the look is on record: the body is written when the route's filters are through. How many records it will be nobody knows then.</summary>
-    private sealed class Download(Func<Task> send) : IResult, IShows
-    {
-        long IShows.Shown => 0;
-
-        public Task ExecuteAsync(HttpContext httpContext) => send();
-    }
-
-    private static async Task SendCsvAsync(NpgsqlConnection connection, RecordFilter filter, Scope scope, RecordQuery.Place? after, int limit, HttpContext http, CancellationToken cancel)
-    {
-        var (ends, values) = RecordQuery.Select(filter, scope, after, limit + 1);
-        var edge = (await connection.QueryAsync<Guid>(new CommandDefinition(
-            string.Create(CultureInfo.InvariantCulture, $"select event_id from ({ends}) r offset {limit - 1}"), values, cancellationToken: cancel))).AsList();
-        if (edge.Count > 1)
-        {
-            http.Response.Headers[NextHeader] = Pages.Cursor(edge[0]);
-        }
+        var (one, values) = RecordQuery.Select(filter, scope, after, limit + 1);
+        var found = await connection.QuerySingleAsync<long>(new CommandDefinition($"select count(*) from ({one}) r", values, cancellationToken: cancel));
+        var edge = found <= limit ? (Guid?)null : await connection.QuerySingleAsync<Guid>(new CommandDefinition(
+            string.Create(CultureInfo.InvariantCulture, $"select event_id from ({one}) r offset {limit - 1} limit 1"), values, cancellationToken: cancel));
         var zh = http.Language() == "zh";
-        http.Response.ContentType = "text/csv; charset=utf-8";
-        http.Response.Headers.ContentDisposition = "attachment; filename=\"audit-records.csv\"";
-        http.Response.Headers.ContentLanguage = zh ? "zh-CN" : "en";
-        http.Response.Headers.Vary = "Accept-Language";
-        await using var text = new StreamWriter(http.Response.Body, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true), bufferSize: 32 * 1024, leaveOpen: true) { NewLine = "\r\n" };
-        await text.WriteLineAsync(string.Join(',', Columns.Select(column => CsvCells.Safe(zh ? column.Zh : column.En))).AsMemory(), cancel);
-        var (sql, same) = RecordQuery.Select(filter, scope, after, limit);
-        await foreach (var row in connection.QueryUnbufferedAsync<RecordRow>(sql, same).WithCancellation(cancel))
+        return new Download(Math.Min(found, limit), "text/csv; charset=utf-8", "audit-records.csv", SendAsync);
+
+        async Task SendAsync(HttpResponse response)
         {
-            await text.WriteLineAsync(string.Join(',', Columns.Select(column => CsvCells.Safe(column.Of(row)))).AsMemory(), cancel);
+            if (edge is { } last)
+            {
+                response.Headers[NextHeader] = Pages.Cursor(last);
+            }
+            response.Headers.ContentLanguage = zh ? "zh-CN" : "en";
+            response.Headers.Vary = "Accept-Language";
+            await using var text = new StreamWriter(response.Body, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true), bufferSize: 32 * 1024, leaveOpen: true) { NewLine = "\r\n" };
+            await text.WriteLineAsync(string.Join(',', Columns.Select(column => CsvCells.Safe(zh ? column.Zh : column.En))).AsMemory(), cancel);
+            var (sql, same) = RecordQuery.Select(filter, scope, after, limit);
+            await foreach (var row in connection.QueryUnbufferedAsync<RecordRow>(sql, same).WithCancellation(cancel))
+            {
+                await text.WriteLineAsync(string.Join(',', Columns.Select(column => CsvCells.Safe(column.Of(row)))).AsMemory(), cancel);
+            }
+            await text.FlushAsync(cancel);
         }
-        await text.FlushAsync(cancel);
     }
 
-    private async Task SendReportAsync(
-        NpgsqlConnection connection, RecordFilter filter, IReadOnlyDictionary<string, string> given, Scope scope, RecordQuery.Place? after, int limit, HttpContext http, CancellationToken cancel)
+    private async Task<Download> ReportAsync(
+        NpgsqlConnection connection, RecordFilter filter, IReadOnlyDictionary<string, string> given, Scope scope, RecordQuery.Place? after, int limit, CancellationToken cancel)
     {
         var years = await connection.QueryAsync<int>(new CommandDefinition("select year from logs order by year", cancellationToken: cancel));
         var coverage = await Coverage.OfAsync(connection, years, witnesses, origins, cancel);
@@ -124,10 +127,8 @@ internal sealed class ExportRecords(Database database, LogReader log, LogKeyring
             new(RecordFilter.Words(given), given),
             [.. checkpoints.Where(checkpoint => needed.Contains(checkpoint.Key)).OrderBy(checkpoint => checkpoint.Key).Select(checkpoint => new ReportedCheckpoint(checkpoint.Key, checkpoint.Value.Note))],
             records,
-            rows.Count > limit ? Pages.Cursor(shown[^1].EventId) : null);
-        http.Response.ContentType = SignedReport.MediaType;
-        http.Response.Headers.ContentDisposition = "attachment; filename=\"audit-report.json\"";
-        await http.Response.Body.WriteAsync(report.Sign(keys.Signers), cancel);
+            rows.Count > limit ? Pages.Cursor(shown[^1].EventId) : null).Sign(keys.Signers);
+        return new Download(shown.Count, SignedReport.MediaType, "audit-report.json", response => response.Body.WriteAsync(report, cancel).AsTask());
     }
 
     private sealed record LeafRow

@@ -60,6 +60,7 @@ internal static class SharingProcess
     /// <summary>The request as the owning city tells it in these news; newer ones may have reached the mirror before them.</summary>
     public static SharingRequest AsTold(SharingRequest mirror, RequestProgressed news) => mirror with
     {
+        Ask = mirror.Ask with { OwningDepartment = news.OwningDepartment },
         State = Words.Parse<SharingState>(news.State),
         Version = news.Version,
         ReceivedAt = news.ReceivedAt,

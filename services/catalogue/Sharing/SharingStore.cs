@@ -69,11 +69,9 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
 
         var happened = Words.Parse<SharingEventName>(news.Event);
         Guid? audited = null;
-        if (happened.IsDecision() && await HearAsync(news, cancel))
+        if (happened.IsDecision())
         {
-            // The second of the two reports of a decision: the asking city's own, also of one that newer news overtook.
-            var record = AuditOf("decision.received", Side.Asking, SharingProcess.AsTold(mirror!.Process, news), mirror.Texts, news.Reference, by: null, happened: null);
-            audited = await transaction.RecordAsync(record with { Details = new Dictionary<string, string>(record.Details, StringComparer.Ordinal) { ["decision"] = news.Event } }, cancel);
+            audited = await HearAsync(mirror!, news, cancel);
         }
 
         if (outcome is not SharingOutcome.Applied applied)
@@ -82,7 +80,7 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
         }
 
         var now = clock.Now();
-        var after = applied.Request with { Ask = applied.Request.Ask with { OwningDepartment = news.OwningDepartment } };
+        var after = applied.Request;
         await UpdateAsync(Side.Asking, mirror!.Process, after, now, cancel);
         await transaction.Connection.ExecuteAsync("update sharing_requests set reference = @Reference where exchange_id = @ExchangeId and side = 'asking'", new { news.Reference, news.ExchangeId });
         await transaction.Connection.ExecuteAsync(new CommandDefinition("""
@@ -94,16 +92,26 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
         return outcome;
     }
 
-    /// <returns>False when this decision was heard of before, under whatever message.</returns>
-    private async Task<bool> HearAsync(RequestProgressed news, CancellationToken cancel) =>
-        await transaction.Connection.ExecuteAsync(new CommandDefinition("insert into decisions_heard (exchange_id, version, decided_at) values (@ExchangeId, @Version, @At) on conflict do nothing", new { news.ExchangeId, news.Version, news.At }, cancellationToken: cancel)) == 1;
+    /// <summary>The second of the two reports of a decision: the asking city's own, also of one that newer news overtook. The mirror is locked, so nobody else hears it meanwhile.</summary>
+    /// <returns>Null when this decision was heard of before, under whatever message.</returns>
+    private async Task<Guid?> HearAsync(StoredRequest mirror, RequestProgressed news, CancellationToken cancel)
+    {
+        if (await transaction.Connection.QuerySingleAsync<bool>(new CommandDefinition(
+            "select exists (select from decisions_heard where exchange_id = @ExchangeId and version = @Version and decided_at = @At)", new { news.ExchangeId, news.Version, news.At }, cancellationToken: cancel)))
+        {
+            return null;
+        }
+
+        var record = AuditOf("decision.received", Side.Asking, SharingProcess.AsTold(mirror.Process, news), mirror.Texts, news.Reference, by: null, happened: null);
+        var audited = await transaction.RecordAsync(record.With("decision", news.Event), cancel);
+        await transaction.Connection.ExecuteAsync(new CommandDefinition(
+            "insert into decisions_heard (exchange_id, version, decided_at, audit_event) values (@ExchangeId, @Version, @At, @audited)", new { news.ExchangeId, news.Version, news.At, audited }, cancellationToken: cancel));
+        return audited;
+    }
 
     /// <summary>An act of the asking side came too late to change anything: the log has its record of it, and this is the owning city's.</summary>
-    public Task<Guid> RecordIgnoredAsync(StoredRequest stored, string act, CancellationToken cancel)
-    {
-        var record = AuditOf("act.ignored", Side.Owning, stored.Process, stored.Texts, stored.Reference, by: null, happened: null);
-        return transaction.RecordAsync(record with { Details = new Dictionary<string, string>(record.Details, StringComparer.Ordinal) { ["act"] = act } }, cancel);
-    }
+    public Task<Guid> RecordIgnoredAsync(StoredRequest stored, string act, CancellationToken cancel) =>
+        transaction.RecordAsync(AuditOf("act.ignored", Side.Owning, stored.Process, stored.Texts, stored.Reference, by: null, happened: null).With("act", act), cancel);
 
     private async Task<SharingOutcome> ApplyAsync(Side side, SharingRequest? before, SharingEvent happened, RequestTexts texts, string? reference, CancellationToken cancel)
     {
@@ -255,7 +263,8 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
             details["heard_from"] = request.Ask.AskingCity;
         }
 
-        if (happened?.Name.IsDecision() == true && type != "extension.denied")
+        // A consent denied stays inside the owning city: the asking one never hears of it.
+        if (happened?.Name.IsDecision() == true && happened is not SharingEvent.AnswerExtension { Consent: false })
         {
             details["decision"] = happened.Name.Word();
         }

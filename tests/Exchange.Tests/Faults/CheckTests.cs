@@ -67,6 +67,7 @@ public sealed class CheckTests(FaultFixture exchange)
         var (id, _) = await WholeAsync();
         var record = await IdAsync("changsha", "select id from outbox where kind = 'record' and correlation_id = @id and type = 'grant.activated'", new { id });
         var delivery = await IdAsync("changsha", "select delivery_id from deliveries where exchange_id = @id", new { id });
+        var heard = await IdAsync("zhuzhou", "select audit_event from sharing_history where exchange_id = @id and side = 'asking' and event = 'sign_off_reply'", new { id });
 
         // A number that is taken back must not be given again by a record that happens to come: the relay waits for its lease meanwhile.
         await using var xiangtan = await exchange.AdminAsync("xiangtan");
@@ -76,11 +77,16 @@ public sealed class CheckTests(FaultFixture exchange)
             Invariant.Records,
             new Damage("changsha", $"update outbox set body = body || 'x'::bytea where id = '{record}'", $"update outbox set body = substr(body, 1, length(body) - 1) where id = '{record}'"),
             new Damage("changsha", $"update deliveries set bytes = bytes + 1 where delivery_id = '{delivery}'", $"update deliveries set bytes = bytes - 1 where delivery_id = '{delivery}'"),
+            // A decision that the log has heard of and the city has not, and the other way round.
+            new Damage("zhuzhou", $"update sharing_history set audit_event = null where audit_event = '{heard}'", $"update sharing_history set audit_event = '{heard}' where exchange_id = '{id}' and side = 'asking' and event = 'sign_off_reply'"),
+            new Damage("zhuzhou", $"update decisions_heard set audit_event = exchange_id where audit_event = '{heard}'", $"update decisions_heard set audit_event = '{heard}' where exchange_id = '{id}' and audit_event = exchange_id"),
             // As after a restore: the next record would take a number again that the log has.
             new Damage("xiangtan", "update outbox_counters set source_seq = source_seq - 1", "update outbox_counters set source_seq = source_seq + 1"));
 
         Assert.Contains(found, f => f.Id == $"{record}");
         Assert.Contains(found, f => f.Id == $"{delivery}");
+        Assert.Contains(found, f => f is { Service: "audit", Table: "records" } && f.Id == $"{heard}");
+        Assert.Contains(found, f => f is { Service: "zhuzhou", Table: "decisions_heard" } && f.Id.StartsWith($"{id} ", StringComparison.Ordinal));
         Assert.Contains(found, f => f is { Service: "xiangtan", Table: "outbox_counters" } && f.Found.En.EndsWith("again", StringComparison.Ordinal));
     }
 

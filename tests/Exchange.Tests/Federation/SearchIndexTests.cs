@@ -151,6 +151,91 @@ public sealed class SearchIndexTests
         Assert.Equal(written, Assert.Single(index.Search(new SearchRequest { Terms = FoldedText.Terms(asked) }).Items).Name);
     }
 
+    [Theory]
+    [InlineData("长沙市住房公积金", "csszfgjj")]
+    [InlineData("长株潭都市圈", "cztdsq")]
+    [InlineData("重庆市教育局", "cqsjyj")]
+    [InlineData("银行会计调解学校（2026）", "yhkjtjxx2026")]
+    [InlineData("浏阳芙蓉渌口醴陵攸县", "lyfrlkllyx")]
+    [InlineData("人口入学软件三农日报任务桑蚕", "rkrxrjsnrbrwsc")]
+    [InlineData("爸擦大鹅发噶哈及卡拉妈那哦怕期然撒他挖西压杂", "bcdefghjklmnopqrstwxyz")]
+    [InlineData("不错夺二复过或均扩落沐糯呕瀑群弱锁唾握训运做", "bcdefghjklmnopqrstwxyz")]
+    [InlineData("api接口", "apijk")]
+    public void Initials_are_read_as_people_read_them(string text, string initials) => Assert.Equal(initials, PinyinInitials.Searched(text));
+
+    [Theory]
+    [InlineData("gjj")]
+    [InlineData("CSZFGJJ")]
+    [InlineData("ｇｊｊ缴存")]
+    [InlineData("gjj 缴存")]
+    [InlineData("公积金")]
+    [InlineData("住 房")]
+    [InlineData("長沙市人社局")]
+    [InlineData("长沙人社局")]
+    [InlineData("人力资源和社会保障局")]
+    [InlineData("csrs")]
+    [InlineData("市")]
+    [InlineData("存")]
+    public void Names_are_found_as_people_say_and_type_them(string query)
+    {
+        using var index = new SearchIndex();
+        index.Set(Entry(1, "长沙市住房公积金缴存信息", "") with { DepartmentName = "长沙市人力资源和社会保障局" });
+        index.Set(Entry(2, "桥梁", "隧道") with { DepartmentName = "交通运输部门" });
+        var page = index.Search(new SearchRequest { Terms = query == "ｇｊｊ缴存" ? ["gjj", "缴存"] : FoldedText.Terms(query) });
+        Assert.Equal("长沙市住房公积金缴存信息", Assert.Single(page.Items).Name);
+        Assert.False(page.Similar);
+    }
+
+    [Theory]
+    [InlineData("长沙公积金")]
+    [InlineData("公积金缴存明戏")]
+    [InlineData("公积金缴存信息查询")]
+    [InlineData("住房公积金缴存信息缴存信息住房公积金住房公积金缴存信息缴存信息住房公积金住房公积金缴存信息缴存信息住房公积金住房公积金缴存信息缴存信息住房公积金")]
+    public void What_no_entry_holds_whole_finds_what_holds_most_of_it(string query)
+    {
+        using var index = new SearchIndex();
+        index.Set(Entry(1, "长沙市住房公积金缴存信息", ""));
+        index.Set(Entry(2, "长沙市桥梁信息", "隧道"));
+        var page = index.Search(new SearchRequest { Terms = FoldedText.Terms(query) });
+        Assert.True(page.Similar);
+        Assert.Equal("长沙市住房公积金缴存信息", page.Items[0].Name);
+    }
+
+    [Fact]
+    public void A_search_that_finds_nothing_says_what_would()
+    {
+        using var index = new SearchIndex();
+        index.Set(Entry(1, "长沙市住房公积金缴存信息", ""));
+        index.Set(Entry(2, "株洲市桥梁信息", "隧道") with { City = "zhuzhou", Open = true });
+
+        Assert.Equal([("spelling", "公积金", 1)], Suggested("公鸡金"));
+        Assert.Equal([("words", "桥梁", 1)], Suggested("桥梁 火箭").Where(found => found.Item2 == "桥梁"));
+        Assert.Equal([("filters", "桥梁", 1)], Suggested("桥梁", ("changsha", Facet.City)));
+        Assert.Contains(("words", "公积金", 1), Suggested("公积金火箭发射"));
+        Assert.Empty(Suggested("火箭"));
+        // Nobody is pointed at what they may not see.
+        Assert.Empty(SearchSuggestions.For(index, new SearchRequest { Terms = ["公鸡金"], OpenOnly = true }));
+
+        IEnumerable<(string, string, int)> Suggested(string query, (string Value, Facet Facet)? filter = null) => SearchSuggestions.For(index, new SearchRequest
+        {
+            Terms = FoldedText.Terms(query),
+            Filters = filter is { } chosen ? new Dictionary<Facet, IReadOnlyCollection<string>> { [chosen.Facet] = [chosen.Value] } : new Dictionary<Facet, IReadOnlyCollection<string>>(),
+        }).Select(suggestion => (suggestion.Change, suggestion.Q, suggestion.Total));
+    }
+
+    [Fact]
+    public void Of_two_titles_the_fresh_one_comes_first_whatever_was_released_later()
+    {
+        using var index = new SearchIndex();
+        var today = new DateOnly(2026, 6, 1);
+        index.Set(Entry(1, "医保参保", "") with { StaleFrom = today, ReleasedOn = new DateOnly(2026, 5, 1) });
+        index.Set(Entry(2, "医保定点", "") with { StaleFrom = today.AddDays(1), ReleasedOn = new DateOnly(2025, 1, 1) });
+        index.Set(Entry(3, "医保目录", "") with { ReleasedOn = new DateOnly(2024, 1, 1) });
+        index.Set(Entry(4, "诊疗", "医保") with { ReleasedOn = new DateOnly(2026, 5, 1) });
+        var page = index.Search(new SearchRequest { Terms = FoldedText.Terms("医保"), Today = today });
+        Assert.Equal(["医保定点", "医保目录", "医保参保", "诊疗"], page.Items.Select(item => item.Name));
+    }
+
     [Fact]
     public void A_title_comes_before_a_description()
     {
@@ -243,19 +328,23 @@ public sealed class SearchIndexTests
 
     private static bool SameAsScan(SearchIndex index, IEnumerable<IndexedEntry> live, SearchRequest request)
     {
-        bool Holds(IndexedEntry entry)
+        var visible = live.Where(entry => !request.OpenOnly || entry.Open).Select(entry => (Entry: entry, Text: FoldedText.Of(entry, out _))).ToList();
+        var held = visible.Where(entry => request.Terms.All(term => entry.Text.Contains(term, StringComparison.Ordinal))).Select(entry => entry.Entry).ToList();
+        var similar = false;
+        if (held.Count == 0)
         {
-            var text = FoldedText.Of(entry, out _);
-            return request.Terms.All(term => text.Contains(term, StringComparison.Ordinal)) && (!request.OpenOnly || entry.Open);
+            var pairs = request.Terms.SelectMany(term => Enumerable.Range(0, term.Length - 1).Select(i => term.Substring(i, 2))).ToHashSet();
+            held = [.. visible.Where(entry => pairs.Count(pair => entry.Text.Contains(pair, StringComparison.Ordinal)) >= SearchIndex.LeastSimilar(pairs.Count)).Select(entry => entry.Entry)];
+            similar = held.Count > 0;
         }
 
         bool Passes(IndexedEntry entry, Facet? except = null) =>
             request.Filters.All(filter => filter.Key == except || filter.Value.Contains(entry.FacetValue(filter.Key)));
 
-        var held = live.Where(Holds).ToList();
         var expected = held.Where(entry => Passes(entry)).Select(entry => entry.Id).ToHashSet();
         var page = index.Search(request);
         var pages = AllPages(index, request, static _ => { });
+        Assert.Equal(similar, page.Similar);
         Assert.Equal(expected.Count, page.Total);
         Assert.Equal(expected.Count, pages.Count);
         Assert.True(expected.SetEquals(pages));

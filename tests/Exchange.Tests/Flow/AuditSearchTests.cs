@@ -1,5 +1,7 @@
+using Dapper;
 using Exchange.Local;
 using Exchange.Local.Accounts;
+using Exchange.Tests.Faults;
 using Exchange.Tests.Verifier;
 using Xunit;
 
@@ -53,6 +55,18 @@ public sealed class AuditSearchTests(ExchangeFixture exchange)
         }
         var csv = (await asking.GetAsync($"/api/audit/export?format=csv&dataset={dataset}&type=gateway.delivered")).Succeeded("csv");
         Assert.Equal(("text/csv", 2), (csv.MediaType, csv.Text.Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Length));
+        // The look's own leaf says how many records it showed: one in the table, three in the report.
+        await using var audit = await exchange.AdminAsync("audit");
+        await Eventually.GetAsync(
+            async () => string.Join(", ", await audit.QueryAsync<string>("""
+                select what || ' ' || records from (
+                    select a.act::jsonb -> 'Details' ->> 'what' as what, a.act::jsonb -> 'Details' as details, records from service.counted_acts a
+                    union all
+                    select r.details ->> 'what', r.details, r.records from service.records r where r.type = 'audit.looked') looks
+                where details ->> 'filter_dataset' = @dataset and details ->> 'filter_format' is not null
+                order by 1
+                """, new { dataset = dataset.ToString() })),
+            looks => looks == "export 1, receipts 3");
 
         var saved = (await asking.PostAsync("/api/audit/queries", new { Name = $"示例 {dataset}", Filters = new { Dataset = dataset, Type = "delivery." } })).Succeeded("save");
         Assert.Equal(["dataset", "type"], saved["filters"].EnumerateObject().Select(filter => filter.Name));
