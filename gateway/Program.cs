@@ -19,7 +19,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddSingleton<ApiDescription>().AddHostedService(provider => provider.GetRequiredService<ApiDescription>());
         Proxy.Add(builder, settings);
         builder.AddMessages(bus => bus
-            .Consume(Topology.DatasetsQueue(Topology.GatewayService), typeof(ApplyDatasets))
+            .ConsumeTogether<ApplyDatasets>(Topology.DatasetsQueue(Topology.GatewayService), ApplyDatasets.AtOnce)
             .Consume(Topology.AddressedQueue(Topology.GatewayService), typeof(TakeRecordsLogged)));
     },
     app =>

@@ -51,20 +51,26 @@ internal static class CatalogueTables
     /// <summary>For what we stored ourselves, perhaps by a newer version of this program.</summary>
     internal static readonly JsonSerializerOptions Tolerant = new(Json.Options) { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip };
 
-    /// <summary>Applies a change unless a newer version is there; true when the read model changed. The city's position moves only without a gap: repair fills those.</summary>
-    public static async Task<bool> ApplyAsync(NpgsqlConnection connection, CityChange change, CancellationToken cancel) =>
-        await connection.QuerySingleAsync<bool>(new CommandDefinition(Apply, new
+    /// <summary>
+    /// Applies each change unless a newer version of its entry is there, in the caller's transaction; returns how many changed the read model.
+    /// A city's position moves only without a gap: repair fills those.
+    /// </summary>
+    public static async Task<int> ApplyAsync(NpgsqlConnection connection, IReadOnlyList<CityChange> changes, CancellationToken cancel)
+    {
+        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(Apply, new
         {
-            change.City,
-            change.Epoch,
-            change.Change,
-            change.DatasetId,
-            change.Version,
-            Tombstone = change.Entry is null,
-            change.Entry,
-            RowHash = FeedHash.Of(change.DatasetId, change.Version, change.Entry is null),
+            City = changes.Select(c => c.City).ToArray(),
+            Epoch = changes.Select(c => c.Epoch).ToArray(),
+            Change = changes.Select(c => c.Change).ToArray(),
+            DatasetId = changes.Select(c => c.DatasetId).ToArray(),
+            Version = changes.Select(c => c.Version).ToArray(),
+            Entry = changes.Select(c => c.Entry).ToArray(),
+            RowHash = changes.Select(c => FeedHash.Of(c.DatasetId, c.Version, c.Entry is null)).ToArray(),
             Channel,
         }, cancellationToken: cancel));
+        await results.ReadSingleAsync<long>();
+        return await results.ReadSingleAsync<int>();
+    }
 
     /// <summary>
     /// Makes the city's rows what a full pull found, whatever version or change was there before; a row that a message brought after the pull began,
@@ -116,26 +122,37 @@ internal static class CatalogueTables
         };
     }
 
-    // One round trip per message. Everything hangs on the locked row of catalogue, so two appliers never number at the same time.
+    // Everything hangs on the locked row of catalogue, so two appliers never number at the same time. The lock is a statement of its own: what the next one reads is as of after it.
     // "where one" tells the planner that it is a single row; without it the estimate is high enough for PostgreSQL to compile the statement each time.
-    private const string Apply = """
-        with locked as materialized (
-            select change from catalogue where one for update),
+    private const string Apply = $"""
+        {Transaction.MayNotFreeze};
+        select change from catalogue where one for update;
+        with changes as (
+            select * from unnest(@City, @Epoch, @Change, @DatasetId, @Version, @Entry, @RowHash) as c (city, epoch, change, dataset_id, version, entry, row_hash)),
+        newest as (
+            select distinct on (dataset_id) * from changes order by dataset_id, version desc, change desc),
+        accepted as (
+            select n.*, row_number() over (order by n.city, n.change, n.dataset_id) as number
+            from newest n left join datasets d using (dataset_id)
+            where d.dataset_id is null or (d.version < n.version and d.city = n.city)),
         applied as (
             insert into datasets as d (dataset_id, city, version, tombstone, entry, row_hash, city_epoch, city_change, change)
-            select @DatasetId, @City, @Version, @Tombstone, @Entry, @RowHash, @Epoch, @Change, locked.change + 1 from locked
+            select a.dataset_id, a.city, a.version, a.entry is null, a.entry, a.row_hash, a.epoch, a.change, c.change + a.number from accepted a, catalogue c
             on conflict (dataset_id) do update
             set version = excluded.version, tombstone = excluded.tombstone, entry = excluded.entry, row_hash = excluded.row_hash,
                 city_epoch = excluded.city_epoch, city_change = excluded.city_change, change = excluded.change
-            where d.version < excluded.version and d.city = excluded.city
             returning change),
         numbered as (
-            update catalogue set change = applied.change from applied where one
+            update catalogue set change = (select max(change) from applied) where one and exists (select from applied)
             returning pg_notify(@Channel, '')),
+        runs as (
+            select city, epoch, min(change) as since, max(change) as until
+            from (select city, epoch, change, change - row_number() over (partition by city, epoch order by change) as run from (select distinct city, epoch, change from changes) as c) as c
+            group by city, epoch, run),
         followed as (
-            update city_feeds f set change = @Change
-            where f.city = @City and f.epoch = @Epoch and f.change + 1 = @Change)
-        select exists (select from applied)
+            update city_feeds f set change = r.until from runs r
+            where f.city = r.city and f.epoch = r.epoch and r.since <= f.change + 1 and r.until > f.change)
+        select count(*)::int from applied
         """;
 
     private const string Replace = """

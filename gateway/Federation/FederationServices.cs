@@ -1,3 +1,5 @@
+using Exchange.Hosting;
+
 namespace Exchange.Gateway.Federation;
 
 internal static class FederationServices
@@ -12,6 +14,8 @@ internal static class FederationServices
         services.AddSingleton<CityClient>();
         services.AddSingleton<ReadStatistics>();
         services.AddSingleton<ReadDatasetHistory>();
+        services.AddSingleton(provider => new GroupCommit<CityChange>(changes => ApplyDatasets.ApplyAsync(provider.GetRequiredService<Database>(), changes, CancellationToken.None), most: ApplyDatasets.AtOnce));
+        services.AddHostedService(provider => provider.GetRequiredService<GroupCommit<CityChange>>());
         services.AddSingleton<CatalogueIndex>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogueIndex>());
         services.AddHostedService<Repair>();

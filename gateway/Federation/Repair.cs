@@ -114,12 +114,8 @@ internal sealed partial class Repair(
         var position = after;
         await foreach (var page in PagesAsync(city, after, digest.Epoch, cancel))
         {
-            await using var connection = await database.OpenAsync(cancel);
-            foreach (var change in page)
-            {
-                await CatalogueTables.ApplyAsync(connection, change, cancel);
-                position = change.Change;
-            }
+            await ApplyDatasets.ApplyAsync(database, page, cancel);
+            position = page[^1].Change;
         }
 
         await using var last = await database.OpenAsync(cancel);

@@ -10,7 +10,7 @@ return await ExchangeHost.RunAsync(
     args,
     builder =>
     {
-        builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<GroupCommit>().AddSingleton<LogReader>().AddSingleton<LogKeyring>().AddSingleton<ExportRecords>();
+        builder.Services.AddSingleton<Origins>().AddSingleton<SigningSignal>().AddSingleton<LogWriter>().AddSingleton<LogReader>().AddSingleton<LogKeyring>().AddSingleton<ExportRecords>();
         builder.Services.AddHostedService(services => services.GetRequiredService<LogKeyring>());
         builder.Services.AddHostedService<StartPairing>();
         var reader = new SettingsReader(builder.Configuration);
@@ -23,7 +23,8 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddSingleton<TileFiles>();
         builder.Services.AddHostedService(services => services.GetRequiredService<TileFiles>());
         builder.Services.AddHealthChecks().AddCheck<WitnessCheck>("witnesses").AddCheck<TileCheck>("tiles");
-        builder.Services.AddHostedService(services => services.GetRequiredService<GroupCommit>());
+        builder.Services.AddSingleton(services => new GroupCommit<SourceRecord>(records => services.GetRequiredService<LogWriter>().AppendAsync(records, CancellationToken.None), most: 4096));
+        builder.Services.AddHostedService(services => services.GetRequiredService<GroupCommit<SourceRecord>>());
         builder.Services.AddHostedService<SignCheckpoints>();
         builder.Services.AddHostedService<TellSources>();
         builder.Services.AddHostedService<TellKeys>();

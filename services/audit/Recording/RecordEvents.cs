@@ -1,5 +1,6 @@
 using Exchange.Audit.Log;
 using Exchange.Contracts;
+using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 using MassTransit;
 
@@ -9,7 +10,7 @@ namespace Exchange.Audit.Recording;
 /// Takes what the sources report and appends it to the log, the messages that are here at the same time in one transaction: the table of event ids is the inbox, so a repeated
 /// message adds nothing. A record whose content can never be logged goes to the error queue alone; the others of its message are logged.
 /// </summary>
-internal sealed partial class RecordEvents(GroupCommit log, StartGate gate, ILogger<RecordEvents> logger) : IConsumer<AuditRecords>
+internal sealed partial class RecordEvents(GroupCommit<SourceRecord> log, StartGate gate, ILogger<RecordEvents> logger) : IConsumer<AuditRecords>
 {
     /// <summary>Messages in hand, each of up to 50 records.</summary>
     public const int AtOnce = 128;
@@ -42,7 +43,7 @@ internal sealed partial class RecordEvents(GroupCommit log, StartGate gate, ILog
 
         try
         {
-            await log.AppendAsync(records);
+            await log.CommitAsync(records);
         }
         catch (Exception fault) when (!TransientFault.Is(fault))
         {

@@ -26,7 +26,7 @@ public sealed class Endpoints
         return this;
     }
 
-    /// <summary>One consumer that takes up to so many messages at the same time and keeps its own inbox, such as a table of event ids.</summary>
+    /// <summary>One consumer that takes up to so many messages at the same time and keeps its own inbox, such as a table of event ids or of versions.</summary>
     public Endpoints ConsumeTogether<TConsumer>(string queue, int atOnce)
         where TConsumer : class, IConsumer
     {

@@ -65,7 +65,7 @@ public sealed class CatalogueTablesTests(GatewayStack gateway) : IAsyncLifetime
             {
                 foreach (var id in ids)
                 {
-                    changed += await CatalogueTables.ApplyAsync(connection, Change(id, version, 1 + (worker * 1000)), CancellationToken.None) ? 1 : 0;
+                    changed += await ApplyAsync(connection, Change(id, version, 1 + (worker * 1000)));
                 }
             }
 
@@ -83,10 +83,10 @@ public sealed class CatalogueTablesTests(GatewayStack gateway) : IAsyncLifetime
         await using var connection = await database.OpenConnectionAsync();
         await ClearAsync(connection);
         var (same, stale, gone, newer) = (Guid.CreateVersion7(), Guid.CreateVersion7(), Guid.CreateVersion7(), Guid.CreateVersion7());
-        await CatalogueTables.ApplyAsync(connection, Change(same, 1, 1), CancellationToken.None);
-        await CatalogueTables.ApplyAsync(connection, Change(stale, 1, 2), CancellationToken.None);
-        await CatalogueTables.ApplyAsync(connection, Change(gone, 1, 3), CancellationToken.None);
-        await CatalogueTables.ApplyAsync(connection, Change(newer, 7, 9), CancellationToken.None);
+        await ApplyAsync(connection, Change(same, 1, 1));
+        await ApplyAsync(connection, Change(stale, 1, 2));
+        await ApplyAsync(connection, Change(gone, 1, 3));
+        await ApplyAsync(connection, Change(newer, 7, 9));
         await using (var transaction = await connection.BeginTransactionAsync())
         {
             await CatalogueTables.ReplaceAsync(connection, "changsha", Epoch, 5, [Change(same, 1, 1), Change(stale, 2, 4), Change(newer, 6, 5)], CancellationToken.None);
@@ -101,17 +101,57 @@ public sealed class CatalogueTablesTests(GatewayStack gateway) : IAsyncLifetime
         Assert.Equal(6, await connection.ExecuteScalarAsync<long>("select change from catalogue"));
     }
 
+    [Fact]
+    public async Task A_citys_position_moves_over_what_is_whole_and_stops_at_a_gap()
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        await ClearAsync(connection);
+        await connection.ExecuteAsync("delete from city_feeds; insert into city_feeds (city, epoch, change) values ('changsha', @Epoch, 3)", new { Epoch });
+        foreach (var (changes, position) in new (long[], long)[] { ([2, 3, 4, 5], 5), ([9, 7, 6], 7), ([9], 7), ([8, 9], 9), ([1, 2], 9), ([11], 9), ([10, 12, 11], 12) })
+        {
+            await ApplyAsync(connection, [.. changes.Select(change => Change(Guid.CreateVersion7(), 1, change))]);
+            Assert.Equal(position, await connection.ExecuteScalarAsync<long>("select change from city_feeds where city = 'changsha'"));
+        }
+
+        // One entry several times in one batch: its newest version, under one number.
+        var id = Guid.CreateVersion7();
+        var before = await connection.ExecuteScalarAsync<long>("select change from catalogue");
+        Assert.Equal(1, await ApplyAsync(connection, Change(id, 1, 13), Change(id, 3, 15), Change(id, 2, 14)));
+        Assert.Equal((3, before + 1), await connection.QuerySingleAsync<(int, long)>("select version, change from datasets where dataset_id = @id", new { id }));
+        Assert.Equal(15, await connection.ExecuteScalarAsync<long>("select change from city_feeds where city = 'changsha'"));
+    }
+
     private string FinalState(IEnumerable<(int Id, int Version, bool Ends)> events)
     {
         using var connection = database.OpenConnection();
         connection.Execute(Clear);
+        List<CityChange> batch = [];
         foreach (var (id, version, ends) in events)
         {
             var change = Change(new Guid(id + 1, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]), version, version);
-            CatalogueTables.ApplyAsync(connection, ends ? change with { Entry = null } : change, CancellationToken.None).GetAwaiter().GetResult();
+            batch.Add(ends ? change with { Entry = null } : change);
+            // One by one, or several at once: it comes to the same.
+            if (batch.Count > version % 3)
+            {
+                ApplyAsync(connection, [.. batch]).GetAwaiter().GetResult();
+                batch.Clear();
+            }
+        }
+
+        if (batch.Count > 0)
+        {
+            ApplyAsync(connection, [.. batch]).GetAwaiter().GetResult();
         }
 
         return connection.ExecuteScalar<string>("select string_agg(dataset_id || ':' || version || ':' || tombstone || ':' || coalesce(entry, '') || ':' || row_hash, ' ' order by dataset_id) from datasets")!;
+    }
+
+    private static async Task<int> ApplyAsync(NpgsqlConnection connection, params CityChange[] changes)
+    {
+        await using var transaction = await connection.BeginTransactionAsync();
+        var changed = await CatalogueTables.ApplyAsync(connection, changes, CancellationToken.None);
+        await transaction.CommitAsync();
+        return changed;
     }
 
     private static Task<int> ClearAsync(NpgsqlConnection connection) => connection.ExecuteAsync(Clear);

@@ -1,26 +1,27 @@
 using System.Threading.Channels;
-using Exchange.Audit.Recording;
+using Microsoft.Extensions.Hosting;
 
-namespace Exchange.Audit.Log;
+namespace Exchange.Hosting;
 
 /// <summary>
-/// What arrives while one append commits goes into the next one together: a lone message waits for nobody, and the more there is the larger the appends become.
-/// Each caller goes on only once its own records are committed.
+/// What arrives while one transaction commits goes into the next one together: a lone item waits for nobody, and the more there is the larger the transactions become.
+/// Each caller goes on only once its own items are committed.
 /// </summary>
-internal sealed class GroupCommit(LogWriter log) : BackgroundService
+/// <param name="commit">Takes up what came, in one transaction.</param>
+/// <param name="most">About so many items at once.</param>
+public sealed class GroupCommit<T>(Func<IReadOnlyList<T>, Task> commit, int most) : BackgroundService
 {
-    private const int MostRecords = 4096;
-
     private readonly Channel<Entry> waiting = Channel.CreateUnbounded<Entry>(new UnboundedChannelOptions { SingleReader = true });
 
-    /// <summary>Throws what the append threw; whether it was committed may then be open, and the records must come again.</summary>
-    public async Task AppendAsync(IReadOnlyCollection<SourceRecord> records)
+    /// <summary>Throws what the transaction threw; whether it was committed may then be open, and the items must come again.</summary>
+    public async Task CommitAsync(IReadOnlyCollection<T> items)
     {
-        var entry = new Entry(records);
+        var entry = new Entry(items);
         if (!waiting.Writer.TryWrite(entry))
         {
             throw new OperationCanceledException("The service stops.");
         }
+
         await entry.Done.Task;
     }
 
@@ -36,13 +37,14 @@ internal sealed class GroupCommit(LogWriter log) : BackgroundService
         while (await waiting.Reader.WaitToReadAsync(CancellationToken.None))
         {
             List<Entry> group = [];
-            for (var records = 0; records < MostRecords && waiting.Reader.TryRead(out var entry); records += entry.Records.Count)
+            for (var items = 0; items < most && waiting.Reader.TryRead(out var entry); items += entry.Items.Count)
             {
                 group.Add(entry);
             }
+
             try
             {
-                await log.AppendAsync([.. group.SelectMany(entry => entry.Records)], CancellationToken.None);
+                await commit([.. group.SelectMany(entry => entry.Items)]);
                 group.ForEach(entry => entry.Done.SetResult());
             }
             catch (Exception fault)
@@ -52,7 +54,7 @@ internal sealed class GroupCommit(LogWriter log) : BackgroundService
         }
     }
 
-    private sealed record Entry(IReadOnlyCollection<SourceRecord> Records)
+    private sealed record Entry(IReadOnlyCollection<T> Items)
     {
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
