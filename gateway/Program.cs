@@ -32,7 +32,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddSingleton<IStartupFilter, CkanTokens>();
         builder.Services.AddIssuer();
         builder.Services.AddFederation();
-        builder.Services.AddQuality();
+        builder.Services.AddHostedService<FollowQuality>();
         builder.Services.AddHarvest();
         builder.Services.AddHostedService<FollowSearches>();
         builder.Services.AddHostedService<SendMatches>();
@@ -49,6 +49,7 @@ return await ExchangeHost.RunAsync(
         Discovery.Map(app);
         SearchCatalogue.Map(app);
         ReadDataset.Map(app);
+        ReadDatasetHistory.Map(app);
         ReadQuality.Map(app);
         ReadAverages.Map(app);
         ReadQualityRules.Map(app);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Dapper;
 using Exchange.Hosting;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -22,6 +23,18 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
 
     /// <summary>The index and a change that it has taken in with all before it; perhaps more.</summary>
     public (SearchIndex Index, long Change)? AsOf => Volatile.Read(ref loaded) is { } now ? (now.Index, now.Change) : null;
+
+    /// <summary>Null until the first load is done.</summary>
+    public RelatedEntries? Related => Volatile.Read(ref loaded)?.Related;
+
+    /// <summary>How far the city is applied; null when it was never heard.</summary>
+    public CityFeed? FeedOf(string city) => feeds.GetValueOrDefault(city);
+
+    public CityState StateOf(string city) => Cities.FirstOrDefault(line => line.City == city)?.State ?? CityState.Silent;
+
+    /// <summary>What the entry's city says of it besides the entry; null while the city has not told any figures.</summary>
+    public DatasetFigures? FiguresOf(IndexedEntry entry) =>
+        FeedOf(entry.City)?.FiguresAsOf is { } asOf ? DatasetFigures.Of(Volatile.Read(ref loaded)?.Figures.GetValueOrDefault(entry.Id), asOf) : null;
 
     public IReadOnlyList<CityFreshness> Cities
     {
@@ -52,6 +65,7 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
     public override void Dispose()
     {
         loaded?.Index.Dispose();
+        loaded?.Related.Dispose();
         base.Dispose();
     }
 
@@ -92,14 +106,17 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
         var at = loaded;
         Position position;
         List<Row> rows;
-        await using (var results = await connection.QueryMultipleAsync(new CommandDefinition(ReadChanges, new { after = at?.Change ?? 0, BatchSize }, cancellationToken: cancel)))
+        List<FiguresRow> figures;
+        await using (var results = await connection.QueryMultipleAsync(new CommandDefinition(
+            ReadChanges, new { after = at?.Change ?? 0, afterFigures = at?.FiguresChange ?? 0, BatchSize }, cancellationToken: cancel)))
         {
             position = await results.ReadSingleAsync<Position>();
             feeds = (await results.ReadAsync<CityFeed>()).ToDictionary(feed => feed.City);
             rows = (await results.ReadAsync<Row>()).AsList();
+            figures = (await results.ReadAsync<FiguresRow>()).AsList();
         }
 
-        if (at is null || at.Epoch != position.Epoch || at.Change > position.Change)
+        if (at is null || at.Epoch != position.Epoch || at.Change > position.Change || at.FiguresChange > position.FiguresChange)
         {
             Volatile.Write(ref loaded, await LoadAsync(connection, cancel));
             news.Tell();
@@ -111,10 +128,20 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
             if (row.Entry is null)
             {
                 at.Index.Remove(row.DatasetId);
+                at.Related.Remove(row.DatasetId);
             }
             else
             {
-                at.Index.Set(CatalogueTables.Indexed(row.Entry));
+                at.Set(CatalogueTables.Indexed(row.Entry));
+            }
+        }
+
+        foreach (var row in figures)
+        {
+            at.Figures[row.DatasetId] = row;
+            if (at.Index.Find(row.DatasetId) is { } entry && Marked(entry, at.Figures) is var marked && marked != entry)
+            {
+                at.Set(marked);
             }
         }
 
@@ -124,21 +151,40 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
             news.Tell();
         }
 
-        return rows.Count;
+        at.FiguresChange = figures.Count > 0 ? figures[^1].Change : at.FiguresChange;
+        return rows.Count + figures.Count;
     }
 
     private async Task<Loaded> LoadAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
-        var position = await connection.QuerySingleAsync<Position>(new CommandDefinition("select epoch, change from catalogue", cancellationToken: cancel));
+        var position = await connection.QuerySingleAsync<Position>(new CommandDefinition(ReadPosition, cancellationToken: cancel));
+        var figures = new ConcurrentDictionary<Guid, FiguresRow>();
+        await foreach (var row in connection.QueryUnbufferedAsync<FiguresRow>($"select {FiguresRow.Columns} from dataset_figures").WithCancellation(cancel))
+        {
+            figures[row.DatasetId] = row;
+        }
+
+        var related = new RelatedEntries();
         var entries = connection.QueryUnbufferedAsync<string>("select entry from datasets where not tombstone").ToBlockingEnumerable(cancel);
-        var index = SearchIndex.Build(entries.Select(CatalogueTables.Indexed));
+        var index = SearchIndex.Build(entries.Select(json =>
+        {
+            var entry = Marked(CatalogueTables.Indexed(json), figures);
+            related.Set(entry);
+            return entry;
+        }));
         await transaction.CommitAsync(cancel);
         LogLoaded(log, index.Count, position.Change);
-        return new Loaded(index, position.Epoch) { Change = position.Change };
+        return new Loaded(index, related, figures, position.Epoch) { Change = position.Change, FiguresChange = position.FiguresChange };
     }
 
-    private sealed record Loaded(SearchIndex Index, Guid Epoch)
+    private static IndexedEntry Marked(IndexedEntry entry, ConcurrentDictionary<Guid, FiguresRow> figures)
+    {
+        var said = figures.GetValueOrDefault(entry.Id);
+        return entry with { OpenCorrection = said?.OpenCorrections > 0, StaleFrom = DataFreshness.NextDue(entry.UpdateFrequency, said?.DataUpdatedAt)?.AddDays(1) };
+    }
+
+    private sealed record Loaded(SearchIndex Index, RelatedEntries Related, ConcurrentDictionary<Guid, FiguresRow> Figures, Guid Epoch)
     {
         private long change;
 
@@ -147,12 +193,22 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
             get => Volatile.Read(ref change);
             set => Volatile.Write(ref change, value);
         }
+
+        public long FiguresChange { get; set; }
+
+        public void Set(IndexedEntry entry)
+        {
+            var marked = Marked(entry, Figures);
+            Index.Set(marked);
+            Related.Set(marked);
+        }
     }
 
     private sealed record Position
     {
         public required Guid Epoch { get; init; }
         public required long Change { get; init; }
+        public required long FiguresChange { get; init; }
     }
 
     private sealed record Row
@@ -162,10 +218,13 @@ internal sealed partial class CatalogueIndex(Database database, GatewaySettings 
         public string? Entry { get; init; }
     }
 
-    private const string ReadChanges = """
-        select epoch, change from catalogue;
-        select city, epoch, change, as_of, digest_at, digest_change, rebuilding, rebuild_wanted from city_feeds;
-        select change, dataset_id, entry from datasets where change > @after order by change limit @BatchSize
+    private const string ReadPosition = "select c.epoch, c.change, f.change as figures_change from catalogue c cross join figures_position f";
+
+    private const string ReadChanges = $"""
+        {ReadPosition};
+        select city, epoch, change, as_of, digest_at, digest_change, rebuilding, rebuild_wanted, figures_as_of from city_feeds;
+        select change, dataset_id, entry from datasets where change > @after order by change limit @BatchSize;
+        select {FiguresRow.Columns} from dataset_figures where change > @afterFigures order by change limit @BatchSize
         """;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The search index holds {Count} entries as of change {Change}")]

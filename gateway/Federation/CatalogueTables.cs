@@ -127,6 +127,7 @@ internal static class CatalogueTables
             UpdateFrequency = entry.UpdateFrequency,
             Grade = entry.Grade,
             Open = entry.OpenToSociety,
+            RelatedCodes = entry.RelatedCodes,
             ReleasedOn = entry.ReleasedOn,
             Json = Encoding.UTF8.GetBytes(json),
         };

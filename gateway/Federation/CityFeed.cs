@@ -27,6 +27,9 @@ internal sealed record CityFeed
     public required bool Rebuilding { get; init; }
     public required bool RebuildWanted { get; init; }
 
+    /// <summary>What the city says of its datasets besides the entries is true as of then; null while it has said nothing.</summary>
+    public DateTimeOffset? FiguresAsOf { get; init; }
+
     public int? LagSeconds(DateTimeOffset now) => AsOf is { } asOf ? (int)Math.Max(0, (now - asOf).TotalSeconds) : null;
 
     public CityState State(DateTimeOffset now, TimeSpan liveWithin, TimeSpan silentAfter)

@@ -11,7 +11,9 @@ internal static class FederationServices
             client.Timeout = TimeSpan.FromSeconds(10);
             client.MaxResponseContentBufferSize = 64 * 1024 * 1024;
         }).ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
+        services.AddSingleton<CityClient>();
         services.AddSingleton<ReadStatistics>();
+        services.AddSingleton<ReadDatasetHistory>();
         services.AddSingleton(provider => new GroupCommit<CityChange>(changes => ApplyDatasets.ApplyAsync(provider.GetRequiredService<Database>(), changes, CancellationToken.None), most: ApplyDatasets.AtOnce));
         services.AddHostedService(provider => provider.GetRequiredService<GroupCommit<CityChange>>());
         services.AddSingleton<Signal>();

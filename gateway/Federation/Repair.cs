@@ -1,11 +1,9 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Dapper;
 using Exchange.Contracts;
-using Exchange.Gateway.Identity;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 
@@ -16,22 +14,13 @@ namespace Exchange.Gateway.Federation;
 /// A digest that is wholly applied also says as of when the city's part is true. One replica asks at a time; cities are asked independently, so a silent one holds up nobody.
 /// </summary>
 internal sealed partial class Repair(
-    Database database, Leases leases, AccessTokens tokens, GatewaySettings settings, IHttpClientFactory clients, ILogger<Repair> log) : BackgroundService
+    Database database, Leases leases, GatewaySettings settings, CityClient cities, ILogger<Repair> log) : BackgroundService
 {
     public const string HttpClientName = "repair";
     private const int PageSize = 1000;
 
     /// <summary>Of 256.</summary>
     private const int MostParts = 64;
-
-    private static readonly Account Self = new()
-    {
-        ClientId = "gateway-repair",
-        Subject = "gateway-repair",
-        SubType = "client",
-        Name = "gateway repair",
-        Roles = [Roles.Repair],
-    };
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(settings.Cities.Keys.Select(city => FollowAsync(city, stoppingToken)));
 
@@ -88,7 +77,8 @@ internal sealed partial class Repair(
     /// <summary>One round for one city.</summary>
     internal async Task CompareAsync(string city, CancellationToken cancel)
     {
-        var digest = await GetAsync<FeedDigest>(city, "/datasets/digest", cancel);
+        var state = await cities.GetAsync<CityDigest>(city, "/datasets/digest?figures=true", cancel);
+        var digest = new FeedDigest(state.Epoch, state.Change, state.Count, state.Hash, state.At);
         await using var connection = await database.OpenAsync(cancel);
         await connection.ExecuteAsync("insert into city_feeds (city, epoch, change) values (@city, @Empty, 0) on conflict do nothing", new { city, Guid.Empty });
         var ours = await connection.QuerySingleAsync<Ours>(new CommandDefinition(ReadOurs, new { city }, cancellationToken: cancel));
@@ -118,11 +108,15 @@ internal sealed partial class Repair(
 
         await using var done = await database.OpenAsync(cancel);
         await done.ExecuteAsync(Confirm, new { city, digest.Epoch, digest.Change, digest.At });
+        if (state.Figures is { } figures)
+        {
+            await CompareFiguresAsync(city, figures, cancel);
+        }
     }
 
     /// <summary>A digest below our position is either older than a message that overtook it, or the city lost changes; a second look tells.</summary>
     private async Task<bool> WentBackAsync(string city, long position, CancellationToken cancel) =>
-        (await GetAsync<FeedDigest>(city, "/datasets/digest", cancel)).Change < position;
+        (await cities.GetAsync<FeedDigest>(city, "/datasets/digest", cancel)).Change < position;
 
     private async Task PullNewAsync(string city, long after, FeedDigest digest, CancellationToken cancel)
     {
@@ -145,7 +139,7 @@ internal sealed partial class Repair(
         FeedParts theirs;
         try
         {
-            theirs = await GetAsync<FeedParts>(city, "/datasets/parts", cancel);
+            theirs = await cities.GetAsync<FeedParts>(city, "/datasets/parts", cancel);
         }
         catch (HttpRequestException fault) when (fault.StatusCode == HttpStatusCode.NotFound)
         {
@@ -224,7 +218,7 @@ internal sealed partial class Repair(
     {
         while (true)
         {
-            var page = await GetAsync<FeedPage>(city, string.Create(CultureInfo.InvariantCulture, $"/datasets/changes?after={after}&limit={PageSize}{(part is null ? "" : $"&part={part}")}"), cancel);
+            var page = await cities.GetAsync<FeedPage>(city, string.Create(CultureInfo.InvariantCulture, $"/datasets/changes?after={after}&limit={PageSize}{(part is null ? "" : $"&part={part}")}"), cancel);
             if (page.Epoch != epoch)
             {
                 throw new InvalidDataException($"The feed of {city} was rebuilt while it was read.");
@@ -248,27 +242,6 @@ internal sealed partial class Repair(
         return read.City == city && read.DatasetId == change.Key && read.Version == change.Version
             ? read with { Epoch = epoch, Change = change.Change }
             : throw new InvalidDataException($"Change {change.Change} of {city} does not say what its message says.");
-    }
-
-    private async Task<T> GetAsync<T>(string city, string path, CancellationToken cancel)
-    {
-        using var client = clients.CreateClient(HttpClientName);
-        var addresses = settings.AddressesOf(city);
-        for (var i = 0; ; i++)
-        {
-            try
-            {
-                using var request = new HttpRequestMessage(HttpMethod.Get, addresses[i] + path);
-                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tokens.Issue(Self, [city]));
-                using var response = await client.SendAsync(request, cancel);
-                response.EnsureSuccessStatusCode();
-                return await response.Content.ReadFromJsonAsync<T>(Json.Options, cancel) ?? throw new InvalidDataException($"{city} answered nothing.");
-            }
-            catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException && !cancel.IsCancellationRequested && i + 1 < addresses.Count)
-            {
-                // The city's next process may answer.
-            }
-        }
     }
 
     private static async Task<bool> TickAsync(PeriodicTimer timer, CancellationToken cancel)

@@ -66,7 +66,7 @@ internal static class SearchCatalogue
             return new Refused(NotLoaded) { RetryAfter = 2 };
         }
 
-        var request = new SearchRequest { Terms = terms, Filters = filters, OpenOnly = caller is null, Sort = sort, Today = DateOnly.FromDateTime(clock.GetUtcNow().ToOffset(TimeSpan.FromHours(8)).DateTime), Limit = limit, After = after };
+        var request = new SearchRequest { Terms = terms, Filters = filters, OpenOnly = caller is null, Sort = sort, Today = DataFreshness.DayOf(clock.GetUtcNow()), Limit = limit, After = after };
         var page = index.Search(request);
         http.Response.Headers.CacheControl = caller is null ? "public, max-age=1" : "private, no-cache";
         http.Response.Headers.Vary = "Authorization";
@@ -101,6 +101,10 @@ internal static class SearchCatalogue
         [FromQuery(Name = "grade")]
         public string[]? Grade { get; init; }
 
+        /// <summary>true: an error was reported in the data and is not answered yet (art. 26); false: none.</summary>
+        [FromQuery(Name = "open_correction")]
+        public string[]? OpenCorrection { get; init; }
+
         /// <summary>relevance (default), released or name.</summary>
         [FromQuery(Name = "sort")]
         public string? Sort { get; init; }
@@ -130,6 +134,7 @@ internal static class SearchCatalogue
             foreach (var (facet, values) in new[]
             {
                 (Facet.City, City), (Facet.Department, Department), (Facet.Theme, Theme), (Facet.Sharing, Sharing), (Facet.Format, Format), (Facet.UpdateFrequency, UpdateFrequency), (Facet.Grade, Grade),
+                (Facet.OpenCorrection, OpenCorrection),
             })
             {
                 var given = values?.Where(value => value.Length > 0).Distinct().Take(100).Order(StringComparer.Ordinal).ToArray() ?? [];
@@ -157,7 +162,7 @@ internal static class SearchCatalogue
         /// <summary>What to try instead; empty when entries hold all words.</summary>
         public required IReadOnlyList<SearchSuggestion> Suggestions { get; init; }
 
-        /// <summary>city, department, theme, sharing, format, update_frequency, grade → values with their counts, most frequent first, at most 100.</summary>
+        /// <summary>city, department, theme, sharing, format, update_frequency, grade, open_correction → values with their counts, most frequent first, at most 100.</summary>
         public required IReadOnlyDictionary<string, IReadOnlyList<FacetCount>> Facets { get; init; }
 
         public required IReadOnlyList<CityFreshness> Cities { get; init; }

@@ -23,9 +23,16 @@ internal sealed record IndexedEntry
     public required int Grade { get; init; }
 
     public bool Open { get; init; }
+
+    /// <summary>An error was reported in its data and is not answered yet (art. 26).</summary>
+    public bool OpenCorrection { get; init; }
+
+    /// <summary>信息资源代码 of the entries that it names as related.</summary>
+    public IReadOnlyList<string> RelatedCodes { get; init; } = [];
+
     public required DateOnly ReleasedOn { get; init; }
 
-    /// <summary>First day on which the declared update cycle has passed since the newest version; null where it declares none.</summary>
+    /// <summary>First day on which the data misses its declared update cycle; null where no cycle is declared or nobody said when the data was updated.</summary>
     public DateOnly? StaleFrom { get; init; }
 
     public byte[] Json { get; init; } = [];
@@ -39,6 +46,7 @@ internal sealed record IndexedEntry
         Facet.Format => Format,
         Facet.UpdateFrequency => UpdateFrequency,
         Facet.Grade => Grade.ToString(CultureInfo.InvariantCulture),
+        Facet.OpenCorrection => OpenCorrection ? "true" : "false",
         _ => throw new ArgumentOutOfRangeException(nameof(facet)),
     };
 }
@@ -52,6 +60,7 @@ internal enum Facet
     Format,
     UpdateFrequency,
     Grade,
+    OpenCorrection,
 }
 
 internal enum SearchSort

@@ -15,7 +15,7 @@ internal static class OpenApiMerge
     public sealed record Part(string Name, string Prefix, string Operations, (string Name, IReadOnlyList<string> Values)? Variable, JsonObject Document);
 
     /// <summary>Between the parts of the exchange, or for its machines: not promised to anyone outside.</summary>
-    private static readonly string[] Internal = ["/health", "/openapi", "/witness", "/datasets/digest", "/datasets/changes"];
+    private static readonly string[] Internal = ["/health", "/openapi", "/witness", "/datasets/digest", "/datasets/changes", "/datasets/figures", "/datasets/{id}/versions"];
 
     public static JsonObject Merge(JsonObject info, string server, IEnumerable<Part> parts)
     {

@@ -4,6 +4,7 @@ create table quality_progress (               -- one row; its lock makes one wri
     one      boolean primary key default true check (one),
     epoch    uuid,                            -- of the catalogue that is followed; null before the first step
     change   bigint not null default 0,       -- every change up to this one is scored
+    figures  bigint not null default 0,       -- and what the cities said of their data up to this one
     rule_set int not null default 0,
     day      date,                            -- newest day of the averages; never goes back
     swept    uuid                             -- entries up to this id are scored anew for that day; null when all are

@@ -48,10 +48,6 @@ internal static class EntryQuality
             : entry.RelatedCodes.Any(code => code is null) ? throw new JsonException("A code is null.", "$.related_codes", null, null)
             : entry;
     }
-
-    /// <summary>A day in Beijing: everyone's days here.</summary>
-    public static DateOnly DayOf(DateTimeOffset at) =>
-        DateOnly.FromDayNumber((int)Math.Min((at.UtcTicks + (8 * TimeSpan.TicksPerHour)) / TimeSpan.TicksPerDay, DateOnly.MaxValue.DayNumber));
 }
 
 /// <summary>What the rules find in one entry, each point with the field it comes from.</summary>

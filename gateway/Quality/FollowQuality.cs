@@ -1,11 +1,12 @@
 using Dapper;
+using Exchange.Gateway.Federation;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 
 namespace Exchange.Gateway.Quality;
 
 /// <summary>Keeps the scores behind the catalogue's newest change. One replica leads; each batch is a transaction fenced by its lease, so that two never count the same change.</summary>
-internal sealed partial class FollowQuality(Database database, Leases leases, DataUpdates updates, TimeProvider clock, ILogger<FollowQuality> log) : BackgroundService
+internal sealed partial class FollowQuality(Database database, Leases leases, TimeProvider clock, ILogger<FollowQuality> log) : BackgroundService
 {
     private const string Lease = "quality";
     private const int BatchSize = 1000;
@@ -68,7 +69,7 @@ internal sealed partial class FollowQuality(Database database, Leases leases, Da
             return false;
         }
 
-        var more = await QualityTables.StepAsync(connection, updates, EntryQuality.DayOf(clock.GetUtcNow()), BatchSize, log, cancel);
+        var more = await QualityTables.StepAsync(connection, DataFreshness.DayOf(clock.GetUtcNow()), BatchSize, log, cancel);
         await transaction.CommitAsync(cancel);
         return more;
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Exchange.Gateway.Federation;
 
 namespace Exchange.Gateway.Quality;
 
@@ -24,7 +25,7 @@ internal static class QualityCommand
         try
         {
             var (file, on, updatedAt) = Options(arguments);
-            output.Write(Score(Read(file), updatedAt, on ?? EntryQuality.DayOf(clock.GetUtcNow())));
+            output.Write(Score(Read(file), updatedAt, on ?? DataFreshness.DayOf(clock.GetUtcNow())));
             output.Flush();
             return 0;
         }

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Exchange.Contracts;
+using Exchange.Gateway.Federation;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Quality;
@@ -295,7 +296,7 @@ internal static class QualityRules
                 new("在本系统中提供数据，更新时间即自动可知。", "Provide the data through the exchange; the time is then known by itself.")) with { At = ["/data_updated_at"] };
         }
 
-        var age = it.Today.DayNumber - EntryQuality.DayOf(updatedAt).DayNumber;
+        var age = it.Today.DayNumber - DataFreshness.DayOf(updatedAt).DayNumber;
         return age <= days ? Yes()
             : No(new($"数据已 {age} 天未更新，声明的周期允许 {days} 天。", $"The data was updated {age} days ago; the declared cycle allows {days}.")) with { Part = age <= 2 * days ? (1, 2) : (0, 1) };
     }

@@ -7,9 +7,6 @@ using Npgsql;
 
 namespace Exchange.Gateway.Quality;
 
-/// <summary>When the data behind these entries was last updated, as far as anybody has said so.</summary>
-internal delegate Task<IReadOnlyDictionary<Guid, DateTimeOffset>> DataUpdates(NpgsqlConnection connection, Guid[] datasets, CancellationToken cancel);
-
 /// <summary>
 /// The only writer of scores and averages. It follows the catalogue's change numbers, which have no gaps: what was seen up to a number is seen for good, and a step that was cut off is done again
 /// from the same number. Averages are sums that move by the difference between an entry's old and new score, in the same transaction, so they are always those of the stored scores.
@@ -20,9 +17,9 @@ internal static partial class QualityTables
     private const string WholeCity = "";
 
     /// <summary>One batch in the caller's transaction; false when nothing was left to do.</summary>
-    public static async Task<bool> StepAsync(NpgsqlConnection connection, DataUpdates updates, DateOnly today, int batchSize, ILogger log, CancellationToken cancel)
+    public static async Task<bool> StepAsync(NpgsqlConnection connection, DateOnly today, int batchSize, ILogger log, CancellationToken cancel)
     {
-        var before = await connection.QuerySingleAsync<Progress>(new CommandDefinition("select epoch, change, rule_set, day, swept from quality_progress where one for update", cancellationToken: cancel));
+        var before = await connection.QuerySingleAsync<Progress>(new CommandDefinition("select epoch, change, figures, rule_set, day, swept from quality_progress where one for update", cancellationToken: cancel));
         var catalogue = await connection.QuerySingleAsync<Position>(new CommandDefinition("select epoch, change from catalogue", cancellationToken: cancel));
         // A replica whose clock is behind must not write into a day that is over.
         var day = before.Day > today ? before.Day.Value : today;
@@ -49,6 +46,9 @@ internal static partial class QualityTables
         rows.AddRange(changed);
         // Everything up to the number that was read before them is among them, or was taken out by hand.
         progress = progress with { Change = changed.Count == batchSize ? changed[^1].Change : Math.Max(catalogue.Change, changed.Count == 0 ? 0 : changed[^1].Change) };
+        var told = (await connection.QueryAsync<Row>(new CommandDefinition(ReadTold, new { progress.Figures, batchSize }, cancellationToken: cancel))).AsList();
+        rows.AddRange(told);
+        progress = progress with { Figures = told.Count > 0 ? told[^1].Change : progress.Figures };
         if (changed.Count == 0 && progress.Swept is { } swept)
         {
             var unchanged = (await connection.QueryAsync<Row>(new CommandDefinition(ReadAgain, new { swept, batchSize }, cancellationToken: cancel))).AsList();
@@ -61,21 +61,20 @@ internal static partial class QualityTables
             return false;
         }
 
-        await StoreAsync(connection, await ScoreAsync(connection, rows, updates, day, log, cancel), day, cancel);
-        await connection.ExecuteAsync(new CommandDefinition("update quality_progress set epoch = @Epoch, change = @Change, rule_set = @RuleSet, day = @Day, swept = @Swept where one", progress, cancellationToken: cancel));
+        await StoreAsync(connection, Scored(rows, day, log), day, cancel);
+        await connection.ExecuteAsync(new CommandDefinition("update quality_progress set epoch = @Epoch, change = @Change, figures = @Figures, rule_set = @RuleSet, day = @Day, swept = @Swept where one", progress, cancellationToken: cancel));
         return true;
     }
 
     /// <summary>The newest score per entry; null where the entry is gone, or cannot be read.</summary>
-    private static async Task<Dictionary<Guid, Score?>> ScoreAsync(NpgsqlConnection connection, List<Row> rows, DataUpdates updates, DateOnly day, ILogger log, CancellationToken cancel)
+    private static Dictionary<Guid, Score?> Scored(List<Row> rows, DateOnly day, ILogger log)
     {
-        var updated = await updates(connection, [.. rows.Where(row => row.Entry is not null).Select(row => row.DatasetId)], cancel);
         Dictionary<Guid, Score?> scores = [];
         foreach (var row in rows)
         {
             try
             {
-                scores[row.DatasetId] = row.Entry is null ? null : Score.Of(EntryQuality.Read(Encoding.UTF8.GetBytes(row.Entry)), updated.TryGetValue(row.DatasetId, out var at) ? at : null, day);
+                scores[row.DatasetId] = row.Entry is null ? null : Score.Of(EntryQuality.Read(Encoding.UTF8.GetBytes(row.Entry)), row.DataUpdatedAt, day);
             }
             catch (JsonException fault)
             {
@@ -226,6 +225,7 @@ internal static partial class QualityTables
     {
         public Guid? Epoch { get; init; }
         public required long Change { get; init; }
+        public required long Figures { get; init; }
         public required int RuleSet { get; init; }
         public DateOnly? Day { get; init; }
         public Guid? Swept { get; init; }
@@ -242,6 +242,7 @@ internal static partial class QualityTables
         public required long Change { get; init; }
         public required Guid DatasetId { get; init; }
         public string? Entry { get; init; }
+        public DateTimeOffset? DataUpdatedAt { get; init; }
     }
 
     private const string BeginDay = """
@@ -250,13 +251,18 @@ internal static partial class QualityTables
         """;
 
     private const string ReadGone = """
-        select 0::bigint as change, q.dataset_id, null as entry from quality_scores q
+        select 0::bigint as change, q.dataset_id from quality_scores q
         where not exists (select from datasets d where d.dataset_id = q.dataset_id and not d.tombstone)
         """;
 
-    private const string ReadChanged = "select change, dataset_id, entry from datasets where change > @Change order by change limit @batchSize";
+    private const string Read = "select d.change, d.dataset_id, d.entry, f.data_updated_at from datasets d left join dataset_figures f using (dataset_id)";
 
-    private const string ReadAgain = "select change, dataset_id, entry from datasets where dataset_id > @swept and not tombstone order by dataset_id limit @batchSize";
+    private const string ReadChanged = Read + " where d.change > @Change order by d.change limit @batchSize";
+
+    /// <summary>What a city said of its data counts with the entry, whose change it is not.</summary>
+    private const string ReadTold = "select f.change, f.dataset_id, d.entry, f.data_updated_at from dataset_figures f left join datasets d using (dataset_id) where f.change > @Figures order by f.change limit @batchSize";
+
+    private const string ReadAgain = Read + " where d.dataset_id > @swept and not d.tombstone order by d.dataset_id limit @batchSize";
 
     private const string ReadScores = "select dataset_id, city, department, open, points, maxima from quality_scores where dataset_id = any(@datasets)";
 

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Exchange.Gateway.Federation;
 using Exchange.Hosting;
 
@@ -7,7 +6,7 @@ namespace Exchange.Gateway.Quality;
 /// <summary>The report of one entry, computed from the entry as it stands. Whoever may not see the entry may not see its report.</summary>
 internal static class ReadQuality
 {
-    public static void Map(IEndpointRouteBuilder routes) => routes.MapGet("/api/catalogue/datasets/{id:guid}/quality", HandleAsync)
+    public static void Map(IEndpointRouteBuilder routes) => routes.MapGet("/api/catalogue/datasets/{id:guid}/quality", Handle)
         .AllowAnyone()
         .WithTags("catalogue")
         .WithSummary("The quality report of one entry")
@@ -16,7 +15,7 @@ internal static class ReadQuality
         .Produces(StatusCodes.Status304NotModified)
         .Produces<Problem>(StatusCodes.Status404NotFound, "application/problem+json");
 
-    private static async Task<IResult> HandleAsync(Guid id, HttpContext http, Caller? caller, CatalogueIndex catalogue, Database database, DataUpdates updates, TimeProvider clock, CancellationToken cancel)
+    private static IResult Handle(Guid id, HttpContext http, Caller? caller, CatalogueIndex catalogue, TimeProvider clock)
     {
         if (caller is null && http.Request.Headers.Authorization.Count > 0)
         {
@@ -28,14 +27,9 @@ internal static class ReadQuality
             return Pipeline.NotFound();
         }
 
-        await using var connection = await database.OpenAsync(cancel);
-        var updated = await updates(connection, [id], cancel);
-        var report = EntryQuality.Of(EntryQuality.Read(entry.Json), updated.TryGetValue(id, out var at) ? at : null, EntryQuality.DayOf(clock.GetUtcNow())).ToJson();
         // The day and the time of update are part of what is answered: the version alone would not tell that it changed.
-        http.Response.Headers.ETag = $"\"{Convert.ToHexStringLower(SHA256.HashData(report).AsSpan(0, 8))}\"";
-        http.Response.Headers.Vary = "Authorization";
-        http.Response.Headers.CacheControl = caller is null ? "public, no-cache" : "private, no-cache";
-        return http.Request.Headers.IfNoneMatch.Any(tags => tags!.Split(',').Any(tag => tag.Trim() == http.Response.Headers.ETag))
+        var report = EntryQuality.Of(EntryQuality.Read(entry.Json), catalogue.FiguresOf(entry)?.DataUpdatedAt, DataFreshness.DayOf(clock.GetUtcNow())).ToJson();
+        return http.NotModified(ConditionalReads.WeakTag(report), caller)
             ? TypedResults.StatusCode(StatusCodes.Status304NotModified)
             : TypedResults.Bytes(report, "application/json; charset=utf-8");
     }

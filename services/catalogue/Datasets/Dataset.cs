@@ -69,10 +69,11 @@ internal sealed record DatasetVersion
     public DateTimeOffset? ApprovedAt { get; init; }
     public DateTimeOffset? PublishedAt { get; init; }
     public string? WithdrawnReason { get; init; }
+    public DateTimeOffset? WithdrawnAt { get; init; }
 
     public const string Columns = """
         version, state, entry::text as entry_json, drafted_by, drafted_by_name, drafted_at, secrecy_result, secrecy_note, secrecy_at,
-        personal_result, personal_note, personal_at, approved_by, approved_by_name, approved_at, published_at, withdrawn_reason
+        personal_result, personal_note, personal_at, approved_by, approved_by_name, approved_at, published_at, withdrawn_reason, withdrawn_at
         """;
 
     public EntryDraft Entry => JsonSerializer.Deserialize<EntryDraft>(EntryJson, Json.Options)!;

@@ -16,6 +16,7 @@ internal static class DatasetRoutes
         services.AddScoped<CatalogueDuties>();
         services.AddHostedService<SeedDepartments>();
         services.AddHostedService<DropRowTables>();
+        services.AddHostedService<SweepFigures>();
         services.AddSingleton<ImportSignal>();
         services.AddHostedService<RunImports>();
     }
@@ -30,6 +31,8 @@ internal static class DatasetRoutes
         ReadDatasets.Map(datasets);
         ReadHistory.Map(datasets);
         ReadChanges.Map(datasets);
+        ReadFigures.Map(datasets);
+        ReadVersions.Map(datasets);
         DraftDataset.Map(datasets);
         ReviseDataset.Map(datasets);
         ImportCatalogue.Map(datasets);

@@ -9,12 +9,19 @@ internal static class ReadChanges
 {
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/datasets/digest", (Feeds feeds, CancellationToken cancel) => feeds.DigestAsync(Topology.DatasetFeed, cancel)).AllowCallers(Roles.Repair)
-            .WithSummary("Where the change feed stands.");
+        routes.MapGet("/datasets/digest", DigestAsync).AllowCallers(Roles.Repair)
+            .WithSummary("Where the change feed stands, and on request the feed of figures.");
         routes.MapGet("/datasets/changes", ChangesAsync).AllowCallers(Roles.Repair)
             .WithSummary("Changes above a number, newest per dataset; all, or those of one part.");
         routes.MapGet("/datasets/parts", PartsAsync).AllowCallers(Roles.Repair)
             .WithSummary("Digests of the change feed's parts: the datasets whose id ends in the same byte.");
+    }
+
+    /// <param name="figures">Told on request only: a gateway that does not know them would not understand the answer.</param>
+    private static async Task<CatalogueState> DigestAsync(Feeds feeds, Database database, CancellationToken cancel, bool figures = false)
+    {
+        var digest = await feeds.DigestAsync(Topology.DatasetFeed, cancel);
+        return new CatalogueState(digest.Epoch, digest.Change, digest.Count, digest.Hash, digest.At, figures ? await ReadFigures.DigestAsync(database, cancel) : null);
     }
 
     private static async Task<FeedParts> PartsAsync(Feeds feeds, CancellationToken cancel)
@@ -46,3 +53,6 @@ internal sealed record ChangePage(Guid Epoch, long Change, IReadOnlyList<FeedCha
 
 /// <summary>The feed's parts as of one change; without its number when something was published while they were read.</summary>
 internal sealed record FeedParts(Guid Epoch, long? Change, IReadOnlyList<FeedPart> Parts);
+
+/// <summary>As <see cref="FeedDigest"/>, with where the figures of datasets stand.</summary>
+internal sealed record CatalogueState(Guid Epoch, long Change, long Count, string Hash, DateTimeOffset At, FiguresDigest? Figures);

@@ -152,6 +152,7 @@ public sealed class PublishingCity : IAsyncLifetime
             Services = ["changsha"],
             Settings = new Dictionary<string, string>(StringComparer.Ordinal)
             {
+                ["City__SweepEvery"] = "00:00:00.5",
                 ["Issuers__0__Authority"] = issuer.Address,
                 ["Issuers__0__Metadata"] = issuer.Address + "/.well-known/openid-configuration",
             },

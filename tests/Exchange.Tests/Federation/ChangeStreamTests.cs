@@ -287,7 +287,7 @@ public sealed class ChangeStreamTests(GatewayStack gateway) : IAsyncLifetime
         {
             var version = versions[id] = versions.GetValueOrDefault(id) + 1;
             var entry = name is null ? null : JsonSerializer.Serialize(GatewayStack.Entry("xiangtan", name, version) with { DatasetId = id, SharingConditions = filler > 0 ? new string('x', filler) : null }, Json.Options);
-            await CatalogueTables.ApplyAsync(connection, new CityChange { City = "xiangtan", Epoch = feed, Change = 1, DatasetId = id, Version = version, Entry = entry }, CancellationToken.None);
+            await CatalogueTables.ApplyAsync(connection, [new CityChange { City = "xiangtan", Epoch = feed, Change = 1, DatasetId = id, Version = version, Entry = entry }], CancellationToken.None);
         }
 
         await transaction.CommitAsync();

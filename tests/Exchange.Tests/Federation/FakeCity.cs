@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Exchange.Contracts;
+using Exchange.Gateway.Federation;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
 using Microsoft.AspNetCore.Builder;
@@ -19,8 +20,13 @@ internal sealed class FakeCity : IAsyncDisposable
 {
     private readonly WebApplication app;
     private readonly ConcurrentDictionary<Guid, FeedChange> feed = new();
+    private readonly ConcurrentDictionary<Guid, FiguresChange> figures = new();
+    private readonly ConcurrentDictionary<Guid, IReadOnlyList<Version>> versions = new();
+    private readonly Lock counting = new();
     private Guid epoch = Guid.NewGuid();
+    private Guid figuresEpoch = Guid.NewGuid();
     private long change;
+    private long figuresCount;
 
     private FakeCity(string name)
     {
@@ -29,7 +35,10 @@ internal sealed class FakeCity : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         app = builder.Build();
-        app.MapGet("/datasets/digest", () => Silent ? Results.StatusCode(503) : Results.Json(Digest(), Json.Options));
+        app.MapGet("/datasets/digest", (bool? figures) => Silent ? Results.StatusCode(503) : Results.Json(Digest(figures == true), Json.Options));
+        app.MapGet("/datasets/figures", (long after, int limit) => Results.Json(
+            new { epoch = figuresEpoch, items = figures.Values.Where(f => f.Change > after).OrderBy(f => f.Change).Take(limit) }, Json.Options));
+        app.MapGet("/datasets/{id:guid}/versions", TellVersions);
         app.MapGet("/datasets/changes", (long after, int limit, int? part) =>
         {
             WholeReads += after == 0 && part is null ? 1 : 0;
@@ -60,6 +69,9 @@ internal sealed class FakeCity : IAsyncDisposable
     /// <summary>How often the whole feed was asked for from its beginning.</summary>
     public int WholeReads { get; private set; }
 
+    /// <summary>How often somebody asked for an entry's versions.</summary>
+    public ConcurrentDictionary<Guid, int> VersionsTold { get; } = new();
+
     /// <summary>Ends deliveries in the middle.</summary>
     public bool BreaksOff { get; set; }
 
@@ -77,6 +89,7 @@ internal sealed class FakeCity : IAsyncDisposable
     public DatasetPublished Publish(DatasetEntry entry)
     {
         var message = new DatasetPublished { City = Name, Epoch = epoch, Change = Interlocked.Increment(ref change), Entry = entry };
+        versions.AddOrUpdate(entry.DatasetId, _ => [new Version(entry, null, null)], (_, older) => [new Version(entry, null, null), .. older]);
         feed[entry.DatasetId] = new FeedChange(message.Change, entry.DatasetId, entry.Version, false, typeof(DatasetPublished).FullName!, JsonSerializer.SerializeToNode(message, MessageJson.Options)!);
         return message;
     }
@@ -87,6 +100,7 @@ internal sealed class FakeCity : IAsyncDisposable
         {
             City = Name, Epoch = epoch, Change = Interlocked.Increment(ref change), DatasetId = entry.DatasetId, Version = entry.Version + 1, Reason = "示例", WithdrawnAt = DateTimeOffset.UtcNow,
         };
+        versions.AddOrUpdate(entry.DatasetId, _ => [], (_, all) => [all[0] with { WithdrawnAt = message.WithdrawnAt, WithdrawnReason = message.Reason }, .. all.Skip(1)]);
         feed[entry.DatasetId] = new FeedChange(message.Change, entry.DatasetId, message.Version, true, typeof(DatasetWithdrawn).FullName!, JsonSerializer.SerializeToNode(message, MessageJson.Options)!);
         return message;
     }
@@ -101,12 +115,58 @@ internal sealed class FakeCity : IAsyncDisposable
         }
     }
 
+    /// <summary>As the city's sweep counts them.</summary>
+    public void Count(Guid dataset, int openCorrections = 0, int runningGrants = 0, int grants = 0, long deliveries = 0, DateTimeOffset? dataUpdatedAt = null)
+    {
+        lock (counting)
+        {
+            figures[dataset] = new FiguresChange
+            {
+                Change = ++figuresCount, DatasetId = dataset, OpenCorrections = openCorrections, RunningGrants = runningGrants, Grants = grants, Deliveries = deliveries, DataUpdatedAt = dataUpdatedAt,
+            };
+        }
+    }
+
+    /// <summary>As after a restore: the feed of figures begins anew, without these.</summary>
+    public void RestartFigures(params Guid[] lost)
+    {
+        lock (counting)
+        {
+            figuresEpoch = Guid.NewGuid();
+            foreach (var id in lost)
+            {
+                figures.TryRemove(id, out _);
+            }
+        }
+    }
+
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
 
     private static int PartOf(Guid key) => key.ToByteArray(bigEndian: true)[15];
 
-    private FeedDigest Digest() => new(
-        epoch, change, feed.Count, feed.Values.Aggregate(0L, (hash, c) => hash ^ FeedHash.Of(c.Key, c.Version, c.Tombstone)).ToString("x16"), DateTimeOffset.UtcNow);
+    private JsonObject Digest(bool withFigures)
+    {
+        var digest = (JsonObject)JsonSerializer.SerializeToNode(new FeedDigest(
+            epoch, change, feed.Count, feed.Values.Aggregate(0L, (hash, c) => hash ^ FeedHash.Of(c.Key, c.Version, c.Tombstone)).ToString("x16"), DateTimeOffset.UtcNow), Json.Options)!;
+        lock (counting)
+        {
+            if (withFigures)
+            {
+                digest["figures"] = JsonSerializer.SerializeToNode(new FiguresDigest(figuresEpoch, figuresCount, DateTimeOffset.UtcNow, figures.Values.Sum(f => f.Change)), Json.Options);
+            }
+        }
+
+        return digest;
+    }
+
+    private IResult TellVersions(Guid id, bool? open, int? before, int limit)
+    {
+        VersionsTold.AddOrUpdate(id, 1, (_, times) => times + 1);
+        return Silent ? Results.StatusCode(503) : !versions.TryGetValue(id, out var all) ? Results.NotFound() : Results.Json(
+            new { items = all.Where(v => (open != true || v.Entry.OpenToSociety) && (before is null || v.Entry.Version < before)).Take(limit) }, Json.Options);
+    }
+
+    private sealed record Version(DatasetEntry Entry, DateTimeOffset? WithdrawnAt, string? WithdrawnReason);
 
     private async Task DeliverAsync(HttpContext http, Guid id)
     {

@@ -18,7 +18,10 @@ public sealed class ReadModelTests(GatewayStack gateway)
         Assert.Equal(1, found["facets"]!["city"]!.AsArray().Single(c => c!["value"]!.GetValue<string>() == "changsha")!["count"]!.GetValue<int>());
         Assert.Equal(3, found["cities"]!.AsArray().Count(line => line!["harvested"] is null));
         var one = await gateway.ReadAsync($"/api/catalogue/datasets/{entry.DatasetId}");
-        Assert.True(JsonNode.DeepEquals(found["items"]![0], one));
+        foreach (var (name, value) in found["items"]![0]!.AsObject())
+        {
+            Assert.True(JsonNode.DeepEquals(value, one[name]), name);
+        }
     }
 
     [Fact]
@@ -31,8 +34,8 @@ public sealed class ReadModelTests(GatewayStack gateway)
         Assert.Equal(0, (await gateway.ReadAsync("/api/catalogue/datasets?q=内部台账唯一"))["total"]!.GetValue<int>());
         using var one = await gateway.GetAsync($"/api/catalogue/datasets/{entry.DatasetId}");
         Assert.Equal(404, (int)one.StatusCode);
-        using var mine = await gateway.GetAsync($"/api/catalogue/datasets/{entry.DatasetId}", token, ("If-None-Match", "\"1\""));
-        Assert.Equal(304, (int)mine.StatusCode);
+        using var mine = await gateway.GetAsync($"/api/catalogue/datasets/{entry.DatasetId}", token);
+        Assert.Equal(200, (int)mine.StatusCode);
     }
 
     [Fact]

@@ -28,6 +28,7 @@ public sealed class SearchIndexTests
         from open in Gen.Elements(true, false)
         from day in Gen.Choose(1, 4)
         from grade in Gen.Choose(1, 6)
+        from corrected in Gen.Elements(true, false)
         select new IndexedEntry
         {
             Id = new Guid(number, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]),
@@ -45,6 +46,7 @@ public sealed class SearchIndexTests
             UpdateFrequency = "daily",
             Grade = grade,
             Open = open,
+            OpenCorrection = corrected,
             ReleasedOn = new DateOnly(2026, 1, day),
         };
 
@@ -53,13 +55,14 @@ public sealed class SearchIndexTests
         from city in Gen.Elements<string?>(null, null, "changsha", "elsewhere")
         from themes in Gen.Elements<string[]?>(null, ["C0200"], ["C0200", "D0100"])
         from grades in Gen.Elements<string[]?>(null, null, ["2"], ["1", "5"])
+        from corrected in Gen.Elements<string[]?>(null, null, ["true"], ["false"])
         from openOnly in Gen.Elements(true, false)
         from sort in Gen.Elements(Enum.GetValues<SearchSort>())
         from limit in Gen.Choose(1, 5)
         select new SearchRequest
         {
             Terms = FoldedText.Terms(query),
-            Filters = new (Facet Facet, string[]? Values)[] { (Facet.City, city is null ? null : [city]), (Facet.Theme, themes), (Facet.Grade, grades) }
+            Filters = new (Facet Facet, string[]? Values)[] { (Facet.City, city is null ? null : [city]), (Facet.Theme, themes), (Facet.Grade, grades), (Facet.OpenCorrection, corrected) }
                 .Where(filter => filter.Values is not null)
                 .ToDictionary(filter => filter.Facet, filter => (IReadOnlyCollection<string>)filter.Values!),
             OpenOnly = openOnly,

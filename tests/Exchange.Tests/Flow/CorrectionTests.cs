@@ -102,6 +102,48 @@ public sealed class CorrectionTests(ExchangeFixture exchange)
     }
 
     [Fact]
+    public async Task The_cross_city_catalogue_shows_an_open_report_and_what_was_granted_and_delivered()
+    {
+        var dataset = await PublishAsync("unconditional");
+        var id = await DeliveredAsync(dataset, "zhuzhou", "labour");
+        var officer = exchange.Who("zhuzhou", "officer");
+        var entry = await EntryAsync("deliveries", 1);
+        Assert.Equal((0, 1, 1), (entry["figures"].GetProperty("open_corrections").GetInt32(), entry["figures"].GetProperty("running_grants").GetInt32(), entry["figures"].GetProperty("grants").GetInt32()));
+        Assert.Equal(("monthly", "current", Day(Today), Day(Today.AddMonths(1))), (Fresh("cycle"), Fresh("state"), Fresh("updated_on"), Fresh("due_on")));
+        var search = $"/api/catalogue/datasets?q={Uri.EscapeDataString(entry["name"].GetString()!)}&open_correction=";
+
+        var correction = (await officer.PostAsync(Correct(id), Report())).Succeeded("file")["id"].GetString()!;
+        await EntryAsync("open_corrections", 1);
+        Assert.Equal(1, (await officer.GetAsync(search + "true"))["total"].GetInt32());
+
+        // A row that is lost in the city is counted anew there, deliveries included.
+        await using var city = await OpenAsync("changsha");
+        var counted = await FiguresAsync();
+        Assert.Equal(1, await city.ExecuteAsync("delete from service.dataset_figures where dataset_id = @dataset", new { dataset }));
+        await Eventually.GetAsync(FiguresAsync, again => again == counted);
+
+        var reviewer = exchange.Who("changsha", "reviewer");
+        var received = await reviewer.GetAsync(Owning(correction));
+        (await reviewer.PostAsync(Owning(correction) + "/answer", Corrected(), received.ETag)).Succeeded("answer");
+        (await exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data")).Succeeded("data");
+        await EntryAsync("open_corrections", 0);
+        await EntryAsync("deliveries", 2);
+        Assert.Equal((0, 1), ((await officer.GetAsync(search + "true"))["total"].GetInt32(), (await officer.GetAsync(search + "false"))["total"].GetInt32()));
+        var history = (await officer.GetAsync($"/api/catalogue/datasets/{dataset}/history")).Succeeded("history");
+        Assert.Equal((1, "published"), (Assert.Single(history["changes"].EnumerateArray()).GetProperty("version").GetInt32(), history["changes"][0].GetProperty("event").GetString()));
+
+        string? Fresh(string member) => entry["freshness"].GetProperty(member).GetString();
+
+        Task<string?> FiguresAsync() => city.ExecuteScalarAsync<string>(
+            "select open_corrections || ' ' || running_grants || ' ' || grants || ' ' || deliveries || ' ' || data_updated_at from service.dataset_figures where dataset_id = @dataset", new { dataset });
+
+        Task<Answer> EntryAsync(string figure, int wanted) => Eventually.GetAsync(
+            () => officer.GetAsync($"/api/catalogue/datasets/{dataset}"),
+            a => a.Status == 200 && a.Json.TryGetProperty("figures", out var figures) && figures.GetProperty(figure).GetInt32() == wanted,
+            show: a => a.Text);
+    }
+
+    [Fact]
     public async Task Whoever_received_the_data_since_the_error_began_is_told_once_and_nobody_else()
     {
         var dataset = await PublishAsync("unconditional");

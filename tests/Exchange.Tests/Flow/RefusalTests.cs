@@ -195,7 +195,7 @@ public sealed class RefusalTests(ExchangeFixture exchange)
     {
         string[] open =
         [
-            "/connect/token", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/api/catalogue/datasets", "/api/catalogue/datasets/{id}", "/api/catalogue/changes",
+            "/connect/token", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/api/catalogue/datasets", "/api/catalogue/datasets/{id}", "/api/catalogue/datasets/{id}/history", "/api/catalogue/changes",
             "/api/audit/logs", "/api/audit/log/{year}/checkpoint", "/api/audit/log/{year}/consistency", "/api/audit/log/{year}/vkeys", "/api/audit/log/{year}/tile/{level}/{rest}",
             "/api/cities/{city}/departments", "/api/cities/{city}/departments/{code}", "/api/cities/{city}/datasets", "/api/cities/{city}/datasets/{id}", "/api/cities/{city}/datasets/{id}/history",
         ];

@@ -47,6 +47,8 @@ public class ExchangeFixture : IAsyncLifetime
             ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
             ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
             ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000",
+            ["City__SweepEvery"] = "00:00:00.5",
+            ["Gateway__RepairEvery"] = "00:00:01",
             ["Webhooks__Every"] = "00:00:00.1",
             ["Webhooks__FirstRetry"] = "00:00:00.1",
         },

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Exchange.Catalogue.Datasets;
 using Exchange.Contracts;
+using Exchange.Gateway.Federation;
 using Exchange.Gateway.Quality;
 using Exchange.Tests.Datasets;
 using FsCheck;
@@ -123,14 +124,14 @@ public sealed class EntryQualityTests
     [InlineData(81, 0)]
     [InlineData(-3, 40)]
     public void Data_that_is_late_loses_points_by_how_late_it_is(int days, int points) =>
-        Assert.Equal(points, Find(Open, "timeliness.current", Updated, EntryQuality.DayOf(Updated).AddDays(days)).Points);
+        Assert.Equal(points, Find(Open, "timeliness.current", Updated, DataFreshness.DayOf(Updated).AddDays(days)).Points);
 
     [Fact]
     public void Days_are_Beijings()
     {
-        Assert.Equal(new DateOnly(2026, 11, 23), EntryQuality.DayOf(new DateTimeOffset(2026, 11, 22, 16, 0, 0, TimeSpan.Zero)));
-        Assert.Equal(new DateOnly(2026, 11, 22), EntryQuality.DayOf(new DateTimeOffset(2026, 11, 22, 15, 59, 59, TimeSpan.Zero)));
-        Assert.Equal(DateOnly.MaxValue, EntryQuality.DayOf(DateTimeOffset.MaxValue));
+        Assert.Equal(new DateOnly(2026, 11, 23), DataFreshness.DayOf(new DateTimeOffset(2026, 11, 22, 16, 0, 0, TimeSpan.Zero)));
+        Assert.Equal(new DateOnly(2026, 11, 22), DataFreshness.DayOf(new DateTimeOffset(2026, 11, 22, 15, 59, 59, TimeSpan.Zero)));
+        Assert.Equal(DateOnly.MaxValue, DataFreshness.DayOf(DateTimeOffset.MaxValue));
     }
 
     [Theory]

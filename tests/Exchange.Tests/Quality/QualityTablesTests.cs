@@ -33,7 +33,7 @@ public sealed class QualityTablesTests(GatewayStack gateway) : IAsyncLifetime
         await gateway.Stack.Databases.CreateAsync("gateway", isCity: false, name, null, TestContext.Current.CancellationToken);
         await using (var owner = new NpgsqlConnection(gateway.Stack.Databases.ConnectionString("gateway", "owner", name)))
         {
-            foreach (var file in new[] { "0002_federation.sql", "0005_quality.sql" })
+            foreach (var file in new[] { "0002_federation.sql", "0004_figures.sql", "0005_quality.sql", "0006_saved_searches.sql" })
             {
                 var assembly = typeof(CatalogueTables).Assembly;
                 using var sql = new StreamReader(assembly.GetManifestResourceStream(assembly.GetManifestResourceNames().Single(resource => resource.EndsWith(file, StringComparison.Ordinal)))!);
@@ -89,7 +89,7 @@ public sealed class QualityTablesTests(GatewayStack gateway) : IAsyncLifetime
             await PublishAsync(connection, entry);
         }
 
-        updated[late.DatasetId] = new DateTimeOffset(2026, 11, 19, 4, 0, 0, TimeSpan.Zero);
+        await UpdatedAsync(connection, late, new DateTimeOffset(2026, 11, 19, 4, 0, 0, TimeSpan.Zero));
         await CatchUpAsync(yesterday);
         await AssertAveragesAsync(yesterday);
         var before = await RowsAsync(yesterday);
@@ -197,7 +197,7 @@ public sealed class QualityTablesTests(GatewayStack gateway) : IAsyncLifetime
                 var entry = Entry(random);
                 if (random.Next(2) == 0)
                 {
-                    updated[entry.DatasetId] = new DateTimeOffset(day, new TimeOnly(4, 0), TimeSpan.Zero).AddDays(-random.Next(5));
+                    await UpdatedAsync(connection, entry, new DateTimeOffset(day, new TimeOnly(4, 0), TimeSpan.Zero).AddDays(-random.Next(5)));
                 }
 
                 await PublishAsync(connection, entry);
@@ -233,7 +233,7 @@ public sealed class QualityTablesTests(GatewayStack gateway) : IAsyncLifetime
         for (var more = true; more;)
         {
             await using var transaction = await connection.BeginTransactionAsync();
-            more = await QualityTables.StepAsync(connection, UpdatedAsync, day, 7, NullLogger.Instance, CancellationToken.None);
+            more = await QualityTables.StepAsync(connection, day, 7, NullLogger.Instance, CancellationToken.None);
             if (interrupted?.Next(4) == 0)
             {
                 await transaction.RollbackAsync();
@@ -245,8 +245,12 @@ public sealed class QualityTablesTests(GatewayStack gateway) : IAsyncLifetime
         }
     }
 
-    private Task<IReadOnlyDictionary<Guid, DateTimeOffset>> UpdatedAsync(NpgsqlConnection connection, Guid[] datasets, CancellationToken cancel) =>
-        Task.FromResult<IReadOnlyDictionary<Guid, DateTimeOffset>>(updated.Where(u => datasets.Contains(u.Key)).ToDictionary(u => u.Key, u => u.Value));
+    /// <summary>As the city tells when the data behind an entry was last updated.</summary>
+    private async Task UpdatedAsync(NpgsqlConnection connection, DatasetEntry entry, DateTimeOffset at)
+    {
+        updated[entry.DatasetId] = at;
+        await FigureTables.ApplyAsync(connection, entry.City, [new FiguresChange { Change = ++cityChange, DatasetId = entry.DatasetId, OpenCorrections = 0, RunningGrants = 0, Grants = 0, Deliveries = 0, DataUpdatedAt = at }], CancellationToken.None);
+    }
 
     private async Task AssertAveragesAsync(DateOnly day)
     {

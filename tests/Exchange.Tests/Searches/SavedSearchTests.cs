@@ -242,7 +242,7 @@ public sealed class SavedSearchTests(GatewayStack gateway) : IAsyncLifetime
         {
             var version = versions[id] = versions.GetValueOrDefault(id) + 1;
             var entry = name is null ? null : JsonSerializer.Serialize(GatewayStack.Entry("xiangtan", name, version) with { DatasetId = id }, Json.Options);
-            await CatalogueTables.ApplyAsync(connection, new CityChange { City = "xiangtan", Epoch = feed, Change = 1, DatasetId = id, Version = version, Entry = entry }, CancellationToken.None);
+            await CatalogueTables.ApplyAsync(connection, [new CityChange { City = "xiangtan", Epoch = feed, Change = 1, DatasetId = id, Version = version, Entry = entry }], CancellationToken.None);
         }
 
         await transaction.CommitAsync();
