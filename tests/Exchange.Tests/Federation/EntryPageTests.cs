@@ -33,7 +33,7 @@ public sealed class EntryPageTests(GatewayStack gateway)
         Assert.Equal("changsha", counted["city_state"]!["city"]!.GetValue<string>());
         Assert.NotNull(counted["city_state"]!["as_of"]);
         var links = counted["links"]!.AsArray().Select(link => (link!["rel"]!.GetValue<string>(), new Uri(link["href"]!.GetValue<string>()).PathAndQuery)).ToList();
-        Assert.Equal([("self", path), ("history", path + "/history"), ("city", $"/api/cities/changsha/datasets/{entry.DatasetId}"), ("dcat", $"/datasets/{entry.DatasetId}"), ("dcat", $"/datasets/{entry.DatasetId}.jsonld"), ("dcat", $"/datasets/{entry.DatasetId}.ttl")], links);
+        Assert.Equal([("self", path), ("history", path + "/history"), ("quality", path + "/quality"), ("city", $"/api/cities/changsha/datasets/{entry.DatasetId}"), ("dcat", $"/datasets/{entry.DatasetId}"), ("dcat", $"/datasets/{entry.DatasetId}.jsonld"), ("dcat", $"/datasets/{entry.DatasetId}.ttl")], links);
         var asking = await gateway.ReadAsync(path, await gateway.TokenAsync("zhuzhou-police-officer"));
         Assert.Contains(asking["links"]!.AsArray(), link => link!["rel"]!.GetValue<string>() == "request" && link["href"]!.GetValue<string>().EndsWith("/api/cities/zhuzhou/requests", StringComparison.Ordinal));
     }
@@ -90,10 +90,9 @@ public sealed class EntryPageTests(GatewayStack gateway)
     [Fact]
     public async Task Related_entries_are_only_those_that_the_caller_may_see()
     {
-        var theme = "Z9999";
-        var shown = GatewayStack.Entry("changsha", "关联样例甲", open: true) with { Theme = theme };
-        var hidden = GatewayStack.Entry("changsha", "关联样例乙") with { Theme = theme, Code = "900/1" };
-        var entry = GatewayStack.Entry("changsha", "关联样例丙", open: true) with { Theme = theme, RelatedCodes = ["900/1"] };
+        var shown = Alone("关联样例甲", open: true);
+        var hidden = Alone("关联样例乙", open: false) with { Code = "900/1" };
+        var entry = Alone("关联样例丙", open: true) with { RelatedCodes = ["900/1"] };
         foreach (var each in (DatasetEntry[])[shown, hidden, entry])
         {
             await gateway.SendAsync("changsha", gateway.Changsha.Publish(each));
@@ -106,6 +105,14 @@ public sealed class EntryPageTests(GatewayStack gateway)
         var open = await gateway.ReadAsync(Path(entry));
         Assert.Equal(["关联样例甲"], open["related"]!.AsArray().Select(near => near!["name"]!.GetValue<string>()));
         Assert.NotEqual(await TagAsync(Path(entry)), await TagAsync(Path(entry), token));
+
+        // Nothing in common with what other tests leave behind.
+        static DatasetEntry Alone(string name, bool open) => GatewayStack.Entry("changsha", name, open: open) with
+        {
+            Theme = "Z9999",
+            DepartmentCode = "11430100EXAMPL0998",
+            Fields = [new DatasetField { Name = "alone", Title = "独有数据项", Type = "C", Length = 10, SharingType = SharingClass.Unconditional }],
+        };
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public sealed class ReadModelTests(GatewayStack gateway)
     {
         var entry = GatewayStack.Entry("changsha", "公交站点全集", open: true);
         await PublishAsync(gateway.Changsha, entry);
-        var found = await Eventually.GetAsync(() => gateway.ReadAsync("/api/catalogue/datasets?q=公交站点"), page => page["total"]!.GetValue<int>() == 1);
+        var found = await Eventually.GetAsync(() => gateway.ReadAsync("/api/catalogue/datasets?q=公交站点全集"), page => page["total"]!.GetValue<int>() == 1 && page["match"]!.GetValue<string>() == "all");
         Assert.Equal("公交站点全集", found["items"]![0]!["name"]!.GetValue<string>());
         Assert.Equal(1, found["facets"]!["city"]!.AsArray().Single(c => c!["value"]!.GetValue<string>() == "changsha")!["count"]!.GetValue<int>());
         Assert.Equal(3, found["cities"]!.AsArray().Count(line => line!["harvested"] is null));
