@@ -9,7 +9,7 @@ namespace Exchange.Tests.Faults;
 [Trait("needs", "server")]
 public sealed class IssuerTests(FaultFixture exchange)
 {
-    [Fact]
+    [Fact, Trait("length", "long")]
     public async Task A_service_that_has_no_keys_yet_says_so_and_finds_no_fault_with_the_token()
     {
         var token = await exchange.Who("changsha", "officer").TokenAsync();

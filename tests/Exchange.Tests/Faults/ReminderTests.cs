@@ -10,7 +10,7 @@ public sealed class ReminderTests(FaultFixture exchange)
 {
     private static readonly string[] Told = ["reply_breached", "reply_escalated authority", "reply_escalated department_head", "reply_reminder"];
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public Task A_clock_tells_each_step_once_whoever_dies_and_whosever_time_is_wrong() => Schedule.RunAsync(async schedule =>
     {
         var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();

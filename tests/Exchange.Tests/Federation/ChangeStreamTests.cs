@@ -32,9 +32,10 @@ public sealed class ChangeStreamTests(GatewayStack gateway) : IAsyncLifetime
         // The indexes of the gateways hear of it before the rows go.
         await ApplyAsync([.. versions.Keys.Select(id => (id, (string?)null))]);
 
-        await Eventually.GetAsync(() => gateway.ReadAsync("/api/catalogue/datasets?q=变更流水"), page => page["total"]!.GetValue<int>() == 0);
+        var token = await gateway.TokenAsync("zhuzhou-police-officer");
+        await Eventually.GetAsync(() => gateway.ReadAsync("/api/catalogue/datasets?q=变更流水", token), page => page["total"]!.GetValue<int>() == 0);
         await using var connection = await database.OpenConnectionAsync();
-        await connection.ExecuteAsync("delete from datasets where city = 'xiangtan'");
+        await connection.ExecuteAsync("delete from datasets where dataset_id = any(@Keys)", new { Keys = versions.Keys.ToArray() });
         await database.DisposeAsync();
     }
 

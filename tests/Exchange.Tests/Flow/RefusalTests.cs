@@ -195,7 +195,8 @@ public sealed class RefusalTests(ExchangeFixture exchange)
     {
         string[] open =
         [
-            "/connect/token", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/api/catalogue/datasets", "/api/catalogue/datasets/{id}", "/api/catalogue/datasets/{id}/history", "/api/catalogue/changes",
+            "/connect/token", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/api/catalogue/datasets", "/api/catalogue/datasets/{id}", "/api/catalogue/datasets/{id}/history", "/api/catalogue/datasets/{id}/quality",
+            "/api/catalogue/quality", "/api/catalogue/quality/rules", "/api/catalogue/export", "/catalog", "/catalog.ttl", "/catalog.jsonld", "/datasets/{id}", "/datasets/{id}.ttl", "/datasets/{id}.jsonld",
             "/api/audit/logs", "/api/audit/log/{year}/checkpoint", "/api/audit/log/{year}/consistency", "/api/audit/log/{year}/vkeys", "/api/audit/log/{year}/tile/{level}/{rest}",
             "/api/cities/{city}/departments", "/api/cities/{city}/departments/{code}", "/api/cities/{city}/datasets", "/api/cities/{city}/datasets/{id}", "/api/cities/{city}/datasets/{id}/history",
         ];
@@ -213,7 +214,7 @@ public sealed class RefusalTests(ExchangeFixture exchange)
                 using var request = new HttpRequestMessage(new HttpMethod(operation.Name), new Uri(address, UriKind.Relative)) { Content = operation.Name == "get" ? null : new StringContent("{}", Encoding.UTF8, "application/json") };
                 using var response = await exchange.Gateway.SendAsync(request);
                 var status = (int)response.StatusCode;
-                var isOpen = path.Name == "/connect/token" || (operation.Name == "get" && open.Contains(path.Name, StringComparer.Ordinal));
+                var isOpen = path.Name == "/connect/token" || path.Name.Contains("/action/", StringComparison.Ordinal) || (operation.Name == "get" && open.Contains(path.Name, StringComparer.Ordinal));
                 if (isOpen ? status is 403 or 405 or >= 500 : status != 401)
                 {
                     faults.Add($"{operation.Name} {path.Name}: {status}");
