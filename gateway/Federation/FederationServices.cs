@@ -14,8 +14,8 @@ internal static class FederationServices
         services.AddSingleton<CityClient>();
         services.AddSingleton<ReadStatistics>();
         services.AddSingleton<ReadDatasetHistory>();
-        services.AddSingleton(provider => new GroupCommit<CityChange>(changes => ApplyDatasets.ApplyAsync(provider.GetRequiredService<Database>(), changes, CancellationToken.None), most: ApplyDatasets.AtOnce));
-        services.AddHostedService(provider => provider.GetRequiredService<GroupCommit<CityChange>>());
+        services.AddSingleton(provider => new GroupCommit<ApplyDatasets.Arrived>(arrived => ApplyDatasets.CommitAsync(provider.GetRequiredService<Database>(), arrived, CancellationToken.None), most: ApplyDatasets.AtOnce));
+        services.AddHostedService(provider => provider.GetRequiredService<GroupCommit<ApplyDatasets.Arrived>>());
         services.AddSingleton<Signal>();
         services.AddSingleton<CatalogueIndex>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogueIndex>());

@@ -123,7 +123,10 @@ internal sealed partial class Repair(
         var position = after;
         await foreach (var page in PagesAsync(city, after, digest.Epoch, part: null, cancel))
         {
-            await ApplyDatasets.ApplyAsync(database, page, cancel);
+            await using var connection = await database.OpenAsync(cancel);
+            await using var transaction = await connection.BeginTransactionAsync(cancel);
+            await CatalogueTables.ApplyAsync(connection, page, cancel);
+            await transaction.CommitAsync(cancel);
             position = page[^1].Change;
         }
 

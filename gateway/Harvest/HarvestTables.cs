@@ -18,8 +18,6 @@ internal static class HarvestTables
     /// <summary>Faults that are listed; the others of a run are only counted.</summary>
     public const int MostFaults = 10_000;
 
-    private static readonly JsonSerializerOptions Tolerant = new(Json.Options) { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip };
-
     /// <summary>Over what the source decides: our version, and days that we gave ourselves, do not count.</summary>
     public static byte[] HashOf(DatasetEntry entry) => SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(entry with
     {
@@ -35,7 +33,7 @@ internal static class HarvestTables
         Dictionary<Guid, Standing> standing = [];
         await foreach (var row in connection.QueryUnbufferedAsync<Row>("select dataset_id, version, entry from datasets where city = @source", new { source }).WithCancellation(cancel))
         {
-            var entry = row.Entry is null ? null : JsonSerializer.Deserialize<DatasetEntry>(row.Entry, Tolerant);
+            var entry = row.Entry is null ? null : JsonSerializer.Deserialize<DatasetEntry>(row.Entry, CatalogueTables.Tolerant);
             standing[row.DatasetId] = new Standing(row.Version, entry is null ? null : HashOf(entry), entry?.ReleasedOn ?? default);
         }
 

@@ -53,7 +53,7 @@ public sealed class CatalogueChaosTests(FaultFixture exchange)
             await Task.WhenAll(workers);
             Assert.Equal(["publish", "revise", "withdraw"], kinds.Keys.Order(StringComparer.Ordinal));
 
-            // The same hash on both sides, city by city; then the checker compares every entry's text, and each replica's index.
+            // The same hash on both sides, city by city, and each replica's index with it; then the checker compares every entry's text.
             foreach (var city in Cities)
             {
                 var union = await Eventually.GetAsync(
@@ -63,6 +63,15 @@ public sealed class CatalogueChaosTests(FaultFixture exchange)
                     TimeSpan.FromSeconds(60),
                     hashes => $"{city} has {hashes.Theirs}, the catalogue {hashes.Ours}");
                 Assert.NotEqual("0 0", union.Theirs);
+            }
+
+            var standing = await HashAsync(Stack.Gateway, "select count(*)::text from service.datasets where not tombstone");
+            foreach (var address in exchange.Stack.ProcessesOf(Stack.Gateway).Select(exchange.Stack.Address))
+            {
+                await Eventually.GetAsync(
+                    () => exchange.Who("changsha", "officer").GetAsync(new Uri(address, "/api/catalogue/datasets?limit=1").AbsoluteUri),
+                    answer => answer.Status == 200 && answer["total"].GetRawText() == standing,
+                    show: answer => $"{address} should find {standing}: {answer.Text}");
             }
 
             await exchange.AtRestAsync();
