@@ -83,6 +83,6 @@ internal sealed record DatasetChange
     public required int Version { get; init; }
     public required bool Withdrawn { get; init; }
 
-    /// <summary>The entry as <c>/api/catalogue/datasets/{id}</c> shows it; absent when it was withdrawn.</summary>
+    /// <summary>The entry as its city published it; absent when it was withdrawn.</summary>
     public JsonElement? Entry { get; init; }
 }

@@ -15,9 +15,15 @@ internal static class ConditionalReads
     /// <summary>The headers of such an answer; true when the caller has it already.</summary>
     public static bool NotModified(this HttpContext http, string tag, Caller? caller)
     {
-        http.Response.Headers.ETag = tag;
         http.Response.Headers.Vary = "Authorization";
         http.Response.Headers.CacheControl = caller is null ? "public, no-cache" : "private, no-cache";
+        return http.IsKnown(tag);
+    }
+
+    /// <summary>Sets the tag; true when the caller already has what it names.</summary>
+    public static bool IsKnown(this HttpContext http, string tag)
+    {
+        http.Response.Headers.ETag = tag;
         return http.Request.Headers.IfNoneMatch.Any(tags => tags!.Split(',', StringSplitOptions.TrimEntries).Any(known => known == "*" || Opaque(known) == Opaque(tag)));
     }
 

@@ -54,11 +54,4 @@ internal static class RdfForms
 
     /// <summary>Names what <paramref name="shown"/> says in this form; another build of the program may write it differently.</summary>
     public static string Tag(this RdfForm form, string shown) => $"\"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Build}|{form}|{shown}")).AsSpan(0, 10))}\"";
-
-    /// <summary>Sets the tag; true when the caller already has what it names.</summary>
-    public static bool IsKnown(this HttpContext http, string tag)
-    {
-        http.Response.Headers.ETag = tag;
-        return http.Request.Headers.IfNoneMatch.Any(tags => tags!.Split(',').Any(given => given.Trim() is "*" || given.Trim() == tag || given.Trim() == "W/" + tag));
-    }
 }
