@@ -71,18 +71,16 @@ public sealed class AuditService : IAsyncLifetime
     /// <summary>Asks until the answer is what the test waits for; tells the last one when it never is.</summary>
     internal async Task<string> EventuallyAsync(string path, string? token, Func<HttpStatusCode, string, bool> good)
     {
-        var since = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            using var answer = await GetAsync(path, token);
-            var text = await answer.Content.ReadAsStringAsync();
-            if (good(answer.StatusCode, text))
+        var found = await Eventually.GetAsync(
+            async () =>
             {
-                return text;
-            }
-            Assert.True(Stopwatch.GetElapsedTime(since) < TimeSpan.FromSeconds(30), $"Waited for {path}; it last said {(int)answer.StatusCode} {text}");
-            await Task.Delay(50);
-        }
+                using var answer = await GetAsync(path, token);
+                return (answer.StatusCode, Text: await answer.Content.ReadAsStringAsync());
+            },
+            said => good(said.StatusCode, said.Text),
+            TimeSpan.FromSeconds(30),
+            said => $"{path}: {(int)said.StatusCode} {said.Text}");
+        return found.Text;
     }
 
     internal string Token(string? city, string? department, params string[] roles) => issuer.Token("audit", city, department, roles);
@@ -384,15 +382,9 @@ public sealed class AuditServiceTests(AuditService service) : IClassFixture<Audi
         await using var connection = await new ConnectionFactory { Uri = new Uri(service.Stack.BrokerUri("audit")) }.CreateConnectionAsync();
         await using var channel = await connection.CreateChannelAsync();
         List<Guid> ids = [];
-        var since = Stopwatch.GetTimestamp();
         while (ids.Count < count)
         {
-            Assert.True(Stopwatch.GetElapsedTime(since) < TimeSpan.FromSeconds(30), $"Waited for {count} messages in the error queue; it had {ids.Count}.");
-            if (await channel.BasicGetAsync("audit.records_error", autoAck: true) is not { } message)
-            {
-                await Task.Delay(50);
-                continue;
-            }
+            var message = (await Eventually.GetAsync(() => channel.BasicGetAsync("audit.records_error", autoAck: true), got => got is not null, TimeSpan.FromSeconds(30), _ => $"{ids.Count} of {count} in the error queue"))!;
             Assert.True(message.BasicProperties.Headers!.ContainsKey("MT-Fault-Message"));
             var body = JsonDocument.Parse(message.Body).RootElement;
             ids.AddRange(body.GetProperty("message").GetProperty("records").EnumerateArray().Select(record => record.GetProperty("eventId").GetGuid()));
