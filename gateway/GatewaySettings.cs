@@ -36,6 +36,9 @@ internal sealed record GatewaySettings
     public TimeSpan SigningKeyLifetime { get; init; } = TimeSpan.FromDays(30);
 
     /// <summary>The names that stand in a token's audience: every service checks for its own.</summary>
+    /// <summary>All whose entries are in the catalogue: the cities and the harvested sources.</summary>
+    internal IReadOnlyList<string> Publishers => [.. Cities.Keys, .. Sources.Select(source => source.Id)];
+
     public IReadOnlyList<string> Services => [.. Cities.Keys, "audit", "gateway"];
 
     /// <summary>Where the processes of a city, or of <c>audit</c>, listen.</summary>

@@ -26,18 +26,6 @@ internal static class ChangeFeed
         return (await results.ReadSingleAsync<FeedPosition>(), (await results.ReadAsync<ChangeRow>()).AsList());
     }
 
-    /// <summary>The cities asked for, or null for all of them.</summary>
-    public static string[]? Cities(string[]? asked, GatewaySettings settings, Faults faults)
-    {
-        var given = asked?.Where(city => city.Length > 0).Distinct(StringComparer.Ordinal).ToArray() ?? [];
-        if (given.Any(city => !settings.Cities.ContainsKey(city)))
-        {
-            faults.Add("city", "unknown-value", null, new($"城市应为：{string.Join("、", settings.Cities.Keys)}。", $"The cities are {string.Join(", ", settings.Cities.Keys)}."));
-        }
-
-        return given.Length == 0 ? null : given;
-    }
-
     private const string Read = """
         select epoch, change from catalogue;
         select change, dataset_id, city, version, entry, changed_at from datasets

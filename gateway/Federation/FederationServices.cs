@@ -19,6 +19,7 @@ internal static class FederationServices
         services.AddSingleton<Signal>();
         services.AddSingleton<CatalogueIndex>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogueIndex>());
+        services.AddSingleton<SearchAnswers>();
         services.AddSingleton<ChangeStream>();
         services.AddHostedService(provider => provider.GetRequiredService<ChangeStream>());
         services.AddHostedService<Repair>();

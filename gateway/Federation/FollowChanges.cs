@@ -31,7 +31,7 @@ internal static class FollowChanges
         }
 
         var faults = new Faults();
-        var cities = ChangeFeed.Cities(city, settings, faults);
+        var cities = AskedCities.Read(city, settings, faults);
         if (faults.Any)
         {
             return new Refused(faults);

@@ -17,12 +17,12 @@ internal static class PinyinInitials
     private const char FirstIdeograph = '\u4e00';
     private const char LastIdeograph = '\u9fff';
 
-    private static readonly (string Word, string Initials)[] Readings =
+    private static readonly ILookup<char, (string Word, string Initials)> Readings = (((string Word, string Initials)[])
     [
         ("长沙", "cs"), ("长株潭", "czt"), ("长期", "cq"), ("长途", "ct"), ("长江", "cj"), ("特长", "tc"), ("时长", "sc"), ("重庆", "cq"), ("重复", "cf"), ("重新", "cx"), ("重组", "cz"), ("重建", "cj"),
         ("银行", "yh"), ("行业", "hy"), ("会计", "kj"), ("调解", "tj"), ("调整", "tz"), ("调节", "tj"), ("调剂", "tj"), ("调配", "tp"), ("音乐", "yy"), ("厦门", "xm"), ("还款", "hk"), ("归还", "gh"),
         ("退还", "th"), ("返还", "fh"), ("还贷", "hd"), ("西藏", "xz"), ("畜牧", "xm"), ("弹性", "tx"), ("校核", "jh"), ("校验", "jy"), ("校准", "jz"), ("校对", "jd"), ("校", "x"),
-    ];
+    ]).ToLookup(reading => reading.Word[0]);
 
     private static readonly char[] Initials = Read();
 
@@ -52,7 +52,7 @@ internal static class PinyinInitials
 
     private static string? ReadingOf(ReadOnlySpan<char> text)
     {
-        foreach (var (word, initials) in Readings)
+        foreach (var (word, initials) in Readings[text[0]])
         {
             if (text.StartsWith(word, StringComparison.Ordinal))
             {

@@ -29,6 +29,9 @@ internal sealed class Posting
         Count++;
     }
 
+    /// <summary>Gives back the room that growing left.</summary>
+    public void Trim() => Array.Resize(ref values, Count);
+
     public void Remove(int slot)
     {
         var at = Find(slot);

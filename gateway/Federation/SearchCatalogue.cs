@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using Exchange.Contracts;
 using Exchange.Hosting;
@@ -11,6 +12,9 @@ internal static class SearchCatalogue
     internal const int LongestQuery = 200;
     internal const int MostTerms = 16;
     private const int MostPerPage = 100;
+
+    private static readonly JsonEncodedText[] FacetNames =
+        [.. Enum.GetNames<Facet>().Select(name => JsonEncodedText.Encode(JsonNamingPolicy.SnakeCaseLower.ConvertName(name)))];
 
     internal static readonly Rule NotLoaded = new("catalogue-loading", StatusCodes.Status503ServiceUnavailable, null,
         new("目录正在载入。", "The catalogue is being loaded."),
@@ -26,7 +30,7 @@ internal static class SearchCatalogue
         .Produces<Problem>(StatusCodes.Status422UnprocessableEntity, "application/problem+json");
 
     private static IResult Handle(
-        [AsParameters] Query query, HttpContext http, Caller? caller, CatalogueIndex catalogue, TimeProvider clock)
+        [AsParameters] Query query, HttpContext http, Caller? caller, CatalogueIndex catalogue, SearchAnswers answers, TimeProvider clock)
     {
         if (caller is null && http.Request.Headers.Authorization.Count > 0)
         {
@@ -49,7 +53,8 @@ internal static class SearchCatalogue
         }
 
         var filters = query.Filters();
-        var question = $"{caller is null}|{sort}|{string.Join('\n', terms)}|{string.Join('\n', filters.Select(filter => $"{filter.Key}:{string.Join('\t', filter.Value)}"))}";
+        // Escaped, so that no two questions are one text: answers are kept by it.
+        var question = $"{caller is null}|{sort}|{string.Join('+', terms.Select(Uri.EscapeDataString))}|{string.Join('&', filters.Select(filter => $"{filter.Key}={string.Join('+', filter.Value.Select(Uri.EscapeDataString))}"))}";
         PagePlace? after = null;
         if (query.Cursor is { Length: > 0 } cursor && (after = Cursor.Read(cursor, question)) is null)
         {
@@ -67,10 +72,45 @@ internal static class SearchCatalogue
         }
 
         var request = new SearchRequest { Terms = terms, Filters = filters, OpenOnly = caller is null, Sort = sort, Today = DataFreshness.DayOf(clock.GetUtcNow()), Limit = limit, After = after };
-        var page = index.Search(request);
         http.Response.Headers.CacheControl = caller is null ? "public, max-age=1" : "private, no-cache";
         http.Response.Headers.Vary = "Authorization";
-        return new Answer(page, page.Total == 0 || page.Similar ? SearchSuggestions.For(index, request) : [], catalogue.Cities, page.Next is null ? null : Cursor.Of(page.Next, question));
+        return new Answer(answers.Get(index, $"{question}|{request.Today:O}|{limit}|{query.Cursor}", () => Written(index, request, question)), catalogue.Cities);
+    }
+
+    /// <summary>A <see cref="CataloguePage"/> up to its cities, with the entries byte for byte as they are stored, so that a page costs no parsing.</summary>
+    private static ReadOnlyMemory<byte> Written(SearchIndex index, SearchRequest request, string question)
+    {
+        var page = index.Search(request);
+        var bytes = new ArrayBufferWriter<byte>(16 * 1024);
+        using var json = new Utf8JsonWriter(bytes, new JsonWriterOptions { Encoder = Json.Options.Encoder });
+        json.WriteStartObject();
+        json.WriteNumber("total", page.Total);
+        json.WriteStartArray("items");
+        foreach (var item in page.Items)
+        {
+            json.WriteRawValue(item.Json, skipInputValidation: true);
+        }
+
+        json.WriteEndArray();
+        json.WriteString("match", page.Similar ? "similar" : "all");
+        json.WritePropertyName("suggestions");
+        JsonSerializer.Serialize(json, page.Total == 0 || page.Similar ? SearchSuggestions.For(index, request) : [], Json.Options);
+        json.WriteStartObject("facets");
+        foreach (var (facet, counts) in page.Facets)
+        {
+            json.WritePropertyName(FacetNames[(int)facet]);
+            JsonSerializer.Serialize(json, counts, Json.Options);
+        }
+
+        json.WriteEndObject();
+        if (page.Next is not null)
+        {
+            json.WriteString("next", Cursor.Of(page.Next, question));
+        }
+
+        json.WritePropertyName("cities");
+        json.Flush();
+        return bytes.WrittenMemory;
     }
 
     internal sealed record Query
@@ -171,45 +211,17 @@ internal static class SearchCatalogue
         public string? Next { get; init; }
     }
 
-    /// <summary>Writes a <see cref="CataloguePage"/> with the entries byte for byte as they are stored, so that a page costs no parsing.</summary>
-    private sealed class Answer(SearchPage page, IReadOnlyList<SearchSuggestion> suggestions, IReadOnlyList<CityFreshness> cities, string? next) : IResult
+    /// <summary>What was found, and how fresh the cities are at this moment.</summary>
+    private sealed class Answer(ReadOnlyMemory<byte> found, IReadOnlyList<CityFreshness> cities) : IResult
     {
-        private static readonly JsonEncodedText[] FacetNames =
-            [.. Enum.GetNames<Facet>().Select(name => JsonEncodedText.Encode(JsonNamingPolicy.SnakeCaseLower.ConvertName(name)))];
-
         public async Task ExecuteAsync(HttpContext httpContext)
         {
             httpContext.Response.ContentType = "application/json; charset=utf-8";
-            await using var json = new Utf8JsonWriter(httpContext.Response.BodyWriter, new JsonWriterOptions { Encoder = Json.Options.Encoder });
-            json.WriteStartObject();
-            json.WriteNumber("total", page.Total);
-            json.WriteStartArray("items");
-            foreach (var item in page.Items)
-            {
-                json.WriteRawValue(item.Json, skipInputValidation: true);
-            }
-
-            json.WriteEndArray();
-            json.WriteString("match", page.Similar ? "similar" : "all");
-            json.WritePropertyName("suggestions");
-            JsonSerializer.Serialize(json, suggestions, Json.Options);
-            json.WriteStartObject("facets");
-            foreach (var (facet, counts) in page.Facets)
-            {
-                json.WritePropertyName(FacetNames[(int)facet]);
-                JsonSerializer.Serialize(json, counts, Json.Options);
-            }
-
-            json.WriteEndObject();
-            json.WritePropertyName("cities");
-            JsonSerializer.Serialize(json, cities, Json.Options);
-            if (next is not null)
-            {
-                json.WriteString("next", next);
-            }
-
-            json.WriteEndObject();
-            await json.FlushAsync(httpContext.RequestAborted);
+            var body = httpContext.Response.BodyWriter;
+            body.Write(found.Span);
+            body.Write(JsonSerializer.SerializeToUtf8Bytes(cities, Json.Options));
+            body.Write("}"u8);
+            await body.FlushAsync(httpContext.RequestAborted);
         }
     }
 }

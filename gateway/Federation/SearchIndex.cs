@@ -26,8 +26,10 @@ internal sealed class SearchIndex : IDisposable
     private int[] facetCodes = new int[16 * FacetTotal];
     private int[] releasedDays = new int[16];
     private int[] staleDays = new int[16];
+    private uint[] titleStarts = new uint[16];
     private bool[] openSlots = new bool[16];
     private int slotCount;
+    private object state = new();
 
     public SearchIndex()
     {
@@ -36,6 +38,9 @@ internal sealed class SearchIndex : IDisposable
     }
 
     public int Count => everything.Count;
+
+    /// <summary>Another object after every change: whoever saw the same one before and after saw one state of the catalogue.</summary>
+    public object State => Volatile.Read(ref state);
 
     /// <summary>The same index as entry after entry would give, but sorted once.</summary>
     public static SearchIndex Build(IEnumerable<IndexedEntry> entries)
@@ -48,6 +53,11 @@ internal sealed class SearchIndex : IDisposable
         }
 
         index.everything.Deferred = index.open.Deferred = false;
+        foreach (var posting in index.postings.Values)
+        {
+            posting.Trim();
+        }
+
         return index;
     }
 
@@ -71,6 +81,7 @@ internal sealed class SearchIndex : IDisposable
             documents[slot] = document;
             releasedDays[slot] = document.ReleasedDay;
             staleDays[slot] = entry.StaleFrom?.DayNumber ?? int.MaxValue;
+            titleStarts[slot] = document.TitleStart;
             openSlots[slot] = entry.Open;
             for (var facet = 0; facet < FacetTotal; facet++)
             {
@@ -88,6 +99,8 @@ internal sealed class SearchIndex : IDisposable
             {
                 open.Add(slot);
             }
+
+            state = new object();
         }
         finally
         {
@@ -105,6 +118,7 @@ internal sealed class SearchIndex : IDisposable
                 Leave(slot, keep: null);
                 documents[slot] = null;
                 freeSlots.Push(slot);
+                state = new object();
             }
         }
         finally
@@ -163,6 +177,43 @@ internal sealed class SearchIndex : IDisposable
         }
         finally
         {
+            gate.ExitReadLock();
+        }
+    }
+
+    /// <summary>How many entries hold every term and pass the filters: a search without its page and its facets.</summary>
+    public int CountOf(SearchRequest request)
+    {
+        gate.EnterReadLock();
+        var candidates = ArrayPool<int>.Shared.Rent(Math.Max(slotCount, 1));
+        var scores = ArrayPool<ushort>.Shared.Rent(Math.Max(slotCount, 1));
+        try
+        {
+            if (request is { Terms: [{ Length: 2 } pair], Filters.Count: 0, OpenOnly: false })
+            {
+                return postings.TryGetValue(Gram(pair[0], pair[1]), out var posting) ? posting.Count : 0;
+            }
+
+            var found = Candidates(request.Terms, request.OpenOnly ? open : everything, candidates, scores);
+            found = request.OpenOnly ? Open(candidates, scores, found) : found;
+            if (found == 0 || request.Filters.Count == 0)
+            {
+                return found;
+            }
+
+            var masks = Masks(request);
+            var passed = 0;
+            foreach (var slot in candidates.AsSpan(0, found))
+            {
+                passed += Failures(slot, masks, out _) == 0 ? 1 : 0;
+            }
+
+            return passed;
+        }
+        finally
+        {
+            ArrayPool<int>.Shared.Return(candidates);
+            ArrayPool<ushort>.Shared.Return(scores);
             gate.ExitReadLock();
         }
     }
@@ -249,10 +300,18 @@ internal sealed class SearchIndex : IDisposable
     {
         if (terms.Count == 0)
         {
-            var all = view.Slots;
-            all.CopyTo(slotsFound);
-            scores.AsSpan(0, all.Length).Clear();
-            return all.Length;
+            // As they lie in memory, not as a page shows them: all that is kept beside them is read in one go.
+            var all = 0;
+            for (var slot = 0; slot < slotCount; slot++)
+            {
+                if (documents[slot] is not null && (view == everything || openSlots[slot]))
+                {
+                    slotsFound[all++] = slot;
+                }
+            }
+
+            scores.AsSpan(0, all).Clear();
+            return all;
         }
 
         Dictionary<uint, bool> wanted = [];
@@ -265,8 +324,10 @@ internal sealed class SearchIndex : IDisposable
             }
         }
 
-        var found = wanted.Count > 0 ? ByGrams(wanted, slotsFound, scores) : ByFirstCharacter(terms[0][0], slotsFound, scores);
-        foreach (var term in terms)
+        // Terms of two characters are decided by their posting, and so is the one character that there is nothing else to look for by.
+        var byCharacter = wanted.Count == 0;
+        var found = byCharacter ? ByFirstCharacter(terms[0][0], slotsFound, scores) : ByGrams(wanted, slotsFound, scores);
+        foreach (var term in terms.Skip(byCharacter ? 1 : 0))
         {
             if (term.Length != 2 && found > 0)
             {
@@ -364,12 +425,16 @@ internal sealed class SearchIndex : IDisposable
 
         var words = (slotCount + 63) >> 6;
         var marks = ArrayPool<ulong>.Shared.Rent(words);
+        var titles = ArrayPool<ulong>.Shared.Rent(words);
         marks.AsSpan(0, words).Clear();
+        titles.AsSpan(0, words).Clear();
         foreach (var gram in grams)
         {
             foreach (var value in postings[gram].Values)
             {
-                marks[value >> 7] |= 1UL << ((value >> 1) & 63);
+                var bit = 1UL << ((value >> 1) & 63);
+                marks[value >> 7] |= bit;
+                titles[value >> 7] |= (value & 1) == 0 ? 0 : bit;
             }
         }
 
@@ -378,12 +443,14 @@ internal sealed class SearchIndex : IDisposable
         {
             for (var rest = marks[word]; rest != 0; rest &= rest - 1)
             {
-                slotsFound[found] = (word << 6) + System.Numerics.BitOperations.TrailingZeroCount(rest);
-                scores[found++] = 0;
+                var bit = System.Numerics.BitOperations.TrailingZeroCount(rest);
+                slotsFound[found] = (word << 6) + bit;
+                scores[found++] = (ushort)(((titles[word] >> bit) & 1) * Document.InTitle);
             }
         }
 
         ArrayPool<ulong>.Shared.Return(marks);
+        ArrayPool<ulong>.Shared.Return(titles);
         return found;
     }
 
@@ -410,49 +477,66 @@ internal sealed class SearchIndex : IDisposable
     /// </summary>
     private SearchPage Page(SearchRequest request, View view, Span<int> candidates, Span<ushort> scores)
     {
-        var filters = new bool[]?[FacetTotal];
-        foreach (var (facet, values) in request.Filters)
-        {
-            filters[(int)facet] = facets[(int)facet].Mask(values);
-        }
-
         int[][] counts = [.. facets.Select(facet => new int[facet.Count])];
-        var hits = 0;
-        for (var i = 0; i < candidates.Length; i++)
+        var hits = candidates.Length;
+        if (request.Filters.Count > 0)
         {
-            var slot = candidates[i];
-            var codes = facetCodes.AsSpan(slot * FacetTotal, FacetTotal);
-            var failed = -1;
-            var failures = 0;
-            for (var facet = 0; facet < FacetTotal; facet++)
+            var masks = Masks(request);
+            hits = 0;
+            for (var i = 0; i < candidates.Length; i++)
             {
-                if (filters[facet] is { } mask && !mask[codes[facet]])
+                var slot = candidates[i];
+                switch (Failures(slot, masks, out var failed))
                 {
-                    failed = facet;
-                    failures++;
+                    case 0:
+                        candidates[hits] = slot;
+                        scores[hits++] = scores[i];
+                        break;
+                    case 1:
+                        counts[failed][facetCodes[(slot * FacetTotal) + failed]]++;
+                        break;
                 }
-            }
-
-            if (failures == 0)
-            {
-                for (var facet = 0; facet < FacetTotal; facet++)
-                {
-                    counts[facet][codes[facet]]++;
-                }
-
-                candidates[hits] = slot;
-                scores[hits++] = scores[i];
-            }
-            else if (failures == 1)
-            {
-                counts[failed][codes[failed]]++;
             }
         }
 
+        CountFacets(candidates[..hits], counts);
         var items = request.Sort is not SearchSort.Relevance || request.Terms.Count == 0
             ? InOrder(request, view, candidates[..hits], out var next)
             : ByRelevance(request, candidates[..hits], scores[..hits], out next);
         return new SearchPage(hits, items, Shown(counts, request.FacetValues), next);
+    }
+
+    private (int Facet, bool[] Allowed)[] Masks(SearchRequest request) =>
+        [.. request.Filters.Select(filter => ((int)filter.Key, facets[(int)filter.Key].Mask(filter.Value)))];
+
+    /// <summary>How many facets' filters the entry fails, and the last of them.</summary>
+    private int Failures(int slot, ReadOnlySpan<(int Facet, bool[] Allowed)> masks, out int failed)
+    {
+        var failures = 0;
+        failed = -1;
+        foreach (var (facet, allowed) in masks)
+        {
+            if (!allowed[facetCodes[(slot * FacetTotal) + facet]])
+            {
+                failed = facet;
+                failures++;
+            }
+        }
+
+        return failures;
+    }
+
+    private void CountFacets(ReadOnlySpan<int> hits, int[][] counts)
+    {
+        for (var facet = 0; facet < FacetTotal; facet++)
+        {
+            var codes = facetCodes.AsSpan(facet);
+            var mine = counts[facet];
+            foreach (var slot in hits)
+            {
+                mine[codes[slot * FacetTotal]]++;
+            }
+        }
     }
 
     private List<IndexedEntry> InOrder(SearchRequest request, View view, Span<int> hits, out PagePlace? next)
@@ -478,24 +562,19 @@ internal sealed class SearchIndex : IDisposable
         var best = new PriorityQueue<Ranked, Ranked>(Math.Min(wanted, hits.Length) + 2, Ranked.WorstFirst);
         var after = request.After is { } place ? new Ranked(place.Score, place.ReleasedOn.DayNumber, place.Id, -1) : (Ranked?)null;
         var today = request.Today.DayNumber;
+        var first = request.Terms[0];
         var more = false;
         for (var i = 0; i < hits.Length; i++)
         {
-            var score = (scores[i] << 2) + (staleDays[hits[i]] > today ? 1 : 0);
-            // Most hits fall short even with the extra for a title that begins with the term: they are not looked at any closer.
-            var most = scores[i] > 0 ? score + 2 : score;
-            if (best.Count == wanted && best.Peek() is var worst && (most < worst.Score || (most == worst.Score && releasedDays[hits[i]] < worst.ReleasedDay)))
+            var score = (scores[i] << 2) + (staleDays[hits[i]] > today ? 1 : 0) + (scores[i] > 0 && Begins(hits[i], first) ? 2 : 0);
+            // Most hits fall short, and what was only kept beside them is not fetched.
+            if (best.Count == wanted && best.Peek() is var worst && (score < worst.Score || (score == worst.Score && releasedDays[hits[i]] < worst.ReleasedDay)))
             {
                 more = true;
                 continue;
             }
 
             var document = documents[hits[i]]!;
-            if (scores[i] > 0 && document.Text.StartsWith(request.Terms[0], StringComparison.Ordinal))
-            {
-                score += 2;
-            }
-
             var ranked = new Ranked(score, document.ReleasedDay, document.Entry.Id, hits[i]);
             if (after is { } last && Ranked.WorstFirst.Compare(ranked, last) >= 0)
             {
@@ -527,6 +606,10 @@ internal sealed class SearchIndex : IDisposable
 
         return [.. items.AsSpan(Math.Min(request.Skip, items.Length))];
     }
+
+    private bool Begins(int slot, string term) => term.Length == 1
+        ? titleStarts[slot] >> 16 == term[0]
+        : titleStarts[slot] == Gram(term[0], term[1]) && (term.Length == 2 || documents[slot]!.Text.StartsWith(term, StringComparison.Ordinal));
 
     private Dictionary<Facet, IReadOnlyList<FacetCount>> Shown(int[][] counts, int most)
     {
@@ -584,6 +667,7 @@ internal sealed class SearchIndex : IDisposable
             Array.Resize(ref facetCodes, slotCount * 2 * FacetTotal);
             Array.Resize(ref releasedDays, slotCount * 2);
             Array.Resize(ref staleDays, slotCount * 2);
+            Array.Resize(ref titleStarts, slotCount * 2);
             Array.Resize(ref openSlots, slotCount * 2);
         }
 
@@ -617,8 +701,8 @@ internal sealed class SearchIndex : IDisposable
         {
             if (text[i] != FoldedText.FieldEnd)
             {
-                // The first place decides: the title stands first.
-                grams.TryAdd(Gram(text[i], text[i + 1]), i + 2 <= document.TitleLength);
+                // The first place decides: the title stands first. A field's end is no character of it.
+                grams.TryAdd(Gram(text[i], text[i + 1]), i + (text[i + 1] == FoldedText.FieldEnd ? 1 : 2) <= document.TitleLength);
             }
         }
 
@@ -629,7 +713,10 @@ internal sealed class SearchIndex : IDisposable
     {
         public const byte InTitle = 2;
 
-        public int ReleasedDay { get; } = Entry.ReleasedOn.DayNumber;
+        public int ReleasedDay => Entry.ReleasedOn.DayNumber;
+
+        /// <summary>The title's first 2-gram.</summary>
+        public uint TitleStart => Gram(Text[0], Text[1]);
 
         public static Document Of(IndexedEntry entry) =>
             new(entry, FoldedText.Of(entry, out var titleLength), titleLength, KeyOf(entry.Name));
@@ -712,8 +799,6 @@ internal sealed class SearchIndex : IDisposable
         private bool deferred;
 
         public int Count { get; private set; }
-
-        public ReadOnlySpan<int> Slots => byReleased.AsSpan(0, Count);
 
         public int[][] FacetCounts => [.. facetCounts.Select((counts, facet) => counts.AsSpan(0, Math.Min(counts.Length, index.facets[facet].Count)).ToArray())];
 

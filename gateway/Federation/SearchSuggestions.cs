@@ -24,13 +24,13 @@ internal static class SearchSuggestions
         List<SearchSuggestion> suggestions = [];
         if (request.Filters.Count > 0)
         {
-            Add("filters", request.Terms, index.Search(request with { Filters = new Dictionary<Facet, IReadOnlyCollection<string>>(), Limit = 1 }));
+            Add("filters", request.Terms, index.CountOf(request with { Filters = new Dictionary<Facet, IReadOnlyCollection<string>>() }));
         }
 
         for (var i = 0; i < request.Terms.Count && request.Terms.Count <= Most; i++)
         {
             var term = request.Terms[i];
-            if (term.Length <= LongestTerm && Holding([term]).Total == 0)
+            if (term.Length <= LongestTerm && Holding([term]) == 0)
             {
                 foreach (var word in index.SoundLike(term, request.OpenOnly).Take(MostSpellings))
                 {
@@ -51,15 +51,15 @@ internal static class SearchSuggestions
 
         return [.. suggestions.DistinctBy(suggestion => suggestion.Q + suggestion.Change).Take(Most)];
 
-        SearchPage Holding(IReadOnlyList<string> terms) => index.Search(request with { Terms = terms, Limit = 1, Sort = SearchSort.Released, After = null }) is { Similar: false } page ? page : SearchPage.Nothing;
+        int Holding(IReadOnlyList<string> terms) => index.CountOf(request with { Terms = terms });
 
         void Try(string change, IReadOnlyList<string> terms) => Add(change, terms, Holding(terms));
 
-        void Add(string change, IReadOnlyList<string> terms, SearchPage page)
+        void Add(string change, IReadOnlyList<string> terms, int total)
         {
-            if (page is { Total: > 0, Similar: false })
+            if (total > 0)
             {
-                suggestions.Add(new SearchSuggestion { Q = string.Join(' ', terms.Select(term => term.Contains(' ', StringComparison.Ordinal) ? $"\"{term}\"" : term)), Change = change, Total = page.Total });
+                suggestions.Add(new SearchSuggestion { Q = string.Join(' ', terms.Select(term => term.Contains(' ', StringComparison.Ordinal) ? $"\"{term}\"" : term)), Change = change, Total = total });
             }
         }
 
@@ -69,7 +69,7 @@ internal static class SearchSuggestions
             string? longest = null;
             for (var start = 0; start < term.Length; start++)
             {
-                for (var length = (longest?.Length ?? 1) + 1; start + length <= term.Length && Holding([term.Substring(start, length)]).Total > 0; length++)
+                for (var length = (longest?.Length ?? 1) + 1; start + length <= term.Length && Holding([term.Substring(start, length)]) > 0; length++)
                 {
                     longest = term.Substring(start, length);
                 }

@@ -41,7 +41,7 @@ internal static class StreamChanges
         }
 
         var faults = new Faults();
-        var cities = ChangeFeed.Cities(city, gateway, faults);
+        var cities = AskedCities.Read(city, gateway, faults);
         if (faults.Any)
         {
             return new Refused(faults);

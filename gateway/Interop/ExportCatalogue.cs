@@ -61,7 +61,7 @@ internal static class ExportCatalogue
         }
 
         var faults = new Faults();
-        CheckCity(city, settings, faults);
+        city = AskedCities.ReadOne(city, settings, faults);
         if (cells is not (null or "safe" or "exact"))
         {
             faults.Add("cells", "unknown-value", null, new("cells 应为 safe 或 exact。", "cells is safe or exact."));
@@ -82,14 +82,6 @@ internal static class ExportCatalogue
         http.Response.Headers.ContentDisposition = $"attachment; filename=\"catalogue{(city is null ? "" : "-" + city)}.csv\"";
         http.Response.ContentType = "text/csv; charset=utf-8";
         return new Table(WholeCatalogue.Walk(index, caller is null, city).Select(CatalogueTables.Entry), cells == "exact");
-    }
-
-    public static void CheckCity(string? city, GatewaySettings settings, Faults faults)
-    {
-        if (city is not null && !settings.Cities.ContainsKey(city))
-        {
-            faults.Add("city", "unknown-value", null, new($"已接入：{string.Join("、", settings.Cities.Keys)}。", $"Connected: {string.Join(", ", settings.Cities.Keys)}."));
-        }
     }
 
     /// <summary>Writes header and rows; the entry's columns stand in the row of its first item only, and an entry follows another one's last item.</summary>

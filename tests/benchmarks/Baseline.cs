@@ -81,7 +81,7 @@ internal sealed class Baseline : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls($"http://127.0.0.1:{port}");
         await using var app = builder.Build();
-        app.MapGet("/", answer);
+        app.MapFallback(answer);
         app.Lifetime.ApplicationStarted.Register(() => Console.WriteLine("ready"));
         await app.RunAsync();
     }

@@ -22,19 +22,11 @@ internal static class Catalogue
 {
     private const int Clients = 16;
     private const int Fresh = 500;
+    private const int PerSecond = 20;
+    private const int Asked = 60;
     private const string Away = "http://127.0.0.1:9";
     private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Measured = TimeSpan.FromSeconds(20);
-
-    private static readonly (string Kind, string[] Queries)[] Mix =
-    [
-        ("narrow", ["q=望城区餐饮", "q=韶山市无偿献血", "q=炎陵县水库大坝台账", "q=\"宁乡市校车许可名录\"", "q=岳塘区商品房网签明细（2021年）", "q=mgjzggj"]),
-        ("broad", ["q=登记", "q=信息", "q=长沙", "q=许可", "q=csgjj", "q=局"]),
-        ("one character", ["q=桥", "q=医", "q=水", "q=校"]),
-        ("several words", ["q=湘潭 学籍 名录", "q=长沙 医保 2024年", "q=水库 台账 株洲", "q=许可 城管 明细", "q=登记 2020年 公安"]),
-        ("empty", ["", "city=changsha", "theme=C0200", "sharing=conditional", "city=zhuzhou&sharing=unconditional", "sort=name"]),
-        ("nothing holds all", ["q=长沙公积金缴存查询", "q=不动产登纪"]),
-    ];
 
     public const string Name = "catalogue";
 
@@ -72,7 +64,7 @@ internal static class Catalogue
         await FreshnessAsync(feed, reader, entries);
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(stack.Databases.ConnectionString(Stack.Gateway, "owner")) { MaxAutoPrepare = 40, AutoPrepareMinUsages = 2 }.ConnectionString);
         await FillNarrowAsync(source, entries);
-        await LoadAsync(stack.PublicAddress, reader, source);
+        await LoadAsync(stack.PublicAddress, reader, source, feed, entries);
         await stack.StopAsync(Stack.Gateway);
         clock.Restart();
         await stack.StartAsync(Stack.Gateway);
@@ -124,61 +116,114 @@ internal static class Catalogue
             $"  broker's confirm → found: p50 {Work.Milliseconds(found, 0.50)} ms, p99 {Work.Milliseconds(found, 0.99)} ms; withdrawn → gone: p50 {Work.Milliseconds(gone, 0.50)} ms, p99 {Work.Milliseconds(gone, 0.99)} ms (n={Fresh}, target p99 1000 ms)"));
     }
 
-    private static async Task LoadAsync(Uri gateway, Participant reader, NpgsqlDataSource source)
+    private static async Task LoadAsync(Uri gateway, Participant reader, NpgsqlDataSource source, Feed feed, int entries)
     {
-        var times = Mix.ToDictionary(part => part.Kind, _ => new ConcurrentBag<double>());
         var token = await reader.TokenAsync();
-        using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = Clients }) { BaseAddress = gateway };
-        var clock = Stopwatch.StartNew();
-        await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Task.Run(async () =>
-        {
-            var buffer = new byte[64 * 1024];
-            for (var i = client; clock.Elapsed < Warmup + Measured; i++)
-            {
-                var (kind, queries) = Mix[i % Mix.Length];
-                using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/catalogue/datasets?{queries[i / Mix.Length % queries.Length]}");
-                request.Headers.Authorization = new("Bearer", token);
-                var since = Stopwatch.GetTimestamp();
-                using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-                answer.EnsureSuccessStatusCode();
-                await using var body = await answer.Content.ReadAsStreamAsync();
-                while (await body.ReadAsync(buffer) > 0)
-                {
-                }
+        using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = Clients });
+        using var done = new CancellationTokenSource();
+        var changes = ChangeAsync(feed, entries, done.Token);
+        var paced = await AskAsync(http, gateway, token, PerSecond);
+        var hurried = await AskAsync(http, gateway, token, null);
+        await done.CancelAsync();
+        await changes;
+        Say($"{Clients} clients of {PerSecond} questions a second each, one entry changing every second, with facets and 20 entries a page", paced, " (target 2)", " (target 10)");
+        Say($"{Clients} clients who ask again as soon as they are answered", hurried, "", "");
+        using var first = await http.SendAsync(Question(gateway, "", token));
+        var page = await first.EnsureSuccessStatusCode().Content.ReadAsByteArrayAsync();
+        await using (var bare = await Baseline.StartAsync(page))
+            Say($"the same clients at a bare Kestrel that gives everybody the same {page.Length / 1024} KiB", await AskAsync(http, bare.Address, token, null), "", "");
 
-                if (clock.Elapsed > Warmup)
-                    times[kind].Add(Stopwatch.GetElapsedTime(since).TotalMilliseconds);
-            }
-        })));
-        var all = times.Values.SelectMany(t => t).Order().ToList();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"  {Clients} clients, each asking again as soon as it is answered, with facets and 20 entries a page: {all.Count / Measured.TotalSeconds:0} searches/s, p50 {Work.Milliseconds(all, 0.50)} ms (target 2), p95 {Work.Milliseconds(all, 0.95)} ms (target 10), p99 {Work.Milliseconds(all, 0.99)} ms"));
-        foreach (var (kind, queries) in Mix)
+        await using var connection = await source.OpenConnectionAsync();
+        foreach (var kind in GeneratedQueries.Kinds)
         {
-            var mine = times[kind].Order().ToList();
+            var random = new Random(7);
             List<double> alone = [], sql = [];
-            await using var connection = await source.OpenConnectionAsync();
-            for (var i = 0; i < 30; i++)
+            for (var i = 0; i < Asked; i++)
             {
-                var query = queries[i % queries.Length];
+                var query = GeneratedQueries.Of(kind, random);
+                using var request = Question(gateway, query, token);
                 var since = Stopwatch.GetTimestamp();
-                _ = await SearchAsync(reader, query);
+                await AnswerAsync(http, request, new byte[64 * 1024]);
                 alone.Add(Stopwatch.GetElapsedTime(since).TotalMilliseconds);
-                if (i < queries.Length)
+                if (i % 4 == 0)
                     sql.Add(await SqlAsync(connection, query));
             }
 
             alone.Sort();
             sql.Sort();
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"    {kind}: p50 {Work.Milliseconds(mine, 0.50)} ms, p95 {Work.Milliseconds(mine, 0.95)} ms; one at a time p50 {Work.Milliseconds(alone, 0.50)} ms; the same in SQL, one at a time, p50 {Work.Milliseconds(sql, 0.50)} ms ({sql[sql.Count / 2] / alone[alone.Count / 2]:0} times)"));
+                $"    {kind}: paced p50 {Work.Milliseconds(paced[kind], 0.50)} ms, p95 {Work.Milliseconds(paced[kind], 0.95)} ms; one at a time p50 {Work.Milliseconds(alone, 0.50)} ms, p95 {Work.Milliseconds(alone, 0.95)} ms; the same in SQL p50 {Work.Milliseconds(sql, 0.50)} ms ({sql[sql.Count / 2] / alone[alone.Count / 2]:0} times)"));
+        }
+    }
+
+    private static void Say(string what, Dictionary<string, List<double>> times, string target50, string target95)
+    {
+        var all = times.Values.SelectMany(t => t).Order().ToList();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"  {what}: {all.Count / Measured.TotalSeconds:0} searches/s, p50 {Work.Milliseconds(all, 0.50)} ms{target50}, p95 {Work.Milliseconds(all, 0.95)} ms{target95}, p99 {Work.Milliseconds(all, 0.99)} ms"));
+    }
+
+    /// <summary>Milliseconds by kind, ascending. At a given pace a question that waits for the answer before it has waited since it was due.</summary>
+    private static async Task<Dictionary<string, List<double>>> AskAsync(HttpClient http, Uri address, string token, int? perSecond)
+    {
+        var times = GeneratedQueries.Kinds.ToDictionary(kind => kind, _ => new ConcurrentBag<double>());
+        var clock = Stopwatch.StartNew();
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Task.Run(async () =>
+        {
+            var random = new Random(client);
+            var buffer = new byte[64 * 1024];
+            var due = TimeSpan.FromSeconds(random.NextDouble());
+            while (clock.Elapsed < Warmup + Measured)
+            {
+                // As people come: not in step, and not every so many milliseconds.
+                due = perSecond is { } pace ? due + TimeSpan.FromSeconds(-Math.Log(1 - random.NextDouble()) / pace) : clock.Elapsed;
+                if (due - clock.Elapsed is var wait && wait > TimeSpan.Zero)
+                {
+                    await Task.Delay(wait);
+                    due = clock.Elapsed;
+                }
+
+                var kind = GeneratedQueries.Kinds[random.Next(GeneratedQueries.Kinds.Count)];
+                using var request = Question(address, GeneratedQueries.Of(kind, random), token);
+                await AnswerAsync(http, request, buffer);
+                if (clock.Elapsed > Warmup)
+                    times[kind].Add((clock.Elapsed - due).TotalMilliseconds);
+            }
+        })));
+        return times.ToDictionary(kind => kind.Key, kind => kind.Value.Order().ToList());
+    }
+
+    private static HttpRequestMessage Question(Uri address, string query, string token)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address, $"/api/catalogue/datasets?{query}"));
+        request.Headers.Authorization = new("Bearer", token);
+        return request;
+    }
+
+    private static async Task AnswerAsync(HttpClient http, HttpRequestMessage request, byte[] buffer)
+    {
+        using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        answer.EnsureSuccessStatusCode();
+        await using var body = await answer.Content.ReadAsStreamAsync();
+        while (await body.ReadAsync(buffer) > 0)
+        {
+        }
+    }
+
+    /// <summary>The catalogue is never still: kept answers last a second at most.</summary>
+    private static async Task ChangeAsync(Feed feed, int entries, CancellationToken done)
+    {
+        for (var i = 0; !done.IsCancellationRequested; i++)
+        {
+            await feed.PublishAsync([GeneratedEntries.Of(entries + Fresh + i)]);
+            await Task.Delay(TimeSpan.FromSeconds(1), done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     /// <summary>Total, the first twenty and the counts of seven facets: by ILIKE on the folded text, in one statement.</summary>
     private static async Task<double> SqlAsync(NpgsqlConnection connection, string query)
     {
-        var parts = query.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(part => part.Split('=', 2)).ToDictionary(part => part[0], part => part[1]);
+        var parts = query.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(part => part.Split('=', 2)).ToDictionary(part => part[0], part => Uri.UnescapeDataString(part[1]));
         var conditions = FoldedText.Terms(parts.GetValueOrDefault("q")).Select((_, i) => $"searched like @t{i}")
             .Concat(parts.Keys.Where(name => name is not ("q" or "sort")).Select(name => $"{name} = @{name}")).DefaultIfEmpty("true");
         var values = new DynamicParameters(parts.Where(part => part.Key is not ("q" or "sort")).ToDictionary(part => part.Key, part => (object)part.Value));

@@ -6,14 +6,14 @@ namespace Exchange.Benchmarks;
 /// <summary>Entries as three cities' departments and their districts keep them, the same for the same number.</summary>
 internal static class GeneratedEntries
 {
-    private static readonly (string Id, string Name, string[] Districts)[] Cities =
+    internal static readonly (string Id, string Name, string[] Districts)[] Cities =
     [
         ("changsha", "长沙市", ["芙蓉区", "天心区", "岳麓区", "开福区", "雨花区", "望城区", "长沙县", "浏阳市", "宁乡市"]),
         ("zhuzhou", "株洲市", ["荷塘区", "芦淞区", "石峰区", "天元区", "渌口区", "攸县", "茶陵县", "炎陵县", "醴陵市"]),
         ("xiangtan", "湘潭市", ["雨湖区", "岳塘区", "湘潭县", "湘乡市", "韶山市"]),
     ];
 
-    private static readonly (string Department, string Theme, string[] Subjects)[] Departments =
+    internal static readonly (string Department, string Theme, string[] Subjects)[] Departments =
     [
         ("人力资源和社会保障局", "C0300", ["社会保险参保", "就业失业登记", "职业技能培训", "劳动合同备案", "工伤认定", "高校毕业生就业", "养老保险待遇"]),
         ("公安局", "A0100", ["户籍人口", "居住证签发", "机动车登记", "机动车驾驶证", "出入境证件", "旅馆业治安"]),
@@ -37,7 +37,7 @@ internal static class GeneratedEntries
         ("行政审批服务局", "D0100", ["政务服务事项", "电子证照", "办件信息", "中介服务机构"]),
     ];
 
-    private static readonly string[] Forms = ["信息", "名录", "明细", "统计", "登记", "台账", "月报", "备案信息", "变更记录", "核验结果"];
+    internal static readonly string[] Forms = ["信息", "名录", "明细", "统计", "登记", "台账", "月报", "备案信息", "变更记录", "核验结果"];
     private static readonly string[] Formats = ["table", "spreadsheet/xlsx", "service", "document/pdf", "database/mysql", "self_describing/json"];
     private static readonly string[] Frequencies = ["realtime", "daily", "weekly", "monthly", "quarterly", "semiannual", "annual", "irregular", "historical"];
     private static readonly string[] Uses = ["用于跨部门核验", "供政务服务事项办理时比对", "支撑统计分析与辅助决策", "供行业监管使用", "支撑跨城通办"];

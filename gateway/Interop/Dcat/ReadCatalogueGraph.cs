@@ -42,7 +42,7 @@ internal static class ReadCatalogueGraph
         }
 
         var faults = new Faults();
-        ExportCatalogue.CheckCity(city, settings, faults);
+        city = AskedCities.ReadOne(city, settings, faults);
         if (limit is < 1 or > LargestLimit)
         {
             faults.Add("limit", "out-of-range", null, new($"limit 应在 1 至 {LargestLimit} 之间。", $"limit is between 1 and {LargestLimit}."));

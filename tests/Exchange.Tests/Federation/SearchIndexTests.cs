@@ -248,6 +248,38 @@ public sealed class SearchIndexTests
     }
 
     [Fact]
+    public void One_character_counts_in_a_title_wherever_it_stands()
+    {
+        using var index = new SearchIndex();
+        index.Set(Entry(1, "隧道", "桥") with { ReleasedOn = new DateOnly(2026, 5, 1) });
+        index.Set(Entry(2, "湘江大桥", "") with { ReleasedOn = new DateOnly(2024, 1, 1) });
+        index.Set(Entry(3, "公路桥梁", "") with { ReleasedOn = new DateOnly(2025, 1, 1) });
+        index.Set(Entry(4, "桥", "") with { ReleasedOn = new DateOnly(2023, 1, 1) });
+        Assert.Equal(["桥", "公路桥梁", "湘江大桥", "隧道"], index.Search(new SearchRequest { Terms = ["桥"] }).Items.Select(item => item.Name));
+    }
+
+    [Fact]
+    public void An_answer_is_kept_until_the_catalogue_changes()
+    {
+        using var index = new SearchIndex();
+        using var answers = new SearchAnswers();
+        var searched = 0;
+        index.Set(Entry(1, "桥梁", ""));
+        Assert.Equal((1, 1), (Answer("q"), Answer("q")));
+        Assert.Equal(2, Answer("other"));
+        index.Set(Entry(2, "隧道", ""));
+        Assert.Equal((3, 3), (Answer("q"), Answer("q")));
+        index.Remove(Entry(2, "", "").Id);
+        Assert.Equal(4, Answer("q"));
+        using var other = SearchIndex.Build([Entry(1, "桥梁", "")]);
+        Assert.Equal(5, answers.Get(other, "q", Search).Span[0]);
+
+        int Answer(string question) => answers.Get(index, question, Search).Span[0];
+
+        ReadOnlyMemory<byte> Search() => new([(byte)++searched]);
+    }
+
+    [Fact]
     public void A_facet_keeps_showing_its_other_choices()
     {
         using var index = new SearchIndex();
@@ -346,6 +378,7 @@ public sealed class SearchIndexTests
         var pages = AllPages(index, request, static _ => { });
         Assert.Equal(similar, page.Similar);
         Assert.Equal(expected.Count, page.Total);
+        Assert.Equal(similar ? 0 : expected.Count, index.CountOf(request));
         Assert.Equal(expected.Count, pages.Count);
         Assert.True(expected.SetEquals(pages));
         foreach (var skip in (int[])[1, expected.Count / 2, expected.Count])

@@ -33,8 +33,19 @@ public sealed class SourceOperationsTests(GatewayStack gateway)
             Assert.Equal(404, (int)hidden.StatusCode);
         }
 
-        var changes = (await gateway.ReadAsync($"/api/catalogue/changes?after={feed}", officer))["changes"]!.AsArray();
-        Assert.Equal(6, changes.Count(change => Text(change!, "city") == "portal"));
+        var changes = (await gateway.ReadAsync($"/api/catalogue/changes?city=portal&after={feed}", officer))["changes"]!.AsArray();
+        Assert.Equal(Enumerable.Repeat("portal", 6), changes.Select(change => Text(change!, "city")));
+        using (var export = await gateway.GetAsync("/api/catalogue/export?city=portal"))
+        {
+            Assert.Equal(5, (await export.Content.ReadAsStringAsync()).Split("门户水文站").Length - 1);
+        }
+
+        foreach (var path in (string[])["changes?", "events?", "export?"])
+        {
+            using var refused = await gateway.GetAsync($"/api/catalogue/{path}city=nowhere", officer);
+            Assert.Equal(422, (int)refused.StatusCode);
+            Assert.Contains("portal", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
 
         // A rebuild pulls the cities anew; a source has no feed to pull, so it is read, whatever it says of itself.
         await PostAsync("/operations/catalogue/rebuild", operators, 202);
