@@ -74,7 +74,7 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
         if (!ended.IsCompleted)
         {
             // The port opens shortly before the node is ready to be told anything.
-            var ready = ControlAsync(["-q", "await_startup", "--timeout", "60"], default);
+            var ready = ControlAsync(["-q", "await_startup", "--timeout", "300"], default);
             await Task.WhenAny(ended, ready);
             if (ready.IsCompletedSuccessfully && (await ready).Code == 0)
                 return;
