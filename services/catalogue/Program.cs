@@ -52,6 +52,8 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton<ReadRows>();
         builder.Services.AddSingleton<DeliveryLog>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<DeliveryLog>());
+        builder.Services.AddSingleton<GrantKeys>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<GrantKeys>());
         builder.Services.AddSingleton<WitnessKey>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<WitnessKey>());
         builder.Services.AddHostedService<SweepGrants>();

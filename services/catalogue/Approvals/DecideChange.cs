@@ -1,3 +1,4 @@
+using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
 using Exchange.Hosting;
@@ -16,9 +17,10 @@ internal static class DecideChange
             .WithSummary("Signs the decision on a change; another person than the one who proposed it (arts. 20, 25). Needs If-Match.");
     }
 
-    private static async Task<Results<Ok<RequestView>, Refused>> ProposeAsync(Guid id, DecideRequest.Body body, Caller caller, ActOnRequest act, HttpContext http, CancellationToken cancel)
+    private static async Task<Results<Ok<RequestView>, Refused>> ProposeAsync(
+        Guid id, DecideRequest.Body body, Caller caller, ActOnRequest act, SharingStore store, PublishedEntries entries, HttpContext http, CancellationToken cancel)
     {
-        var faults = DecideRequest.Check(body);
+        var faults = await DecideRequest.CheckAsync(id, body, caller, store, entries, cancel);
         return faults.Any
             ? new Refused(faults)
             : await act.RunAsync(id, Side.Owning, caller, http, _ => new SharingEvent.ProposeChange(caller, DecideRequest.ProposalOf(body)), cancel);

@@ -1,3 +1,4 @@
+using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Grants;
 using Exchange.Catalogue.Requests;
@@ -26,6 +27,16 @@ internal static class DecideRequest
 
         /// <summary>Fewer fields than asked for; all of them when left out.</summary>
         public IReadOnlyList<string>? Fields { get; init; }
+
+        /// <summary>
+        /// How fields are treated before they leave, by name: <c>plain</c>, <c>masked</c> (nothing of the value is seen), <c>masked:name</c>, <c>masked:id_number</c>, <c>masked:phone</c>, <c>masked:address</c>,
+        /// <c>masked:bank_card</c>, <c>hashed</c>, <c>generalised:month</c>, <c>generalised:district</c>, <c>generalised:band:1000</c> or <c>dropped</c>. A field that is not named goes plain; in a decision on a
+        /// change it stays as it was.
+        /// </summary>
+        public IReadOnlyDictionary<string, string>? Treatments { get; init; }
+
+        /// <summary>Which rows: of an area, of a time, or both. Left out: all; in a decision on a change as before, and <c>{}</c> gives all.</summary>
+        public ScopeRules.RowsBody? Rows { get; init; }
 
         /// <summary>An earlier last day than asked for; that one when left out.</summary>
         public DateOnly? ValidUntil { get; init; }
@@ -58,9 +69,9 @@ internal static class DecideRequest
     }
 
     private static async Task<Results<Ok<RequestView>, Refused>> ProposeAsync(
-        Guid id, Body body, Caller caller, ActOnRequest act, WorkingDays days, TimeProvider clock, HttpContext http, CancellationToken cancel)
+        Guid id, Body body, Caller caller, ActOnRequest act, SharingStore store, PublishedEntries entries, WorkingDays days, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
-        var faults = Check(body);
+        var faults = await CheckAsync(id, body, caller, store, entries, cancel);
         if (faults.Any)
         {
             return new Refused(faults);
@@ -70,7 +81,25 @@ internal static class DecideRequest
         return await act.RunAsync(id, Side.Owning, caller, http, stored => new SharingEvent.Propose(caller, proposal, stored.Process.RunsOnTo(days, clock)), cancel);
     }
 
-    internal static Faults Check(Body body)
+    /// <summary>The body, and what it says about treatments and rows by the entry that was asked for; a caller who may not see the request learns nothing of it.</summary>
+    internal static async Task<Faults> CheckAsync(Guid id, Body body, Caller caller, SharingStore store, PublishedEntries entries, CancellationToken cancel)
+    {
+        var faults = Check(body);
+        if ((body.Treatments is null && body.Rows is null) || body.Decision == "refuse"
+            || await store.FindAsync(id, Side.Owning, cancel) is not { } stored || !ReadRequests.MaySee(caller, stored)
+            || await entries.FindAsync(stored.Process.Ask.DatasetId, stored.Process.Ask.DatasetVersion, cancel) is not { } entry)
+        {
+            return faults;
+        }
+
+        var process = stored.Process;
+        var granted = body.Fields ?? (process.Grant is null ? process.Ask.Fields : process.Change?.Fields ?? process.Grant.Fields);
+        ScopeRules.CheckTreatments(body.Treatments, entry.Fields, [.. granted], faults);
+        ScopeRules.CheckRows(body.Rows, entry.Fields, faults);
+        return faults;
+    }
+
+    private static Faults Check(Body body)
     {
         var faults = new Faults();
         if (body.Decision is not ("approve" or "refuse"))
@@ -93,6 +122,16 @@ internal static class DecideRequest
         if (body.Decision == "refuse" && body.Fields is not null)
         {
             faults.Add("fields", "only-to-approve", null, new("不同意时不填数据项。", "A refusal names no data items."));
+        }
+
+        if (body.Decision == "refuse" && body.Treatments is not null)
+        {
+            faults.Add("treatments", "only-to-approve", null, new("不同意时不填处理方式。", "A refusal names no treatments."));
+        }
+
+        if (body.Decision == "refuse" && body.Rows is not null)
+        {
+            faults.Add("rows", "only-to-approve", null, new("不同意时不填数据范围。", "A refusal names no rows."));
         }
 
         if (body.Decision == "refuse" && body.ValidUntil is not null)
@@ -120,6 +159,8 @@ internal static class DecideRequest
         Grounds = body.Grounds ?? [],
         CitedLaw = body.CitedLaw,
         Fields = body.Fields,
+        Treatments = body.Treatments,
+        Rows = body.Rows?.ToFilter(),
         ValidUntil = body.ValidUntil,
         Disposal = body.Disposal,
     };

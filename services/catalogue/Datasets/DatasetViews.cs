@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Dapper;
 using Exchange.Contracts;
 using Exchange.Hosting;
@@ -42,7 +43,11 @@ internal sealed record AssessmentView(string Result, string? Note, DateTimeOffse
 
 internal sealed record RowsView(int Version, long Count, long Bytes, string Sha256, DateTimeOffset LoadedAt);
 
-internal sealed record StandingView(int Version, string Reply, string? CitedLaw, string? GivenBy, DateTimeOffset GivenAt);
+internal sealed record StandingView(int Version, string Reply, string? CitedLaw, string? GivenBy, DateTimeOffset GivenAt)
+{
+    /// <summary>What the head signed about the treatment of fields; a personal field that is not named goes hashed, another one plain.</summary>
+    public IReadOnlyDictionary<string, string>? Treatments { get; init; }
+}
 
 internal sealed record CorrectionsView(string? Rules, string? Channel);
 
@@ -63,7 +68,7 @@ internal static class DatasetViews
             select version, row_count, bytes, sha256, loaded_at from dataset_rows where dataset_id = @DatasetId
             """, new { dataset.DatasetId }, cancellationToken: cancel));
         var standing = await connection.QuerySingleOrDefaultAsync<StandingRow>(new CommandDefinition("""
-            select version, reply, cited_law, given_by_name, given_at from standing_sign_offs where dataset_id = @DatasetId and version = @PublishedVersion
+            select version, reply, cited_law, given_by_name, given_at, treatments::text as treatments from standing_sign_offs where dataset_id = @DatasetId and version = @PublishedVersion
             """, new { dataset.DatasetId, dataset.PublishedVersion }, cancellationToken: cancel));
         var corrections = await connection.QuerySingleAsync<CorrectionsRow>(new CommandDefinition("""
             select correction_rules, correction_channel, (select count(*)::int from corrections where dataset_id = @DatasetId and side = 'owning' and state = 'received') as open
@@ -77,7 +82,10 @@ internal static class DatasetViews
             Published = published is null ? null : Entry(dataset, published, city),
             Working = newest.Version == published?.Version ? null : Working(newest),
             Rows = rows is null ? null : new(rows.Version, rows.RowCount, rows.Bytes, rows.Sha256, rows.LoadedAt),
-            StandingSignOff = standing is null ? null : new(standing.Version, standing.Reply, standing.CitedLaw, reader is null ? null : standing.GivenByName, standing.GivenAt),
+            StandingSignOff = standing is null ? null : new(standing.Version, standing.Reply, standing.CitedLaw, reader is null ? null : standing.GivenByName, standing.GivenAt)
+            {
+                Treatments = standing.Treatments is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(standing.Treatments, Json.Options),
+            },
             OpenCorrections = corrections.Open,
             Corrections = (corrections.CorrectionRules ?? corrections.CorrectionChannel) is null ? null : new(corrections.CorrectionRules, corrections.CorrectionChannel),
         };
@@ -115,5 +123,6 @@ internal static class DatasetViews
         public string? CitedLaw { get; init; }
         public required string GivenByName { get; init; }
         public required DateTimeOffset GivenAt { get; init; }
+        public string? Treatments { get; init; }
     }
 }

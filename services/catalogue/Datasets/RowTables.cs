@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Dapper;
 using Exchange.Catalogue.Deliveries;
+using Exchange.Catalogue.Grants;
 using Exchange.Contracts;
 using Exchange.Hosting;
 using Npgsql;
@@ -11,7 +12,13 @@ namespace Exchange.Catalogue.Datasets;
 /// <param name="Table">Qualified and safe to put into SQL: <c>data.rows_…</c>.</param>
 /// <param name="Version">The entry version whose fields the rows follow.</param>
 /// <param name="Columns">In the order of the entry.</param>
-internal sealed record RowTable(Guid DatasetId, string Table, int Version, long RowCount, string Sha256, DateTimeOffset LoadedAt, IReadOnlyList<RowColumn> Columns);
+internal sealed record RowTable(Guid DatasetId, string Table, int Version, long RowCount, string Sha256, DateTimeOffset LoadedAt, IReadOnlyList<RowColumn> Columns)
+{
+    /// <summary>The number in the generated name: another one holds other rows.</summary>
+    public Guid Number => Guid.ParseExact(Table[^32..], "N");
+
+    public RowColumn? Find(string field) => Columns.FirstOrDefault(c => c.Field.Name == field);
+}
 
 /// <summary>One column: the data item it holds and its name in the table.</summary>
 internal sealed record RowColumn(DatasetField Field, string Column)
@@ -34,8 +41,8 @@ internal sealed class RowTables : IAsyncDisposable
         settings.ThrowOnFaults();
         Loader = Database.Source(loader, service, logs);
 
-        // Two scans of one table may otherwise start in the middle: rows are delivered in the order of the file, each time.
-        Reader = Database.Source(new NpgsqlConnectionStringBuilder(reader) { Options = "-c synchronize_seqscans=off" }.ConnectionString, service, logs);
+        // Two scans of one table may otherwise start in the middle, and one may be split: rows are delivered in the order of the file, each time.
+        Reader = Database.Source(new NpgsqlConnectionStringBuilder(reader) { Options = "-c synchronize_seqscans=off -c max_parallel_workers_per_gather=0" }.ConnectionString, service, logs);
         database.Include(Loader);
         database.Include(Reader);
         readerRole = new NpgsqlConnectionStringBuilder(reader).Username!;
@@ -47,13 +54,18 @@ internal sealed class RowTables : IAsyncDisposable
     /// <summary>Reads schema <c>data</c>; nothing else.</summary>
     private NpgsqlDataSource Reader { get; }
 
-    /// <summary>True when the rows are there with all these fields and the reader may read them.</summary>
-    public async Task<bool> AnswersAsync(Guid datasetId, IReadOnlyList<string> fields, CancellationToken cancel)
+    /// <summary>True when the rows are there with all that is granted and the reader may read them.</summary>
+    public async Task<bool> AnswersAsync(Guid datasetId, GrantedScope scope, CancellationToken cancel)
     {
         try
         {
-            await using var rows = await OpenAsync(datasetId, fields, cancel);
-            return rows is not null;
+            if (await FindAsync(datasetId, cancel) is not { } table || RowSelect.Of(table, scope, RowQuery.All) is not { } select)
+            {
+                return false;
+            }
+
+            await using var rows = await OpenAsync(select, scope, start: null, key: [], cancel);
+            return true;
         }
         catch (NpgsqlException)
         {
@@ -62,30 +74,50 @@ internal sealed class RowTables : IAsyncDisposable
         }
     }
 
-    /// <summary>The rows with these fields only, in the order of the file; null while they are not loaded. A table that is replaced meanwhile stays until this reader is done.</summary>
-    public async Task<GrantedRows?> OpenAsync(Guid datasetId, IReadOnlyList<string> fields, CancellationToken cancel)
+    /// <summary>Null while no rows are loaded or the entry is withdrawn: what left the catalogue is not delivered.</summary>
+    public async Task<RowTable?> FindAsync(Guid datasetId, CancellationToken cancel)
     {
-        RowTable? table;
-        await using (var lookup = await database.OpenAsync(cancel))
-        {
-            table = await FindAsync(lookup, datasetId, cancel);
-        }
+        await using var lookup = await database.OpenAsync(cancel);
+        return await FindAsync(lookup, datasetId, cancel);
+    }
 
-        var columns = fields.Select(f => table?.Columns.FirstOrDefault(c => c.Field.Name == f)).ToList();
-        if (table is null || columns.Count == 0 || columns.Contains(null))
-        {
-            return null;
-        }
+    /// <summary>True when the row at this place is one that the grant gives.</summary>
+    public async Task<bool> HoldsAsync(RowSelect select, string start, CancellationToken cancel)
+    {
+        await using var connection = await Reader.OpenConnectionAsync(cancel);
+        await using var command = select.Holds(connection, start);
+        return await command.ExecuteScalarAsync(cancel) is true;
+    }
 
+    /// <summary>What is granted and asked for, in the order of the file where no other is asked for. A table that is replaced meanwhile stays until this reader is done.</summary>
+    public async Task<GrantedRows> OpenAsync(RowSelect select, GrantedScope scope, string? start, byte[] key, CancellationToken cancel)
+    {
         var connection = await Reader.OpenConnectionAsync(cancel);
         NpgsqlCommand? command = null;
         try
         {
-            // Every part is generated here or was read from our own table; nothing comes from the request.
-#pragma warning disable CA2100
-            command = new NpgsqlCommand($"select {string.Join(", ", columns.Select(c => c!.Delivered))} from {table.Table}", connection);
-#pragma warning restore CA2100
-            return new GrantedRows(connection, command, await command.ExecuteReaderAsync(cancel), fields);
+            string? next = null;
+            if (select.IsPaged)
+            {
+                await using var after = select.Next(connection, start);
+                next = await after.ExecuteScalarAsync(cancel) as string;
+            }
+
+            command = select.Rows(connection, start);
+            var reader = await command.ExecuteReaderAsync(cancel);
+            return new GrantedRows(reader, select.Fields(scope), key, async ended =>
+            {
+                if (!ended)
+                {
+                    // A reader that is closed early would read on to the end: cancel the rest first. That costs the server a connection, so only then.
+                    command.Cancel();
+                }
+
+                await reader.DisposeAsync();
+                await command.DisposeAsync();
+                await connection.DisposeAsync();
+            })
+            { Next = next };
         }
         catch
         {

@@ -17,10 +17,10 @@ internal static class RunningGrants
     public static async Task<IReadOnlyList<Fault>> ChangesAsync(NpgsqlConnection connection, Guid datasetId, EntryDraft published, EntryDraft next, CancellationToken cancel) =>
         (await GrantedAsync(connection, [datasetId], cancel)).TryGetValue(datasetId, out var granted) ? Between(granted, published, next) : [];
 
-    /// <summary>The data items that running grants use and whose change was not consulted on and filed, for those of the datasets that have such grants.</summary>
+    /// <summary>The data items that running grants use, to deliver or to choose rows by, and whose change was not consulted on and filed, for those of the datasets that have such grants.</summary>
     public static async Task<IReadOnlyDictionary<Guid, IReadOnlyList<string>>> GrantedAsync(NpgsqlConnection connection, Guid[] datasets, CancellationToken cancel) =>
         (await connection.QueryAsync<(Guid DatasetId, string Field)>(new CommandDefinition("""
-            select distinct dataset_id, unnest(fields) as field from grants
+            select distinct dataset_id, unnest(fields || array_remove(array[row_filter #>> '{area,field}', row_filter #>> '{time,field}'], null)) as field from grants
             where dataset_id = any(@datasets) and state in ('issued', 'active', 'suspended')
               and not exists (select 1 from sharing_requests r
                               where r.exchange_id = grants.exchange_id and r.side = 'owning' and r.consultation ->> 'kind' = 'change' and r.consultation ->> 'filed_at' is not null)

@@ -17,7 +17,7 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
 
     private readonly Channel<Entry> waiting = Channel.CreateUnbounded<Entry>(new UnboundedChannelOptions { SingleReader = true });
 
-    /// <summary>False when the grant ended since it was looked up: the row is written under an active grant or not at all.</summary>
+    /// <summary>False when the grant ended or changed since it was looked up: the row is written under the active grant that is enforced or not at all.</summary>
     public Task<bool> OpenAsync(Guid delivery, Grant grant, string subject, string form) => WriteAsync(new Entry(delivery, grant, form, clock.Now()) { Subject = subject });
 
     /// <summary>False when the sweep ended it before.</summary>
@@ -103,10 +103,12 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
         if (entries.Where(e => e.End is null).ToList() is { Count: > 0 } openings)
         {
             stored.UnionWith(await transaction.Connection.QueryAsync<Guid>($"""
-                insert into deliveries (delivery_id, exchange_id, subject, form, fields, opened_at, seat, process)
-                select o.delivery_id, o.exchange_id, o.subject, o.form, g.fields, o.at, @Name, @Process
-                from unnest(@Delivery, @ExchangeId, @Subject, @Form, @At) o (delivery_id, exchange_id, subject, form, at)
-                join grants g on g.exchange_id = o.exchange_id and g.state = 'active' {locking}
+                insert into deliveries (delivery_id, exchange_id, subject, form, fields, treatments, row_filter, opened_at, seat, process)
+                select o.delivery_id, o.exchange_id, o.subject, o.form,
+                       array(select f from unnest(g.fields) with ordinality as u (f, place) where g.treatments ->> f is distinct from 'dropped' order by place),
+                       g.treatments, g.row_filter, o.at, @Name, @Process
+                from unnest(@Delivery, @ExchangeId, @Subject, @Form, @At, @ChangedAt) o (delivery_id, exchange_id, subject, form, at, changed_at)
+                join grants g on g.exchange_id = o.exchange_id and g.state = 'active' and g.changed_at = o.changed_at {locking}
                 returning delivery_id
                 """, new
             {
@@ -115,6 +117,7 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
                 Subject = openings.Select(e => e.Subject).ToArray(),
                 Form = openings.Select(e => e.Form).ToArray(),
                 At = openings.Select(e => e.At.UtcDateTime).ToArray(),
+                ChangedAt = openings.Select(e => e.Grant.ChangedAt.UtcDateTime).ToArray(),
                 seat.Name,
                 seat.Process,
             }));
@@ -164,6 +167,17 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
         };
         if (entry.End is not { } end)
         {
+            // Which fields left treated and how, and by which ones rows were chosen; never a value.
+            if (GrantedScope.Compact(entry.Grant.Treatments) is { } treatments)
+            {
+                details["treatments"] = treatments;
+            }
+
+            if (GrantedScope.Compact(entry.Grant.Rows) is { } rows)
+            {
+                details["rows_by"] = rows;
+            }
+
             return record with { Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = entry.Subject! } };
         }
 

@@ -1,16 +1,32 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
-using Npgsql;
+using Exchange.Catalogue.Grants;
 
 namespace Exchange.Catalogue.Deliveries;
 
-/// <summary>The rows of a table as the reader role streams them: the granted columns in the grant's order, one row at a time.</summary>
-internal sealed class GrantedRows(NpgsqlConnection connection, NpgsqlCommand command, NpgsqlDataReader reader, IReadOnlyList<string> fields) : IAsyncDisposable
+/// <summary>One field on its way out.</summary>
+/// <param name="Name">The field.</param>
+/// <param name="Treatment">What is done to its values.</param>
+/// <param name="IsText">A text in the table: what a spreadsheet could take for a formula.</param>
+internal sealed record GrantedField(string Name, Treatment Treatment, bool IsText);
+
+/// <summary>
+/// The rows of a table as the reader role streams them: the granted columns in the grant's order, one row at a time, each value as its treatment leaves it. No other way leads from here to a value.
+/// </summary>
+/// <param name="reader">Its columns are the fields, in their order.</param>
+/// <param name="fields">Those that leave; none is dropped.</param>
+/// <param name="key">The grant's key for hashes.</param>
+/// <param name="end">Called once at the end, told whether everything was read.</param>
+internal sealed class GrantedRows(DbDataReader reader, IReadOnlyList<GrantedField> fields, byte[] key, Func<bool, ValueTask> end) : IAsyncDisposable
 {
     private bool ended;
     private bool disposed;
 
-    public IReadOnlyList<string> Fields { get; } = fields;
+    public IReadOnlyList<string> Fields { get; } = [.. fields.Select(f => f.Name)];
+
+    /// <summary>Where the page after this one begins; null when there is none.</summary>
+    public string? Next { get; init; }
 
     /// <summary>Rows read so far.</summary>
     public long Read { get; private set; }
@@ -28,16 +44,10 @@ internal sealed class GrantedRows(NpgsqlConnection connection, NpgsqlCommand com
     }
 
     /// <summary>The value as CSV writes it: empty for null, dates and numbers in their ISO forms.</summary>
-    public string? Text(int column) => reader.IsDBNull(column) ? null : reader.GetValue(column) switch
-    {
-        string text => text,
-        bool truth => truth ? "true" : "false",
-        DateOnly day => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        DateTime moment when reader.GetDataTypeName(column) == "date" => moment.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        DateTime moment => moment.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF", CultureInfo.InvariantCulture),
-        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
-        var other => other.ToString(),
-    };
+    public string? Text(int column) => Treatments.Apply(fields[column].Treatment, Original(column), key);
+
+    /// <summary>The same where a spreadsheet is to take nothing for a formula; a number is none.</summary>
+    public string? SafeText(int column) => fields[column] is { IsText: false, Treatment.Kind: TreatmentKind.Plain } ? Text(column) : Hosting.CsvCells.Text(Text(column));
 
     public void Write(Utf8JsonWriter json, int column)
     {
@@ -45,6 +55,12 @@ internal sealed class GrantedRows(NpgsqlConnection connection, NpgsqlCommand com
         if (reader.IsDBNull(column))
         {
             json.WriteNull(name);
+            return;
+        }
+
+        if (fields[column].Treatment.Kind != TreatmentKind.Plain)
+        {
+            json.WriteString(name, Text(column));
             return;
         }
 
@@ -79,14 +95,17 @@ internal sealed class GrantedRows(NpgsqlConnection connection, NpgsqlCommand com
         }
 
         disposed = true;
-        if (!ended)
-        {
-            // A reader that is closed early would read on to the end: cancel the rest first. That costs the server a connection, so only then.
-            command.Cancel();
-        }
-
-        await reader.DisposeAsync();
-        await command.DisposeAsync();
-        await connection.DisposeAsync();
+        await end(ended);
     }
+
+    private string? Original(int column) => reader.IsDBNull(column) ? null : reader.GetValue(column) switch
+    {
+        string text => text,
+        bool truth => truth ? "true" : "false",
+        DateOnly day => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        DateTime moment when reader.GetDataTypeName(column) == "date" => moment.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        DateTime moment => moment.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF", CultureInfo.InvariantCulture),
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        var other => other.ToString(),
+    };
 }

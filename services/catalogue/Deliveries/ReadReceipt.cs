@@ -67,7 +67,7 @@ internal static class ReadReceipt
         public required Guid DeliveryId { get; init; }
         public required Guid ExchangeId { get; init; }
 
-        /// <summary>csv or json.</summary>
+        /// <summary>csv, json or ndjson.</summary>
         public required string Form { get; init; }
 
         public required DateTimeOffset OpenedAt { get; init; }

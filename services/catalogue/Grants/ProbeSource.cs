@@ -10,7 +10,7 @@ internal sealed class ProbeSource(SharingStore store, RowTables tables)
     public async Task RunAsync(Guid exchangeId, CancellationToken cancel)
     {
         if (await store.FindAsync(exchangeId, Side.Owning, cancel) is { Process: { State: SharingState.Approved, Grant: { } terms } } stored
-            && await tables.AnswersAsync(terms.DatasetId, terms.Fields, cancel))
+            && await tables.AnswersAsync(terms.DatasetId, GrantedScope.Of(terms), cancel))
         {
             await store.ApplyAsync(stored, new SharingEvent.SourceAnswered(), cancel);
         }

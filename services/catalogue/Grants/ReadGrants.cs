@@ -1,4 +1,7 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Dapper;
+using Exchange.Contracts;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -10,7 +13,7 @@ internal static class ReadGrants
     public static void Map(RouteGroupBuilder grants)
     {
         grants.MapGet("", ListAsync).AllowCallers().WithSummary("Grants of the caller's department on either side, newest first.");
-        grants.MapGet("/{id:guid}", GetAsync).AllowCallers().WithSummary("One grant: its fields, term and state.");
+        grants.MapGet("/{id:guid}", GetAsync).AllowCallers().WithSummary("One grant: its fields and their treatment, its rows, term and state.");
     }
 
     /// <summary>The grant when the caller's department is a party to it.</summary>
@@ -44,7 +47,7 @@ internal static class ReadGrants
         new { caller.City, caller.Department, authority = caller.Has(Roles.Authority) && caller.City == city.Id, own = caller.City == city.Id, id, after, size };
 
     private const string Select = """
-        select exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, state, valid_from, valid_until, end_reason,
+        select exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, treatments::text as treatments_json, row_filter::text as rows_json, changed_at, state, valid_from, valid_until, end_reason,
                (select legal_basis from sharing_requests s where s.exchange_id = grants.exchange_id and s.side = 'owning') as legal_basis
         from grants
         where ((asking_city = @City and asking_department = @Department)
@@ -66,6 +69,25 @@ internal sealed record Grant
     public required int DatasetVersion { get; init; }
     public required string[] Fields { get; init; }
 
+    /// <summary>How fields are treated before they leave, by name, in the words of the grant's terms; a field that is not named goes plain. Absent when all do.</summary>
+    public IReadOnlyDictionary<string, string>? Treatments => Read(TreatmentsJson, ref treatments);
+
+    /// <summary>Which rows are delivered; absent when all are.</summary>
+    public RowFilter? Rows => Read(RowsJson, ref rows);
+
+    [JsonIgnore]
+    public string? TreatmentsJson { get; init; }
+
+    [JsonIgnore]
+    public string? RowsJson { get; init; }
+
+    /// <summary>When its terms or its state changed last; a delivery is opened under what was read then, or not at all.</summary>
+    [JsonIgnore]
+    public DateTimeOffset ChangedAt { get; init; }
+
+    [JsonIgnore]
+    public GrantedScope Scope => new(Fields, Treatments, Rows);
+
     /// <summary>issued, active, suspended or ended.</summary>
     public required string State { get; init; }
 
@@ -78,4 +100,10 @@ internal sealed record Grant
 
     /// <summary>使用依据 as the request states it.</summary>
     public string? LegalBasis { get; init; }
+
+    private IReadOnlyDictionary<string, string>? treatments;
+    private RowFilter? rows;
+
+    private static T? Read<T>(string? json, ref T? read)
+        where T : class => json is null ? null : read ??= JsonSerializer.Deserialize<T>(json, Json.Options);
 }

@@ -135,7 +135,7 @@ internal sealed record RequestView
             Extension = request.Extension,
             ExtensionAsked = stored.Side == Side.Owning && request.ExtensionAsked is { } asked ? new ExtensionAskedView(asked.WorkingDays, asked.Reason, asked.At) : null,
             DeliveryDue = request.DeliveryDue,
-            Proposal = stored.Side == Side.Owning && request.Proposal is { } proposal ? new ProposalView(proposal.Decision.Word(), proposal.Reason, proposal.Grounds, proposal.CitedLaw, proposal.Fields, proposal.ValidUntil) : null,
+            Proposal = stored.Side == Side.Owning && request.Proposal is { } proposal ? new ProposalView(proposal.Decision.Word(), proposal.Reason, proposal.Grounds, proposal.CitedLaw, proposal.Fields, proposal.ValidUntil) { Treatments = proposal.Treatments, Rows = proposal.Rows } : null,
             Reply = request.Reply,
             Grant = request.Grant,
             Suspension = request.Suspension,
@@ -334,7 +334,14 @@ internal sealed record DatasetView(Guid Id, int Version, string Name, string? Sh
 
 internal sealed record ExtensionAskedView(int WorkingDays, string Reason, DateTimeOffset At);
 
-internal sealed record ProposalView(string Decision, string? Reason, IReadOnlyList<string> Grounds, string? CitedLaw, IReadOnlyList<string>? Fields, DateOnly? ValidUntil);
+internal sealed record ProposalView(string Decision, string? Reason, IReadOnlyList<string> Grounds, string? CitedLaw, IReadOnlyList<string>? Fields, DateOnly? ValidUntil)
+{
+    /// <summary>How fields are to be treated, by name; of a change, what is not named stays as it was.</summary>
+    public IReadOnlyDictionary<string, string>? Treatments { get; init; }
+
+    /// <summary>Which rows are to be granted.</summary>
+    public RowFilter? Rows { get; init; }
+}
 
 /// <summary>One thing that can be done or read next.</summary>
 /// <param name="Rel">What it is.</param>

@@ -239,6 +239,12 @@ internal sealed record Proposal
     /// <summary>The fields to grant, of those asked for; null grants them all.</summary>
     public IReadOnlyList<string>? Fields { get; init; }
 
+    /// <summary>How fields are treated, by name (<see cref="Grants.Treatments"/>). Of a change: what is not named stays as it was.</summary>
+    public IReadOnlyDictionary<string, string>? Treatments { get; init; }
+
+    /// <summary>Which rows to grant; one without parts: all. Null: all, of a change: as before.</summary>
+    public RowFilter? Rows { get; init; }
+
     /// <summary>Last day of use to grant, not after the one asked for; null grants that one.</summary>
     public DateOnly? ValidUntil { get; init; }
 
@@ -283,6 +289,9 @@ internal sealed record StandingSignOff
     public required SharingDecision Decision { get; init; }
 
     public string? CitedLaw { get; init; }
+
+    /// <summary>How fields are treated: what the head signed, and for personal items that the head said nothing about the default of automatic replies.</summary>
+    public IReadOnlyDictionary<string, string>? Treatments { get; init; }
 
     public required string SignedBy { get; init; }
 

@@ -1,9 +1,11 @@
 using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Grants;
 using Exchange.Contracts;
 using Exchange.Hosting;
 using static Exchange.Catalogue.Sharing.SharingEffect;
 using static Exchange.Catalogue.Sharing.SharingOutcome;
 using E = Exchange.Catalogue.Sharing.SharingEventName;
+using ProbeSource = Exchange.Catalogue.Sharing.SharingEffect.ProbeSource;
 using Refused = Exchange.Catalogue.Sharing.SharingOutcome.Refused;
 using S = Exchange.Catalogue.Sharing.SharingState;
 
@@ -657,7 +659,7 @@ internal static class SharingProcess
         if (request.Ask.SharingClass != (standing.Decision == SharingDecision.Approve ? SharingClass.Unconditional : SharingClass.Refused))
             return new Refused(SharingRules.StandingOtherClass);
 
-        var proposal = new Proposal { Decision = standing.Decision, Grounds = standing.Decision == SharingDecision.Refuse ? [RefusalGrounds.NotSharedByLaw] : [], CitedLaw = standing.CitedLaw, Reason = standing.Decision == SharingDecision.Refuse ? standing.CitedLaw : null };
+        var proposal = new Proposal { Decision = standing.Decision, Grounds = standing.Decision == SharingDecision.Refuse ? [RefusalGrounds.NotSharedByLaw] : [], CitedLaw = standing.CitedLaw, Reason = standing.Decision == SharingDecision.Refuse ? standing.CitedLaw : null, Treatments = standing.Treatments };
         return Unlawful(request.Ask, proposal, now) ?? (SharingOutcome)Answer(request, proposal, standing.SignedBy, standing.Since, e.DeliveryDue, now);
     }
 
@@ -688,6 +690,8 @@ internal static class SharingProcess
             DatasetId = request.Ask.DatasetId,
             DatasetVersion = request.Ask.DatasetVersion,
             Fields = proposal.Fields ?? request.Ask.Fields,
+            Treatments = TreatedOf(proposal.Fields ?? request.Ask.Fields, null, proposal),
+            Rows = ChosenOf(proposal.Rows),
             ValidFrom = LegalDay.Of(now),
             ValidUntil = proposal.ValidUntil ?? request.Ask.UseUntil,
             Disposal = proposal.Disposal ?? Disposals.Delete,
@@ -861,9 +865,12 @@ internal static class SharingProcess
             return Move(decided, request.State, new StopClock(SharingClock.Change), new NotifyAskingCity(), new WriteRecord("change.signed_off"));
 
         var grant = request.Grant!;
+        var fields = proposal.Fields ?? change.Fields ?? grant.Fields;
         var terms = grant with
         {
-            Fields = proposal.Fields ?? change.Fields ?? grant.Fields,
+            Fields = fields,
+            Treatments = TreatedOf(fields, grant.Treatments, proposal),
+            Rows = proposal.Rows is { } rows ? ChosenOf(rows) : grant.Rows,
             ValidUntil = proposal.ValidUntil ?? change.UseUntil ?? grant.ValidUntil,
             Purpose = change.Scenario ?? grant.Purpose,
             ThirdParties = change.ThirdParty is { } third ? [.. grant.ThirdParties, third] : grant.ThirdParties,
@@ -872,7 +879,19 @@ internal static class SharingProcess
     }
 
     private static Refused? UnlawfulChange(SharingRequest request, Proposal proposal, DateTimeOffset now) => Unlawful(
-        request.Ask with { Fields = request.Change!.Fields ?? request.Grant!.Fields, UseUntil = request.Change.UseUntil ?? request.Grant!.ValidUntil }, proposal, now);
+        request.Ask with { Fields = request.Change!.Fields ?? request.Grant!.Fields, UseUntil = request.Change.UseUntil ?? request.Grant!.ValidUntil }, proposal, now, request.Grant?.Treatments);
+
+    /// <summary>The treatment of each granted field: what the decision names, else what it was before; plain ones are not named. Null when all are plain.</summary>
+    private static Dictionary<string, string>? TreatedOf(IReadOnlyList<string> fields, IReadOnlyDictionary<string, string>? before, Proposal proposal)
+    {
+        var treated = fields
+            .Select(f => (Field: f, Word: proposal.Treatments?.GetValueOrDefault(f) ?? before?.GetValueOrDefault(f)))
+            .Where(t => t.Word is not (null or Treatments.Plain))
+            .ToDictionary(t => t.Field, t => t.Word!, StringComparer.Ordinal);
+        return treated.Count == 0 ? null : treated;
+    }
+
+    private static RowFilter? ChosenOf(RowFilter? rows) => rows is null or { Area: null, Time: null } ? null : rows;
 
     // Art. 28: negotiation between the two, the common superior's coordination, its government's decision, in this order; settled at any time.
 
@@ -1039,7 +1058,7 @@ internal static class SharingProcess
     }
 
     /// <summary>What may not be answered, by whomever it is signed.</summary>
-    private static Refused? Unlawful(Ask ask, Proposal proposal, DateTimeOffset now)
+    private static Refused? Unlawful(Ask ask, Proposal proposal, DateTimeOffset now, IReadOnlyDictionary<string, string>? before = null)
     {
         if (proposal.Decision == SharingDecision.Refuse)
         {
@@ -1056,6 +1075,8 @@ internal static class SharingProcess
             return new Refused(SharingRules.NotShared);
         if (proposal.Fields is { } fields && (fields.Count == 0 || fields.Except(ask.Fields, StringComparer.Ordinal).Any()))
             return new Refused(SharingRules.WiderThanAsked);
+        if (TreatedOf(proposal.Fields ?? ask.Fields, before, proposal) is { } treated && (proposal.Fields ?? ask.Fields).All(f => treated.GetValueOrDefault(f) == Treatments.Dropped))
+            return new Refused(SharingRules.NothingLeft);
         if (proposal.ValidUntil > ask.UseUntil)
             return new Refused(SharingRules.WiderThanAsked);
         return LegalDay.Of(now) > (proposal.ValidUntil ?? ask.UseUntil) ? new Refused(SharingRules.TermOver) : null;

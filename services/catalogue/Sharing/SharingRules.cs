@@ -132,6 +132,10 @@ internal static class SharingRules
         new("同意的数据项和使用时限不得超出申请。", "A grant does not exceed the fields and the term asked for."),
         new("请在申请范围内确定数据项和时限。", "Choose fields and a last day of use within the request."));
 
+    public static readonly Rule NothingLeft = new("nothing-left", 422, "第21条",
+        new("所有数据项都不提供，等于不同意。", "Every data item is dropped; that is no approval."),
+        new("请至少保留一个数据项，或答复不同意并说明理由。", "Keep at least one data item, or refuse and say why."));
+
     public static readonly Rule TermOver = new("term-over", 409, "第20条",
         new("申请的使用时限已过。", "The last day of use asked for has passed."),
         new("请撤回后以新的使用时限重新申请。", "Withdraw it and ask anew with a later last day of use."));

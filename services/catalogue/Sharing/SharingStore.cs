@@ -256,6 +256,16 @@ internal sealed class SharingStore(Transaction transaction, City city, Clocks cl
             ["fields"] = string.Join(',', request.Grant?.Fields ?? request.Ask.Fields),
             ["use_until"] = (request.Grant?.ValidUntil ?? request.Ask.UseUntil).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         };
+        if (GrantedScope.Compact(request.Grant?.Treatments) is { } treatments)
+        {
+            details["treatments"] = treatments;
+        }
+
+        if (GrantedScope.Compact(request.Grant?.Rows) is { } rows)
+        {
+            details["rows_by"] = rows;
+        }
+
         // The owning city's half of an act of the asking side.
         if (happened is SharingEvent.SupplementReceived or SharingEvent.WithdrawReceived or SharingEvent.ChangeReceived or SharingEvent.RepairReceived
             or SharingEvent.ConsultationReceived or SharingEvent.DisputeReceived or SharingEvent.DisposeReceived)

@@ -3,6 +3,8 @@ using System.Security.Cryptography;
 using System.Text;
 using Dapper;
 using Exchange.Catalogue.Datasets;
+using Exchange.Catalogue.Deliveries;
+using Exchange.Catalogue.Grants;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;
@@ -115,18 +117,19 @@ public sealed class LoadRowsTests(PublishingCity city)
         var id = Guid.Parse(path[10..]);
         await using var parts = await city.PartsAsync();
         await using var tables = parts.Tables();
-        Assert.False(await tables.AnswersAsync(id, ["name"], CancellationToken.None));
+        Assert.False(await tables.AnswersAsync(id, new(["name"]), CancellationToken.None));
         (await city.SendAsync(HttpMethod.Put, path + "/rows", Officer, Csv("name,count,price,on_day,at_time,ok,ratio\n甲,1,1,,2026-03-05 08:30:00,,\n"), revision)).Expect(HttpStatusCode.OK);
-        Assert.True(await tables.AnswersAsync(id, ["name"], CancellationToken.None));
-        Assert.False(await tables.AnswersAsync(id, ["name", "secret"], CancellationToken.None));
-        await using var rows = (await tables.OpenAsync(id, ["at_time", "name"], CancellationToken.None))!;
+        Assert.True(await tables.AnswersAsync(id, new(["name"]), CancellationToken.None));
+        Assert.False(await tables.AnswersAsync(id, new(["name", "secret"]), CancellationToken.None));
+        var scope = new GrantedScope(["at_time", "name"]);
+        await using var rows = await tables.OpenAsync(RowSelect.Of((await tables.FindAsync(id, CancellationToken.None))!, scope, RowQuery.All)!, scope, null, [], CancellationToken.None);
         Assert.True(await rows.NextAsync(CancellationToken.None));
         Assert.Equal(("2026-03-05T08:30:00+08:00", "甲"), (rows.Text(0), rows.Text(1)));
         Assert.False(await rows.NextAsync(CancellationToken.None));
 
         revision = (await city.SendAsync(HttpMethod.Get, path, Officer)).Revision;
         (await city.SendAsync(HttpMethod.Post, path + "/withdraw", Head, new { reason = "试" }, revision)).Expect(HttpStatusCode.OK);
-        Assert.False(await tables.AnswersAsync(id, ["name"], CancellationToken.None));
+        Assert.False(await tables.AnswersAsync(id, new(["name"]), CancellationToken.None));
     }
 
     [Fact]
