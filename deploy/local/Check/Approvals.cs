@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Exchange.Catalogue.Sharing;
 using Exchange.Contracts;
 using Exchange.Hosting;
@@ -33,9 +34,9 @@ internal static class Approvals
     {
         var sharing = view.Sharing(city.Service)!;
         var grants = await city.ListAsync<GrantRow>("""
-            select g.exchange_id, g.asking_city, g.asking_department, g.owning_department, g.dataset_id, g.dataset_version, g.fields, g.state, g.valid_from, g.valid_until,
+            select g.exchange_id, g.asking_city, g.asking_department, g.owning_department, g.dataset_id, g.dataset_version, g.fields, g.treatments::text as treatments, g.row_filter::text as rows, g.state, g.valid_from, g.valid_until,
                    array(select f ->> 'name' from jsonb_array_elements(v.entry -> 'fields') f) as entry_fields,
-                   s.given_by as standing_by, s.reply as standing_reply
+                   array(select h.by_subject from dataset_history h where h.dataset_id = g.dataset_id and h.version = g.dataset_version and h.event = 'standing_sign_off_given') as standing_by, s.reply as standing_reply
             from grants g
             left join dataset_versions v on v.dataset_id = g.dataset_id and v.version = g.dataset_version and v.published_at is not null
             left join standing_sign_offs s on s.dataset_id = g.dataset_id and s.version = g.dataset_version
@@ -82,8 +83,9 @@ internal static class Approvals
         }
         else if (reply.StandingSince is not null)
         {
-            if (grant.StandingReply != "approve" || grant.StandingBy != reply.SignedBy)
-                yield return (new($"{reply.SignedBy} 对第 {grant.DatasetVersion} 版的常设签批", $"a standing sign-off by {reply.SignedBy} for version {grant.DatasetVersion}"), new(grant.StandingBy ?? "没有", grant.StandingBy ?? "there is none"));
+            // Signed anew with other treatments, perhaps by another head: what was granted before rests on the earlier signature.
+            if (grant.StandingReply != "approve" || !grant.StandingBy.Contains(reply.SignedBy, StringComparer.Ordinal))
+                yield return (new($"{reply.SignedBy} 对第 {grant.DatasetVersion} 版的常设签批", $"a standing sign-off by {reply.SignedBy} for version {grant.DatasetVersion}"), grant.StandingBy is [] ? new("没有", "there is none") : Text.Same(string.Join(", ", grant.StandingBy)));
         }
         else if (steps.TakeWhile(h => h.Event != SharingEventName.SignOffReply.Word()).LastOrDefault(h => h.Event == SharingEventName.Propose.Word())?.BySubject is var proposed && (proposed is null || proposed == reply.SignedBy))
         {
@@ -105,7 +107,8 @@ internal static class Approvals
         IEnumerable<string> wider = changed ? terms?.Fields ?? [] : [];
         var longest = changed && terms?.ValidUntil > request.UseUntil ? terms.ValidUntil : request.UseUntil;
 
-        if (terms is null || !terms.Fields.SequenceEqual(grant.Fields) || terms.ValidUntil != grant.ValidUntil || terms.ValidFrom != grant.ValidFrom || (terms.DatasetId, terms.DatasetVersion) != (grant.DatasetId, grant.DatasetVersion))
+        if (terms is null || !terms.Fields.SequenceEqual(grant.Fields) || terms.ValidUntil != grant.ValidUntil || terms.ValidFrom != grant.ValidFrom || (terms.DatasetId, terms.DatasetVersion) != (grant.DatasetId, grant.DatasetVersion)
+            || !Same(terms.Treatments, grant.Treatments) || !Same(terms.Rows, grant.Rows))
             yield return (new($"与答复所附条款一致：{request.GrantTerms}", $"the terms of the reply: {request.GrantTerms}"), Terms(grant));
         if (grant.Fields.Except(request.Fields.Concat(wider), StringComparer.Ordinal).ToList() is { Count: > 0 } more)
             yield return (new($"只含所申请的数据项：{string.Join(", ", request.Fields)}", $"only items that were asked for: {string.Join(", ", request.Fields)}"), new($"多出 {string.Join(", ", more)}", $"also {string.Join(", ", more)}"));
@@ -114,10 +117,11 @@ internal static class Approvals
         if (grant.ValidUntil > longest || (grant.AskingDepartment, grant.AskingCity, grant.OwningDepartment) != (request.AskingDepartment, request.AskingCity, request.OwningDepartment))
             yield return (new($"至 {request.UseUntil:yyyy-MM-dd}，{request.AskingDepartment} 向 {request.OwningDepartment}", $"until {request.UseUntil:yyyy-MM-dd}, for {request.AskingDepartment} from {request.OwningDepartment}"), Terms(grant));
 
+        static bool Same(object? agreed, string? enforced) => JsonNode.DeepEquals(agreed is null ? null : JsonSerializer.SerializeToNode(agreed, Stored), enforced is null ? null : JsonNode.Parse(enforced));
         static Text Two(string? first, string? second, string? third) => new($"{first ?? "—"}，{second ?? "—"}，{third ?? "—"}", $"{first ?? "—"}, {second ?? "—"}, {third ?? "—"}");
         static Text Terms(GrantRow grant)
         {
-            var text = string.Create(CultureInfo.InvariantCulture, $"{grant.DatasetId} v{grant.DatasetVersion} [{string.Join(", ", grant.Fields)}] {grant.ValidFrom:yyyy-MM-dd}–{grant.ValidUntil:yyyy-MM-dd} {grant.AskingDepartment} ← {grant.OwningDepartment}");
+            var text = string.Create(CultureInfo.InvariantCulture, $"{grant.DatasetId} v{grant.DatasetVersion} [{string.Join(", ", grant.Fields)}] {grant.Treatments} {grant.Rows} {grant.ValidFrom:yyyy-MM-dd}–{grant.ValidUntil:yyyy-MM-dd} {grant.AskingDepartment} ← {grant.OwningDepartment}");
             return new(text, text);
         }
     }
@@ -221,7 +225,9 @@ internal static class Approvals
         public required DateOnly ValidFrom { get; init; }
         public required DateOnly ValidUntil { get; init; }
         public required string[] EntryFields { get; init; }
-        public string? StandingBy { get; init; }
+        public required string[] StandingBy { get; init; }
+        public string? Treatments { get; init; }
+        public string? Rows { get; init; }
         public string? StandingReply { get; init; }
     }
 

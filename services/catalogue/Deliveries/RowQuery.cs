@@ -70,7 +70,7 @@ internal sealed partial record RowQuery
             {
                 faults.Add(key, "twice", null, new("此参数只能出现一次。", "This parameter stands once only."));
             }
-            else if (key.StartsWith("filter", StringComparison.Ordinal))
+            else if (key.StartsWith("filter[", StringComparison.Ordinal))
             {
                 var value = values[0] ?? "";
                 digest.Append(CultureInfo.InvariantCulture, $"{key.Length}:{key}{value.Length}:{value}");

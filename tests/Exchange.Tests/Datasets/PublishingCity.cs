@@ -105,7 +105,7 @@ public sealed class PublishingCity : IAsyncLifetime
         request.Headers.ExpectContinue = request.Content?.Headers.ContentLength > 1 << 20;
         using var response = await http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
-        return new Answer(response.StatusCode, text.Length > 0 && text[0] is '{' or '[' ? JsonSerializer.Deserialize<JsonElement>(text) : default, response.Headers.ETag?.Tag, text)
+        return new Answer(response.StatusCode, text.Length > 0 && text[0] is '{' or '[' && response.Content.Headers.ContentType?.MediaType != "application/x-ndjson" ? JsonSerializer.Deserialize<JsonElement>(text) : default, response.Headers.ETag?.Tag, text)
         {
             Location = response.Headers.Location,
             Headers = response.Headers.Concat(response.Content.Headers).ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase),

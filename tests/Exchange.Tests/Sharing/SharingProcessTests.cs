@@ -155,6 +155,35 @@ public sealed class SharingProcessTests
     }
 
     [Fact]
+    public void Treatments_and_rows_are_what_was_signed_and_a_change_keeps_what_it_does_not_name()
+    {
+        var rows = new RowFilter { Area = new AreaFilter { Field = "area", Prefix = "4301" } };
+        var approve = Scene.Approval with { Treatments = new Dictionary<string, string> { ["name"] = "masked:name", ["paid_months"] = "plain" }, Rows = rows };
+        var under = Scene.In(SharingState.UnderReview)!;
+        under = under with { Ask = under.Ask with { Fields = ["name", "paid_months"] } };
+
+        var granted = Scene.After(under, new SharingEvent.Propose(Scene.Reviewer, approve), Scene.Event(SharingEventName.SignOffReply));
+        Assert.Equal([new("name", "masked:name")], granted.Grant!.Treatments);
+        Assert.Equal(rows, granted.Grant.Rows);
+        Assert.Equal(SharingRules.NothingLeft, Proposes(under, approve with { Fields = ["name"], Treatments = new Dictionary<string, string> { ["name"] = "dropped" } }));
+        var plain = Scene.After(under, new SharingEvent.Propose(Scene.Reviewer, Scene.Approval with { Rows = new RowFilter() }), Scene.Event(SharingEventName.SignOffReply));
+        Assert.Equal((null, null), (plain.Grant!.Treatments, plain.Grant.Rows));
+
+        SharingRequest Decided(Proposal proposal, params string[] fields) => Scene.After(
+            granted, new SharingEvent.ChangeReceived(Scene.Change with { Fields = fields.Length == 0 ? null : fields }, Scene.ReplyDue), new SharingEvent.ProposeChange(Scene.Reviewer, proposal), Scene.Event(SharingEventName.SignOffChange));
+        var wider = Decided(Scene.Approval with { Treatments = new Dictionary<string, string> { ["born"] = "generalised:month" } }, "name", "paid_months", "born");
+        Assert.Equal(["born=generalised:month", "name=masked:name"], wider.Grant!.Treatments!.Select(t => $"{t.Key}={t.Value}").Order());
+        Assert.Equal(rows, wider.Grant.Rows);
+        Assert.Null(Decided(Scene.Approval with { Fields = ["paid_months"] }).Grant!.Treatments);
+        var anew = Decided(Scene.Approval with { Treatments = new Dictionary<string, string> { ["name"] = "plain" }, Rows = new RowFilter() });
+        Assert.Equal((null, null), (anew.Grant!.Treatments, anew.Grant.Rows));
+
+        var request = Scene.In(SharingState.UnderReview, SharingClass.Unconditional);
+        var standing = Scene.After(request, new SharingEvent.StandingReply(Scene.Standing(SharingDecision.Approve) with { Treatments = new Dictionary<string, string> { [request!.Ask.Fields[0]] = "hashed", ["other"] = "hashed" } }, Scene.DeliveryDue));
+        Assert.Equal([new(request.Ask.Fields[0], "hashed")], standing.Grant!.Treatments);
+    }
+
+    [Fact]
     public void Nothing_is_submitted_or_approved_past_its_term()
     {
         var after = LegalDay.EndOf(Scene.UseUntil);
