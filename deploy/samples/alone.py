@@ -20,7 +20,22 @@ def changsha(p):
         for i in range(1, 39):
             yield [f"长沙示例{rng.choice(['博物馆', '图书馆', '文化馆', '美术馆'])}{i:02d}", p.county(rng)["code"], rng.choice(["是", "是", "否"]), rng.randrange(300, 12000, 100)]
 
+    def pensions():
+        """Forms of real documents that nobody can hold: the check digits of id numbers and cards are wrong, and 140 is no prefix of persons' phones."""
+        rng = p.seeded("养老待遇示例")
+        for i in range(1, 121):
+            county, born = p.county(rng), day(rng, "1940-01-01", "1966-09-30")
+            number = f"{county['code']}{born:%Y%m%d}{rng.randrange(1, 999):03d}"
+            check = "10X98765432"[(sum(int(d) * w for d, w in zip(number, [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])) + rng.randrange(1, 11)) % 11]
+            card = f"622200{i:012d}"
+            luhn = sum(sum(divmod(int(d) * (2 - k % 2), 10)) for k, d in enumerate(reversed(card)))
+            yield [f"{rng.choice(['张', '王', '李', '刘', '欧阳'])}示例", number + check, f"140{rng.randrange(10 ** 8):08d}", f"湖南省长沙市{county['name']}示例路{rng.randrange(1, 200)}号", born,
+                   f"{card}{(11 - luhn % 10) % 10}", rng.choice(["正常领取", "正常领取", "暂停"]), f"{rng.randrange(180, 4200)}.00", county["code"]]
+
     return [
+        entry("人力资源和社会保障局", 101, "长沙市城乡居民养老待遇领取（示例）", "城乡居民养老待遇的领取人和领取状态，内容为虚构示例。", "社会保障", "c",
+              items("姓名 person_name C60 *；证件号码 document_no C30 *；联系电话 phone C20 *；居住地址 address C200 *；出生日期 born_on D *；银行卡号 card_no C30 *；领取状态 pension_state C10；月待遇 monthly_amount Y *；区划代码 county_code C6"),
+              grade=4, scope="株洲、湘潭人力资源社会保障部门", purpose="防止跨城市重复领取", rows=pensions),
         entry("交通运输局", 101, "长沙市轨道交通线路站点（示例）", "轨道交通线路、站序和换乘，内容为虚构示例。", "交通", "u",
               items("线路名称 line_name C40；站序 stop_no I；站点名称 stop_name C60；区划代码 county_code C6；是否换乘站 interchange L；站间距离公里 distance_km N6"), cycle="每半年", is_open=True, related=[("交通运输局", 1)], rows=metro),
         entry("交通运输局", 102, "长沙市轨道交通断面客流（示例）", "轨道交通十五分钟断面客流，以服务接口提供，内容为虚构示例。", "交通", "c",

@@ -15,6 +15,7 @@ namespace Exchange.Local.Demo;
 internal sealed class Demo(Stack stack, string folder) : IDisposable
 {
     private const string Dataset = "社会保险参保缴费";
+    private const string Personal = "城乡居民养老待遇领取";
     private readonly HttpClient http = new() { BaseAddress = stack.PublicAddress, Timeout = TimeSpan.FromSeconds(30) };
     private readonly Stopwatch watch = Stopwatch.StartNew();
 
@@ -109,9 +110,60 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
             throw new LocalFault($"The receipt says SHA-256 {Text(receipt.Json, "sha256")}, the rows have {digest}.");
         Tell(program, $"compares Changsha's receipt with its own SHA-256: {digest[..16]}… is the same.");
 
+        await MaskAsync(place, officer, askingHead, reviewer, owningHead, program, ct);
         await CorrectAsync(officer, reviewer, id, fields[^1], ct);
         await DisposeAsync(officer, askingHead, id, ct);
         return await ProveAsync(place, officer, id, delivery, ct);
+    }
+
+    /// <summary>Personal data leaves as two persons of the provider agreed: masked, hashed, of one district. What was loaded is compared with what arrives.</summary>
+    private async Task MaskAsync(Place place, Participant officer, Participant askingHead, Participant reviewer, Participant owningHead, Participant program, CancellationToken ct)
+    {
+        var found = await UntilAsync("the personal dataset is in the cross-city catalogue", () => officer.GetAsync($"/api/catalogue/datasets?q={Uri.EscapeDataString(Personal)}&city=changsha", ct), a => a.Status == 200 && a["total"].GetInt64() > 0);
+        var entry = found["items"][0];
+        string[] fields = ["document_no", "person_name", "phone", "address", "born_on", "card_no", "pension_state"];
+        var draft = (await officer.PostAsync("/api/cities/zhuzhou/requests", new
+        {
+            DatasetId = Text(entry, "dataset_id"),
+            LegalBasis = "《政务数据共享条例》第二十条；养老待遇防重领核查职责（示例）",
+            Scenario = "核查跨城市重复领取养老待遇（示例）",
+            Scope = "株洲市人力资源和社会保障局稽核人员（示例）",
+            Fields = fields,
+            UseUntil = DateTime.UtcNow.AddYears(1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        }, ct: ct)).Succeeded("draft");
+        var id = Text(draft.Json, "id");
+        var signed = (await askingHead.PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag, ct: ct)).Succeeded("sign-off");
+        (await officer.PostAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: signed.ETag, ct: ct)).Succeeded("submit");
+        Tell(officer, $"asks for personal data, “{Text(entry, "name")}”: {string.Join(", ", fields)}.");
+        var received = await UntilAsync("the request arrived in Changsha", () => reviewer.GetAsync($"/api/cities/changsha/approvals/{id}", ct), a => a.Status == 200);
+        var decided = (await reviewer.PostAsync($"/api/cities/changsha/approvals/{id}/decide", new
+        {
+            Decision = "approve",
+            Reason = "按最小必要原则提供（示例）",
+            Treatments = new Dictionary<string, string>
+            {
+                ["document_no"] = "masked:id_number", ["person_name"] = "masked:name", ["phone"] = "masked:phone", ["address"] = "masked:address", ["born_on"] = "generalised:month", ["card_no"] = "hashed",
+            },
+            Rows = new { Area = new { Field = "county_code", Prefix = "430104" } },
+        }, received.ETag, ct: ct)).Succeeded("decide");
+        Tell(reviewer, "proposes what the purpose needs and no more: names, numbers and addresses masked, birthdays by the month, cards hashed, and rows of one district.");
+        (await owningHead.PostAsync($"/api/cities/changsha/approvals/{id}/sign-off", etag: decided.ETag, ct: ct)).Succeeded("sign the reply");
+        await UntilAsync("Zhuzhou knows", () => officer.GetAsync($"/api/cities/zhuzhou/requests/{id}", ct), a => Text(a.Json, "state") == "active");
+        Tell(owningHead, "signs it; both cities show the treatments in the terms.");
+
+        var data = (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv", ct)).Succeeded("read the rows");
+        var lines = data.Text.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        Tell(program, $"fetches the rows: {lines.Length - 1} of Changsha's {Text(entry, "name")}. The first of them:");
+        foreach (var line in lines.Take(3))
+            Console.WriteLine($"        {line}");
+        // Columns of the sample: name, document, phone, address, birthday, card.
+        var originals = (await File.ReadAllLinesAsync(Path.Combine(place.Samples, "changsha", "rows", "307002430100-000101.csv"), ct)).Skip(1).SelectMany(row => row.Split(',').Take(6));
+        if (lines.Length < 2 || originals.FirstOrDefault(original => data.Text.Contains(original, StringComparison.Ordinal)) is not null)
+            throw new LocalFault("Personal data was to arrive masked and did not.");
+        var refused = await program.GetAsync($"/api/cities/changsha/grants/{id}/data?filter[person_name]={Uri.EscapeDataString("张示例")}", ct);
+        if (refused.Status != 422)
+            throw new LocalFault($"A filter on a masked item was answered {refused.Status}.");
+        Tell(program, $"finds none of the originals in it, and asking for one name is refused: {refused.Status} {Text(refused["errors"][0], "message")}");
     }
 
     /// <summary>A receiver finds an error, the provider verifies and corrects it, and everyone who received it is told (art. 26).</summary>
