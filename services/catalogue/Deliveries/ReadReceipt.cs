@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Dapper;
 using Exchange.Catalogue.Grants;
 using Exchange.Hosting;
@@ -39,7 +40,7 @@ internal static class ReadReceipt
     }
 
     private const string Select = """
-        select delivery_id, exchange_id, form, opened_at, ended_at, outcome, rows, bytes, sha256, received_sha256, received_bytes, received_rows, acknowledged_at,
+        select delivery_id, exchange_id, form, fields, treatments::text as treatments, opened_at, ended_at, outcome, rows, bytes, sha256, received_sha256, received_bytes, received_rows, acknowledged_at,
                (received_sha256, received_bytes, coalesce(received_rows, rows)) is not distinct from (sha256, bytes, rows) as received_equal
         from deliveries where exchange_id = @id
         """;
@@ -49,6 +50,8 @@ internal static class ReadReceipt
         public required Guid DeliveryId { get; init; }
         public required Guid ExchangeId { get; init; }
         public required string Form { get; init; }
+        public string[]? Fields { get; init; }
+        public string? Treatments { get; init; }
         public required DateTimeOffset OpenedAt { get; init; }
         public DateTimeOffset? EndedAt { get; init; }
         public string? Outcome { get; init; }
@@ -70,6 +73,12 @@ internal static class ReadReceipt
         /// <summary>csv, json or ndjson.</summary>
         public required string Form { get; init; }
 
+        /// <summary>The fields that left; absent for deliveries of before.</summary>
+        public IReadOnlyList<string>? Fields { get; init; }
+
+        /// <summary>How they were treated, by name, in the words of the grant's terms; absent when all went plain.</summary>
+        public IReadOnlyDictionary<string, string>? Treatments { get; init; }
+
         public required DateTimeOffset OpenedAt { get; init; }
         public DateTimeOffset? EndedAt { get; init; }
 
@@ -90,6 +99,8 @@ internal static class ReadReceipt
             DeliveryId = row.DeliveryId,
             ExchangeId = row.ExchangeId,
             Form = row.Form,
+            Fields = row.Fields,
+            Treatments = row.Treatments is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(row.Treatments, Json.Options),
             OpenedAt = row.OpenedAt,
             EndedAt = row.EndedAt,
             Outcome = row.Outcome,

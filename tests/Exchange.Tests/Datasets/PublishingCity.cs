@@ -65,13 +65,16 @@ public sealed class PublishingCity : IAsyncLifetime
         return connection;
     }
 
+    /// <summary>Where the service's private keys lie.</summary>
+    internal async Task<string> KeyFolderAsync() => Path.Combine((await started.Value).Stack.Data, "keys", "changsha");
+
     /// <summary>Parts of the service on the same databases, for tests of what has no route.</summary>
     internal async Task<CityParts> PartsAsync()
     {
         var (stack, _, _) = await started.Value;
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(
             Databases.Kinds(city: true).Select(k => KeyValuePair.Create("ConnectionStrings:" + k, (string?)stack.Databases.ConnectionString("changsha", k)))).Build();
-        return new CityParts(configuration);
+        return new CityParts(configuration, await KeyFolderAsync());
     }
 
     internal async Task<Answer> SendAsync(HttpMethod method, string path, Who? who, object? body = null, int? revision = null, string language = "zh", params (string Name, string Value)[] headers)
@@ -161,15 +164,15 @@ public sealed class PublishingCity : IAsyncLifetime
     }
 }
 
-internal sealed class CityParts(IConfiguration configuration) : IAsyncDisposable
+internal sealed class CityParts(IConfiguration configuration, string keyFolder) : IAsyncDisposable
 {
-    private static readonly ServiceSettings Service = new() { Name = "changsha" };
+    private readonly ServiceSettings service = new() { Name = "changsha", KeyFolder = keyFolder };
 
-    public Database Database { get; } = new(configuration, Service, NullLoggerFactory.Instance);
+    public Database Database { get; } = new(configuration, new ServiceSettings { Name = "changsha" }, NullLoggerFactory.Instance);
 
-    public RowTables Tables() => new(configuration, Database, Service, NullLoggerFactory.Instance);
+    public RowTables Tables() => new(configuration, Database, service, NullLoggerFactory.Instance);
 
-    public Transaction Transaction() => new(Database, new RelaySignal(), new OpeningStore(new MonthKeys(Database, Service), Service), Service, TimeProvider.System);
+    public Transaction Transaction() => new(Database, new RelaySignal(), new OpeningStore(new MonthKeys(Database, service), service), service, TimeProvider.System);
 
     public ValueTask DisposeAsync() => Database.DisposeAsync();
 }

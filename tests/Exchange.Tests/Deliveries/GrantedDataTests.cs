@@ -15,7 +15,7 @@ namespace Exchange.Tests.Deliveries;
 /// <summary>Rows under a grant as a program of the asking department gets them from its provider: forms, treatment, rows, filters, sort and pages.</summary>
 public sealed class GrantedDataTests(PublishingCity city)
 {
-    private static readonly Who Program = new("zhuzhou-program", "zhuzhou", "11430200EXAMPL0126", [Roles.Integrator], "client");
+    internal static readonly Who Program = new("zhuzhou-program", "zhuzhou", "11430200EXAMPL0126", [Roles.Integrator], "client");
 
     private const string People = """
         person,id_no,phone,address,born,seen,income,months,married,area
@@ -60,6 +60,8 @@ public sealed class GrantedDataTests(PublishingCity city)
         var (fields, treatments) = await connection.QueryFirstAsync<(string[] Fields, string Treatments)>("select fields, treatments::text from deliveries where exchange_id = @grant", new { grant });
         Assert.Equal(["months", "person", "id_no", "phone", "address", "born", "seen", "income"], fields);
         Assert.Equal("masked:name", JsonDocument.Parse(treatments).RootElement.GetProperty("person").GetString());
+        var receipt = await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/deliveries/{csv.Headers["Exchange-Delivery-Id"]}", Program);
+        Assert.Equal((8, "generalised:month"), (receipt.Body.GetProperty("fields").GetArrayLength(), receipt.Body.GetProperty("treatments").GetProperty("born").GetString()));
         var record = await connection.QueryFirstAsync<string>("select content::text from outbox where type = 'delivery.opened' and correlation_id = @grant", new { grant });
         Assert.Contains("address=masked:address,born=generalised:month,id_no=masked:id_number", record, StringComparison.Ordinal);
         Assert.DoesNotContain("430102", record, StringComparison.Ordinal);
@@ -280,7 +282,7 @@ public sealed class GrantedDataTests(PublishingCity city)
     }
 
     /// <summary>As the sharing process leaves it.</summary>
-    private async Task<Guid> GrantAsync(Guid dataset, GrantedScope scope)
+    internal static async Task<Guid> GrantAsync(PublishingCity city, Guid dataset, GrantedScope scope)
     {
         var grant = Guid.CreateVersion7();
         await using var connection = await city.OpenAsync();
@@ -290,6 +292,8 @@ public sealed class GrantedDataTests(PublishingCity city)
             """, new { grant, Program.City, Program.Department, Funds, dataset, fields = scope.Fields.ToArray(), treatments = GrantedScope.Json(scope.Treatments), rows = GrantedScope.Json(scope.Rows) });
         return grant;
     }
+
+    private Task<Guid> GrantAsync(Guid dataset, GrantedScope scope) => GrantAsync(city, dataset, scope);
 
     private async Task<Answer> DataAsync(Guid grant, string query = "") => (await SendAsync(grant, query)).Expect(HttpStatusCode.OK);
 
