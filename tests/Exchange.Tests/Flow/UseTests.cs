@@ -79,7 +79,7 @@ public sealed class UseTests(ExchangeFixture exchange)
         Assert.Contains("remark", (await DataAsync(id)).Text, StringComparison.Ordinal);
 
         await exchange.MirrorAsync(id, "active");
-        await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync(Asking(id)), a => a["change"].TryGetProperty("outcome", out var outcome) && outcome.GetString() == "approved", show: a => a.Text);
+        await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync(Asking(id)), a => a.Json.TryGetProperty("change", out var change) && change.TryGetProperty("outcome", out var outcome) && outcome.GetString() == "approved", show: a => a.Text);
         (await AskAsync(id, "officer", "change", new { UseUntil = Today.AddYears(2), Reason = "职责（示例）" })).Succeeded("prepare another");
         (await AskAsync(id, "sharing_head", "change/sign-off")).Succeeded("sign");
         await OwningAsync(id, a => !a["change"].TryGetProperty("outcome", out _));
