@@ -49,6 +49,9 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<ProbeSource>();
         builder.Services.AddScoped<AnswerAutomatically>();
         builder.Services.AddSingleton<Seat>();
+        builder.Services.AddSingleton<Transfer>();
+        builder.Services.AddSingleton<GrantWatch>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<GrantWatch>());
         builder.Services.AddSingleton<ReadRows>();
         builder.Services.AddSingleton<DeliveryLog>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<DeliveryLog>());

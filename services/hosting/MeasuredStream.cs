@@ -30,16 +30,16 @@ public sealed class MeasuredStream(Stream inner) : Stream
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        inner.Write(buffer);
         Measure(buffer);
+        inner.Write(buffer);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        await inner.WriteAsync(buffer, cancellationToken);
         Measure(buffer.Span);
+        return inner.WriteAsync(buffer, cancellationToken);
     }
 
     public override void Flush() => inner.Flush();
@@ -62,7 +62,7 @@ public sealed class MeasuredStream(Stream inner) : Stream
         base.Dispose(disposing);
     }
 
-    // Only what the inner stream took counts as sent.
+    // Before it is handed on: of a write that is cut off nobody can say how much of it has left. The reader got this much at most.
     private void Measure(ReadOnlySpan<byte> sent)
     {
         hash.AppendData(sent);
