@@ -26,6 +26,9 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
     public Task<bool> CloseAsync(Guid delivery, Grant grant, Shipment shipment, string outcome, string? cut, long bytes, string sha256) =>
         WriteAsync(new Entry(delivery, grant, shipment, clock.Now()) { End = new End(outcome, cut, shipment.Rows?.Invoke(), bytes, sha256) });
 
+    /// <summary>The facts of a delivery as its row keeps them.</summary>
+    public static IReadOnlyDictionary<string, string>? FactsOf(string? stored) => stored is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(stored, Json.Options);
+
     public override Task StopAsync(CancellationToken cancellationToken)
     {
         // What comes from here on is written by its own caller; what waits is still written here.

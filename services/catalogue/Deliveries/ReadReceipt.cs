@@ -1,3 +1,4 @@
+using System.Globalization;
 using Dapper;
 using Exchange.Catalogue.Grants;
 using Exchange.Hosting;
@@ -39,7 +40,7 @@ internal static class ReadReceipt
     }
 
     private const string Select = """
-        select delivery_id, exchange_id, form, opened_at, ended_at, outcome, rows, bytes, sha256, received_sha256, received_bytes, received_rows, acknowledged_at,
+        select delivery_id, exchange_id, form, facts::text as facts, file_name, opened_at, ended_at, outcome, rows, bytes, sha256, received_sha256, received_bytes, received_rows, acknowledged_at,
                (received_sha256, received_bytes, coalesce(received_rows, rows)) is not distinct from (sha256, bytes, rows) as received_equal
         from deliveries where exchange_id = @id
         """;
@@ -49,6 +50,8 @@ internal static class ReadReceipt
         public required Guid DeliveryId { get; init; }
         public required Guid ExchangeId { get; init; }
         public required string Form { get; init; }
+        public string? Facts { get; init; }
+        public string? FileName { get; init; }
         public required DateTimeOffset OpenedAt { get; init; }
         public DateTimeOffset? EndedAt { get; init; }
         public string? Outcome { get; init; }
@@ -67,8 +70,11 @@ internal static class ReadReceipt
         public required Guid DeliveryId { get; init; }
         public required Guid ExchangeId { get; init; }
 
-        /// <summary>csv or json.</summary>
+        /// <summary>csv, json or file.</summary>
         public required string Form { get; init; }
+
+        /// <summary>Which file was sent; absent for rows.</summary>
+        public FileSent? File { get; init; }
 
         public required DateTimeOffset OpenedAt { get; init; }
         public DateTimeOffset? EndedAt { get; init; }
@@ -77,9 +83,11 @@ internal static class ReadReceipt
         public string? Outcome { get; init; }
 
         public long? Rows { get; init; }
+
+        /// <summary>Of the body; of one that broke off, what the receiver can have got at most.</summary>
         public long? Bytes { get; init; }
 
-        /// <summary>Lower-case hex over the uncompressed body.</summary>
+        /// <summary>Lower-case hex over those bytes, uncompressed.</summary>
         public string? Sha256 { get; init; }
 
         /// <summary>What the receiver says it got; absent until it does.</summary>
@@ -90,6 +98,7 @@ internal static class ReadReceipt
             DeliveryId = row.DeliveryId,
             ExchangeId = row.ExchangeId,
             Form = row.Form,
+            File = FileSent.Of(row),
             OpenedAt = row.OpenedAt,
             EndedAt = row.EndedAt,
             Outcome = row.Outcome,
@@ -104,6 +113,25 @@ internal static class ReadReceipt
                 Rows = row.ReceivedRows,
                 At = at,
             },
+        };
+    }
+    internal sealed record FileSent
+    {
+        public required string Name { get; init; }
+        public required int Version { get; init; }
+
+        /// <summary>Of the whole file, whatever was sent of it.</summary>
+        public required string Sha256 { get; init; }
+
+        /// <summary>As Content-Range says it; absent when the whole file was asked for.</summary>
+        public string? Range { get; init; }
+
+        public static FileSent? Of(DeliveryRow row) => row.FileName is not { } name || DeliveryLog.FactsOf(row.Facts) is not { } facts ? null : new()
+        {
+            Name = name,
+            Version = int.Parse(facts["file_version"], CultureInfo.InvariantCulture),
+            Sha256 = facts["file_sha256"],
+            Range = facts.GetValueOrDefault("range"),
         };
     }
 }

@@ -31,6 +31,9 @@ internal sealed record Shipment
     public string? FileName { get; init; }
 }
 
+/// <summary>The source broke off in the middle: not the receiver's doing and not the grant's.</summary>
+internal sealed class SourceFailedException(string message, Exception? inner = null) : Exception(message, inner);
+
 /// <summary>
 /// What every transfer under a grant has in common. No record, no exchange: the opening is committed before the first byte leaves, the end with bytes and SHA-256 after the last, and while
 /// that cannot be written the receiver is not shown the end of its data. A grant that ends, is suspended, narrowed or runs out cuts the transfer, also one that waits for a slow reader.
@@ -100,7 +103,7 @@ internal sealed partial class Transfer(DeliveryLog deliveries, GrantWatch watch,
             outcome = running.Cut == GrantWatch.Unwatched ? "failed" : "aborted";
             http.Abort();
         }
-        catch (NpgsqlException fault)
+        catch (Exception fault) when (fault is NpgsqlException or SourceFailedException)
         {
             LogBroken(log, fault, delivery);
             http.Abort();
