@@ -38,8 +38,15 @@ public sealed class MeasuredStream(Stream inner) : Stream
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        Measure(buffer.Span);
-        return inner.WriteAsync(buffer, cancellationToken);
+        // Hashed while it is on its way.
+        try
+        {
+            return inner.WriteAsync(buffer, cancellationToken);
+        }
+        finally
+        {
+            Measure(buffer.Span);
+        }
     }
 
     public override void Flush() => inner.Flush();
@@ -62,7 +69,7 @@ public sealed class MeasuredStream(Stream inner) : Stream
         base.Dispose(disposing);
     }
 
-    // Before it is handed on: of a write that is cut off nobody can say how much of it has left. The reader got this much at most.
+    // Also what was not taken whole: of a write that is cut off nobody can say how much of it has left. The reader got this much at most.
     private void Measure(ReadOnlySpan<byte> sent)
     {
         hash.AppendData(sent);

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 using Dapper;
 using Exchange.Catalogue.Datasets;
 using Exchange.Hosting;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 
 namespace Exchange.Catalogue.Files;
@@ -17,7 +17,8 @@ internal static partial class StoreFile
 {
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapPut("/datasets/{id:guid}/files/{name}", PutAsync).AllowCallers(Roles.Officer)
-            .Accepts<Stream>("application/octet-stream", "*/*").Produces<Problem>(StatusCodes.Status413PayloadTooLarge, "application/problem+json").Produces<Problem>(StatusCodes.Status507InsufficientStorage, "application/problem+json")
+            // The city's own limit is told by its own refusal: Kestrel's would close the connection under the sender, who then does not see why.
+            .Accepts<Stream>("application/octet-stream", "*/*").WithMetadata(new DisableRequestSizeLimitAttribute()).Produces<Problem>(StatusCodes.Status413PayloadTooLarge, "application/problem+json").Produces<Problem>(StatusCodes.Status507InsufficientStorage, "application/problem+json")
             .WithSummary("Hands in a file of a published file entry, or a new version of one. Content-Digest or Repr-Digest (sha-256) is compared with what arrives.");
 
     // Not Writes(): its transaction would stand open for as long as a large file takes.
@@ -72,7 +73,6 @@ internal static partial class StoreFile
             return length > settings.LargestFile ? TooLarge(settings) : new Refused(FileRefusals.NoRoom);
         }
 
-        http.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize = null;
         var check = new ContentCheck(format);
         (string Rule, Text Message)? inside = null;
         StoredFile? file;
@@ -127,7 +127,7 @@ internal static partial class StoreFile
 
         await connection.ExecuteAsync(new CommandDefinition("""
             insert into dataset_files (dataset_id, name, file_version, entry_version, format, fields, stored_as, bytes, sha256, stored_at, stored_by, stored_by_name)
-            values (@id, @name, (select coalesce(max(file_version), 0) + 1 from dataset_files where dataset_id = @id and name = @name), @Version, @Format, @fields, @StoredAs, @Bytes, @Sha256, @now, @Subject, @Name)
+            values (@id, @name, (select coalesce(max(file_version), 0) + 1 from dataset_files where dataset_id = @id and name = @name), @Version, @Format, @fields, @StoredAs, @Bytes, @Sha256, @now, @Subject, @byName)
             """, new
         {
             id,
@@ -140,7 +140,7 @@ internal static partial class StoreFile
             file.Sha256,
             now,
             caller.Subject,
-            caller.Name,
+            byName = caller.Name,
         }, cancellationToken: cancel));
         await DatasetRoutes.TouchAsync(connection, id, cancel);
         await DatasetHistory.AddAsync(connection, id, version.Version, "file_stored", caller, Roles.Officer, now, cancel, note: $"{name}, {file.Bytes} bytes, sha256 {file.Sha256}");

@@ -19,7 +19,7 @@ public sealed class FileTransferTests(FaultFixture exchange)
     private const string Name = "参保月报.pdf";
 
     /// <summary>More than all buffers on the way hold.</summary>
-    private const int Length = 64 << 20;
+    private const int Length = 32 << 20;
 
     [Fact]
     public Task A_file_is_resumed_after_each_part_on_its_way_was_gone_and_the_log_says_what_was_sent() =>

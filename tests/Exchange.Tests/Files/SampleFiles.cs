@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Net;
 using System.Text;
 
 namespace Exchange.Tests.Files;
@@ -38,5 +39,17 @@ internal static class SampleFiles
         new Random(seed).NextBytes(bytes);
         "%PDF-1.7\n"u8.CopyTo(bytes);
         return bytes;
+    }
+}
+
+/// <summary>A body that does not say how long it is.</summary>
+internal sealed class Chunked(byte[] content) : HttpContent
+{
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => stream.WriteAsync(content).AsTask();
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = 0;
+        return false;
     }
 }

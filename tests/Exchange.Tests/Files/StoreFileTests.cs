@@ -159,16 +159,4 @@ public sealed class StoreFileTests(PublishingCity city)
     private static string Sha(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
 
     private static string Digest(byte[] content) => $"sha-256=:{Convert.ToBase64String(SHA256.HashData(content))}:";
-
-    /// <summary>A body that does not say how long it is.</summary>
-    private sealed class Chunked(byte[] content) : HttpContent
-    {
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => stream.WriteAsync(content).AsTask();
-
-        protected override bool TryComputeLength(out long length)
-        {
-            length = 0;
-            return false;
-        }
-    }
 }
