@@ -119,7 +119,7 @@ public sealed class FileTests(ExchangeFixture exchange)
     [Fact]
     public async Task A_suspension_cuts_a_file_whose_reader_has_stopped_and_the_record_says_what_it_can_have_got()
     {
-        var content = SampleFiles.LargePdf(32 << 20);
+        var content = SampleFiles.LargePdf(96 << 20);
         var (id, _, _) = await ActiveAsync(content);
         var (delivery, response) = await BeginAsync(id);
         using var _ = response;
@@ -156,7 +156,7 @@ public sealed class FileTests(ExchangeFixture exchange)
     [Fact]
     public async Task A_narrowed_grant_an_expired_one_and_a_withdrawn_entry_give_no_file()
     {
-        var content = SampleFiles.LargePdf(32 << 20);
+        var content = SampleFiles.LargePdf(96 << 20);
         var (id, dataset, _) = await ActiveAsync(content);
         await using var city = new NpgsqlConnection(exchange.Stack.Databases.ConnectionString("changsha", "owner"));
         foreach (var (change, back, cut) in new[]
