@@ -27,6 +27,10 @@ internal sealed record GatewaySettings
     /// <summary>Older than this it is silent; between the two it is lagging.</summary>
     public TimeSpan SilentAfter { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>Bytes of the largest file that is passed on to a city, which has a limit of its own.</summary>
+    [Range(1, 1L << 50)]
+    public long LargestFile { get; init; } = 8L << 30;
+
     /// <summary>Folder with a file for each foreign catalogue that is harvested; without one there are none.</summary>
     public string? SourcesFolder { get; init; }
 

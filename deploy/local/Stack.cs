@@ -296,7 +296,10 @@ internal sealed class Stack : IAsyncDisposable
         foreach (var kind in Databases.Kinds(IsCity(service)))
             environment[$"ConnectionStrings__{char.ToUpperInvariant(kind[0])}{kind[1..]}"] = ToDatabase(process, kind);
         if (Cities.FirstOrDefault(c => c.Name == service) is { } city)
+        {
             environment["City__File"] = city.File;
+            environment["City__Files"] = Files.Folder(Path.Combine(Data, "files", service));
+        }
         if (service == Gateway)
         {
             foreach (var other in Cities)

@@ -122,10 +122,11 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
         }
     }
 
-    /// <summary>The exchange of <c>GET /api/cities/{city}/grants/{id}/data</c>, or null for any other request.</summary>
+    /// <summary>The exchange of <c>GET /api/cities/{city}/grants/{id}/data</c> or <c>…/files/{name}</c>, or null for any other request.</summary>
     private static Guid? ExchangeOf(HttpRequest request) =>
         HttpMethods.IsGet(request.Method)
-        && request.Path.Value!.Trim('/').ToLowerInvariant().Split('/') is ["api", "cities", _, "grants", var id, "data"]
+        && request.Path.Value!.Trim('/').ToLowerInvariant().Split('/') is ["api", "cities", _, "grants", var id, var what, .. var rest]
+        && (what, rest.Length) is ("data", 0) or ("files", 1)
         && Guid.TryParse(id, out var exchange) ? exchange : null;
 
     private sealed record Answer(Guid DeliveryId, string? Requesting, string? Providing, Guid? Dataset);

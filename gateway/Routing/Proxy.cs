@@ -27,8 +27,8 @@ internal static class Proxy
 
     private static readonly string[] RequestHeaders =
     [
-        "Accept", "Accept-Language", "Authorization", "Content-Type", "Content-Length", "Content-Language", "Content-Disposition",
-        "If-Match", "If-None-Match", "If-Modified-Since", "If-Range", "Range", "Idempotency-Key", "Last-Event-ID", "Prefer", "User-Agent",
+        "Accept", "Accept-Language", "Authorization", "Content-Type", "Content-Length", "Content-Language", "Content-Disposition", "Content-Digest", "Repr-Digest",
+        "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "Idempotency-Key", "Last-Event-ID", "Prefer", "User-Agent",
     ];
 
     /// <summary>What an upstream may not set in the gateway's name, and what it says to the gateway alone.</summary>
@@ -92,6 +92,7 @@ internal static class Proxy
         {
             Add(city, "", $"/api/cities/{city}/{{**rest}}", "/{**rest}", AnyCaller);
             Add(city, "import", $"/api/cities/{city}/datasets/import", "/datasets/import", AnyCaller, ["POST"], LargestImport);
+            Add(city, "files", $"/api/cities/{city}/datasets/{{id:guid}}/files/{{name}}", "/datasets/{id}/files/{name}", AnyCaller, ["PUT"], settings.LargestFile);
             Add(city, "rows", $"/api/cities/{city}/datasets/{{id:guid}}/rows", "/datasets/{id}/rows", AnyCaller, ["PUT"], LargestRows);
             foreach (var open in (string[])["departments", "departments/{code}", "datasets", "datasets/{id:guid}", "datasets/{id:guid}/history"])
             {

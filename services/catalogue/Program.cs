@@ -5,6 +5,7 @@ using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Deliveries;
 using Exchange.Catalogue.Disputes;
+using Exchange.Catalogue.Files;
 using Exchange.Catalogue.Grants;
 using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
@@ -24,6 +25,7 @@ return await ExchangeHost.RunAsync(args,
         var settings = reader.Section<CatchUpSettings>("City");
         var webhooks = reader.Section<WebhookSettings>("Webhooks");
         var sweep = reader.Section<SweepSettings>("City");
+        var files = reader.Section<FileSettings>("City");
         reader.ThrowOnFaults();
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         // First of all: nothing is counted before the loaded calendar is known.
@@ -36,6 +38,8 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(webhooks);
         builder.Services.AddSingleton(sweep);
+        builder.Services.AddSingleton(new FileStore(files));
+        builder.Services.AddSingleton(files);
         builder.Services.AddDatasets();
         builder.Services.AddScoped<Clocks>();
         builder.Services.AddScoped<Notices>();
@@ -49,7 +53,11 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<ProbeSource>();
         builder.Services.AddScoped<AnswerAutomatically>();
         builder.Services.AddSingleton<Seat>();
+        builder.Services.AddSingleton<Transfer>();
+        builder.Services.AddSingleton<GrantWatch>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<GrantWatch>());
         builder.Services.AddSingleton<ReadRows>();
+        builder.Services.AddSingleton<ReadFiles>();
         builder.Services.AddSingleton<DeliveryLog>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<DeliveryLog>());
         builder.Services.AddSingleton<GrantKeys>();
@@ -59,12 +67,18 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddHostedService<SweepGrants>();
         builder.Services.AddHostedService<SweepClocks>();
         builder.Services.AddHostedService<SweepDeliveries>();
+        builder.Services.AddHostedService<SweepFiles>();
         builder.Services.AddHostedService<SendWebhooks>();
         builder.Services.AddHostedService<TellKnownCatalogue>();
     },
     map: app =>
     {
         app.MapDatasets();
+
+        var files = app.MapGroup("").WithTags("datasets");
+        StoreFile.Map(files);
+        ListFiles.Map(files);
+        RemoveFile.Map(files);
 
         var requests = app.MapGroup("/requests").WithTags("requests");
         DraftRequest.Map(requests);
@@ -94,6 +108,7 @@ return await ExchangeHost.RunAsync(args,
         var grants = app.MapGroup("/grants").WithTags("grants");
         ReadGrants.Map(grants);
         ReadRows.Map(grants);
+        ReadFiles.Map(grants);
         ReadReceipt.Map(grants);
         AcknowledgeDelivery.Map(grants);
         RecordUse.Map(grants);

@@ -84,8 +84,8 @@ public static partial class KeyFile
         }
     }
 
-    /// <summary>A name is on the disk when its folder is.</summary>
-    private static void KeepNames(string path)
+    /// <summary>A name is on the disk when its folder is: puts it there.</summary>
+    public static void KeepNames(string path)
     {
         if (OperatingSystem.IsWindows())
         {

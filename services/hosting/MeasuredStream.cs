@@ -30,16 +30,23 @@ public sealed class MeasuredStream(Stream inner) : Stream
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        inner.Write(buffer);
         Measure(buffer);
+        inner.Write(buffer);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        await inner.WriteAsync(buffer, cancellationToken);
-        Measure(buffer.Span);
+        // Hashed while it is on its way.
+        try
+        {
+            return inner.WriteAsync(buffer, cancellationToken);
+        }
+        finally
+        {
+            Measure(buffer.Span);
+        }
     }
 
     public override void Flush() => inner.Flush();
@@ -62,7 +69,7 @@ public sealed class MeasuredStream(Stream inner) : Stream
         base.Dispose(disposing);
     }
 
-    // Only what the inner stream took counts as sent.
+    // Also what was not taken whole: of a write that is cut off nobody can say how much of it has left. The reader got this much at most.
     private void Measure(ReadOnlySpan<byte> sent)
     {
         hash.AppendData(sent);

@@ -85,7 +85,7 @@ internal static class DecideRequest
     internal static async Task<Faults> CheckAsync(Guid id, Body body, Caller caller, SharingStore store, PublishedEntries entries, CancellationToken cancel)
     {
         var faults = Check(body);
-        if ((body.Treatments is null && body.Rows is null) || body.Decision == "refuse"
+        if (body is { Treatments: null, Rows: null, Fields: null } || body.Decision == "refuse"
             || await store.FindAsync(id, Side.Owning, cancel) is not { } stored || !ReadRequests.MaySee(caller, stored)
             || await entries.FindAsync(stored.Process.Ask.DatasetId, stored.Process.Ask.DatasetVersion, cancel) is not { } entry)
         {
@@ -94,6 +94,7 @@ internal static class DecideRequest
 
         var process = stored.Process;
         var granted = body.Fields ?? (process.Grant is null ? process.Ask.Fields : process.Change?.Fields ?? process.Grant.Fields);
+        ScopeRules.CheckForm(entry.Format, body.Treatments, body.Rows, entry.Fields, [.. granted], faults);
         ScopeRules.CheckTreatments(body.Treatments, entry.Fields, [.. granted], faults);
         ScopeRules.CheckRows(body.Rows, entry.Fields, faults);
         return faults;

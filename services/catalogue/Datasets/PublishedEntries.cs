@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Dapper;
 using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Files;
 using Exchange.Catalogue.Grants;
 using Exchange.Catalogue.Sharing;
 using Exchange.Contracts;
@@ -22,16 +23,18 @@ internal sealed class PublishedEntries(Transaction transaction, City city)
     public async Task<StandingSignOff?> StandingAsync(Guid datasetId, int version, CancellationToken cancel)
     {
         var row = await transaction.Connection.QuerySingleOrDefaultAsync<StandingRow>(new CommandDefinition("""
-            select s.reply, s.cited_law, s.given_by, s.given_at, s.treatments::text as treatments, d.department_code, v.entry ->> 'fields' as fields
+            select s.reply, s.cited_law, s.given_by, s.given_at, s.treatments::text as treatments, d.department_code, v.entry ->> 'fields' as fields, v.entry ->> 'format' as format
             from standing_sign_offs s join datasets d using (dataset_id) join dataset_versions v using (dataset_id, version)
             where s.dataset_id = @datasetId and s.version = @version and d.published_version = s.version
             """, new { datasetId, version }, cancellationToken: cancel));
-        return row is null ? null : new StandingSignOff
+        var treatments = row?.Reply == "approve" ? TreatmentsOf(row) : null;
+        // What must be treated cannot leave as a file: a person looks at the request.
+        return row is null || (FileFormat.IsFile(row.Format) && treatments?.Values.Any(word => word != Treatments.Plain) == true) ? null : new StandingSignOff
         {
             DatasetVersion = version,
             Decision = row.Reply == "approve" ? SharingDecision.Approve : SharingDecision.Refuse,
             CitedLaw = row.CitedLaw,
-            Treatments = row.Reply == "approve" ? TreatmentsOf(row) : null,
+            Treatments = treatments,
             SignedBy = row.GivenBy,
             Department = row.DepartmentCode,
             Since = LegalDay.Of(row.GivenAt),
@@ -57,6 +60,7 @@ internal sealed class PublishedEntries(Transaction transaction, City city)
     {
         public string? Treatments { get; init; }
         public required string Fields { get; init; }
+        public required string Format { get; init; }
         public required string Reply { get; init; }
         public string? CitedLaw { get; init; }
         public required string GivenBy { get; init; }

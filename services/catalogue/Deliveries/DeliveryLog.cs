@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using System.Threading.Channels;
 using Dapper;
 using Exchange.Catalogue.Grants;
@@ -18,11 +19,15 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
     private readonly Channel<Entry> waiting = Channel.CreateUnbounded<Entry>(new UnboundedChannelOptions { SingleReader = true });
 
     /// <summary>False when the grant ended or changed since it was looked up: the row is written under the active grant that is enforced or not at all.</summary>
-    public Task<bool> OpenAsync(Guid delivery, Grant grant, string subject, string form) => WriteAsync(new Entry(delivery, grant, form, clock.Now()) { Subject = subject });
+    public Task<bool> OpenAsync(Guid delivery, Grant grant, string subject, Shipment shipment) => WriteAsync(new Entry(delivery, grant, shipment, clock.Now()) { Subject = subject });
 
     /// <summary>False when the sweep ended it before.</summary>
-    public Task<bool> CloseAsync(Guid delivery, Grant grant, string form, string outcome, long rows, long bytes, string sha256) =>
-        WriteAsync(new Entry(delivery, grant, form, clock.Now()) { End = new End(outcome, rows, bytes, sha256) });
+    /// <param name="cut">Why this side cut it; null when it did not.</param>
+    public Task<bool> CloseAsync(Guid delivery, Grant grant, Shipment shipment, string outcome, string? cut, long bytes, string sha256) =>
+        WriteAsync(new Entry(delivery, grant, shipment, clock.Now()) { End = new End(outcome, cut, shipment.Rows?.Invoke(), bytes, sha256) });
+
+    /// <summary>The facts of a delivery as its row keeps them.</summary>
+    public static IReadOnlyDictionary<string, string>? FactsOf(string? stored) => stored is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(stored, Json.Options);
 
     public override Task StopAsync(CancellationToken cancellationToken)
     {
@@ -103,11 +108,11 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
         if (entries.Where(e => e.End is null).ToList() is { Count: > 0 } openings)
         {
             stored.UnionWith(await transaction.Connection.QueryAsync<Guid>($"""
-                insert into deliveries (delivery_id, exchange_id, subject, form, fields, treatments, row_filter, opened_at, seat, process)
+                insert into deliveries (delivery_id, exchange_id, subject, form, fields, treatments, row_filter, opened_at, facts, file_name, seat, process)
                 select o.delivery_id, o.exchange_id, o.subject, o.form,
                        array(select f from unnest(g.fields) with ordinality as u (f, place) where g.treatments ->> f is distinct from 'dropped' order by place),
-                       g.treatments, g.row_filter, o.at, @Name, @Process
-                from unnest(@Delivery, @ExchangeId, @Subject, @Form, @At, @ChangedAt) o (delivery_id, exchange_id, subject, form, at, changed_at)
+                       g.treatments, g.row_filter, o.at, o.facts::jsonb, o.file_name, @Name, @Process
+                from unnest(@Delivery, @ExchangeId, @Subject, @Form, @At, @ChangedAt, @Facts, @FileName) o (delivery_id, exchange_id, subject, form, at, changed_at, facts, file_name)
                 join grants g on g.exchange_id = o.exchange_id and g.state = 'active' and g.changed_at = o.changed_at {locking}
                 returning delivery_id
                 """, new
@@ -115,7 +120,9 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
                 Delivery = openings.Select(e => e.Delivery).ToArray(),
                 ExchangeId = openings.Select(e => e.Grant.ExchangeId).ToArray(),
                 Subject = openings.Select(e => e.Subject).ToArray(),
-                Form = openings.Select(e => e.Form).ToArray(),
+                Form = openings.Select(e => e.Shipment.Form).ToArray(),
+                Facts = openings.Select(e => e.Shipment.Facts is { } facts ? JsonSerializer.Serialize(facts, Json.Options) : null).ToArray(),
+                FileName = openings.Select(e => e.Shipment.FileName).ToArray(),
                 At = openings.Select(e => e.At.UtcDateTime).ToArray(),
                 ChangedAt = openings.Select(e => e.Grant.ChangedAt.UtcDateTime).ToArray(),
                 seat.Name,
@@ -153,7 +160,11 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
 
     private static AuditRecord Record(Entry entry)
     {
-        var details = new Dictionary<string, string>(StringComparer.Ordinal) { ["delivery_id"] = entry.Delivery.ToString(), ["form"] = entry.Form };
+        var details = new Dictionary<string, string>(entry.Shipment.Facts ?? new Dictionary<string, string>(), StringComparer.Ordinal)
+        {
+            ["delivery_id"] = entry.Delivery.ToString(),
+            ["form"] = entry.Shipment.Form,
+        };
         var record = new AuditRecord
         {
             Type = entry.End is null ? "delivery.opened" : "delivery.ended",
@@ -178,14 +189,26 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
                 details["rows_by"] = rows;
             }
 
-            return record with { Openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = entry.Subject! } };
+            var openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = entry.Subject! };
+            if (entry.Shipment.FileName is { } name)
+            {
+                // Departments name files after persons too.
+                openings["file"] = name;
+            }
+
+            return record with { Openings = openings };
         }
 
         details["sha256"] = end.Sha256;
+        if (end.Cut is { } cut)
+        {
+            details["cut"] = cut;
+        }
+
         return record with { Result = end.Outcome, Records = end.Rows, Bytes = end.Bytes };
     }
 
-    private sealed record Entry(Guid Delivery, Grant Grant, string Form, DateTimeOffset At)
+    private sealed record Entry(Guid Delivery, Grant Grant, Shipment Shipment, DateTimeOffset At)
     {
         /// <summary>Who opened it; null for an end.</summary>
         public string? Subject { get; init; }
@@ -197,7 +220,7 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
         public TaskCompletionSource<bool> Written { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    private sealed record End(string Outcome, long Rows, long Bytes, string Sha256);
+    private sealed record End(string Outcome, string? Cut, long? Rows, long Bytes, string Sha256);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} openings and ends of deliveries could not be written together; each is written alone")]
     private static partial void LogApart(ILogger log, Exception fault, int count);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Dapper;
 using Exchange.Catalogue.Grants;
@@ -40,7 +41,8 @@ internal static class ReadReceipt
     }
 
     private const string Select = """
-        select delivery_id, exchange_id, form, fields, treatments::text as treatments, opened_at, ended_at, outcome, rows, bytes, sha256, received_sha256, received_bytes, received_rows, acknowledged_at,
+        select delivery_id, exchange_id, form, fields, treatments::text as treatments, facts::text as facts, file_name, opened_at, ended_at, outcome, rows, bytes, sha256,
+               received_sha256, received_bytes, received_rows, acknowledged_at,
                (received_sha256, received_bytes, coalesce(received_rows, rows)) is not distinct from (sha256, bytes, rows) as received_equal
         from deliveries where exchange_id = @id
         """;
@@ -52,6 +54,8 @@ internal static class ReadReceipt
         public required string Form { get; init; }
         public string[]? Fields { get; init; }
         public string? Treatments { get; init; }
+        public string? Facts { get; init; }
+        public string? FileName { get; init; }
         public required DateTimeOffset OpenedAt { get; init; }
         public DateTimeOffset? EndedAt { get; init; }
         public string? Outcome { get; init; }
@@ -70,7 +74,7 @@ internal static class ReadReceipt
         public required Guid DeliveryId { get; init; }
         public required Guid ExchangeId { get; init; }
 
-        /// <summary>csv, json or ndjson.</summary>
+        /// <summary>csv, json, ndjson, file or service.</summary>
         public required string Form { get; init; }
 
         /// <summary>The fields that left; absent for deliveries of before.</summary>
@@ -79,6 +83,9 @@ internal static class ReadReceipt
         /// <summary>How they were treated, by name, in the words of the grant's terms; absent when all went plain.</summary>
         public IReadOnlyDictionary<string, string>? Treatments { get; init; }
 
+        /// <summary>Which file was sent; absent for rows.</summary>
+        public FileSent? File { get; init; }
+
         public required DateTimeOffset OpenedAt { get; init; }
         public DateTimeOffset? EndedAt { get; init; }
 
@@ -86,9 +93,11 @@ internal static class ReadReceipt
         public string? Outcome { get; init; }
 
         public long? Rows { get; init; }
+
+        /// <summary>Of the body; of one that broke off, what the receiver can have got at most.</summary>
         public long? Bytes { get; init; }
 
-        /// <summary>Lower-case hex over the uncompressed body.</summary>
+        /// <summary>Lower-case hex over those bytes, uncompressed.</summary>
         public string? Sha256 { get; init; }
 
         /// <summary>What the receiver says it got; absent until it does.</summary>
@@ -101,6 +110,7 @@ internal static class ReadReceipt
             Form = row.Form,
             Fields = row.Fields,
             Treatments = row.Treatments is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(row.Treatments, Json.Options),
+            File = FileSent.Of(row),
             OpenedAt = row.OpenedAt,
             EndedAt = row.EndedAt,
             Outcome = row.Outcome,
@@ -115,6 +125,25 @@ internal static class ReadReceipt
                 Rows = row.ReceivedRows,
                 At = at,
             },
+        };
+    }
+    internal sealed record FileSent
+    {
+        public required string Name { get; init; }
+        public required int Version { get; init; }
+
+        /// <summary>Of the whole file, whatever was sent of it.</summary>
+        public required string Sha256 { get; init; }
+
+        /// <summary>As Content-Range says it; absent when the whole file was asked for.</summary>
+        public string? Range { get; init; }
+
+        public static FileSent? Of(DeliveryRow row) => row.FileName is not { } name || DeliveryLog.FactsOf(row.Facts) is not { } facts ? null : new()
+        {
+            Name = name,
+            Version = int.Parse(facts["file_version"], CultureInfo.InvariantCulture),
+            Sha256 = facts["file_sha256"],
+            Range = facts.GetValueOrDefault("range"),
         };
     }
 }

@@ -1,35 +1,19 @@
-using Dapper;
 using Exchange.Catalogue.Datasets;
-using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Grants;
 using Exchange.Hosting;
-using Exchange.Hosting.Messaging;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
-using Npgsql;
 
 namespace Exchange.Catalogue.Deliveries;
 
 /// <summary>
 /// Rows under a grant, as CSV (RFC 4180), JSON or NDJSON, whole or in pages, chosen and sorted by what is granted plain (<see cref="RowQuery"/>). No record, no exchange: the opening is committed before the first byte leaves, the end with rows, bytes and SHA-256 after the last.
-/// Only granted fields and rows are read, and each value leaves as the grant treats it; rows stream from the database in constant memory; the grant is looked at again every second while they do.
+/// Only granted fields and rows are read, and each value leaves as the grant treats it; rows stream from the database in constant memory; the grant is watched while they do.
 /// </summary>
-internal sealed partial class ReadRows(
-    Database database, RowTables tables, GrantKeys keys, DeliveryLog deliveries, AuditWatch audit, TimeProvider clock, ServiceSettings service, IHostApplicationLifetime life, ILogger<ReadRows> log)
+internal sealed class ReadRows(Database database, RowTables tables, GrantKeys keys, Transfer transfer, ServiceSettings service)
 {
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
-
-    internal static readonly Rule NotActive = new("grant-not-active", StatusCodes.Status403Forbidden, "第27条",
-        new("该共享授权当前不可使用。", "The grant cannot be used now."),
-        new("请查看授权的状态与期限；如需继续使用，请由本部门重新提出申请。", "See the grant's state and term; to go on using the data, your department asks anew."));
-
-    private static readonly Rule SourceSilent = new("source-not-ready", StatusCodes.Status503ServiceUnavailable, "第22条",
-        new("数据源暂时没有响应。", "The dataset's source does not answer at the moment."),
-        new("请稍后重试；持续不可用时请联系提供方的共享工作机构。", "Retry later; if it lasts, ask the provider's sharing office."));
-
     private static readonly Rule UnknownFormat = new("unknown-format", StatusCodes.Status422UnprocessableEntity, null,
         new("不支持的数据格式。", "There is no such format."),
         new("format 须为 csv、json 或 ndjson。", "format is csv, json or ndjson."));
@@ -41,10 +25,6 @@ internal sealed partial class ReadRows(
     private static readonly Rule RowsReplaced = new("rows-replaced", StatusCodes.Status410Gone, null,
         new("数据已被整体替换，或授权的范围已变更，不能从原处继续。", "The rows were replaced as a whole, or what is granted has changed; the pages do not go on from there."),
         new("请不带游标从第一页重新读取。", "Start again from the first page, without a cursor."));
-
-    private static readonly Rule GrantChanged = new("grant-changed", StatusCodes.Status503ServiceUnavailable, null,
-        new("该共享授权刚刚变更。", "The grant has changed at this moment."),
-        new("请重试；数据将按变更后的授权提供。", "Retry; the data comes as the grant says now."));
 
     private readonly RowCursors cursors = new(keys);
 
@@ -73,9 +53,9 @@ internal sealed partial class ReadRows(
             return Pipeline.NotFound();
         }
 
-        if (!Usable(grant))
+        if (transfer.Refusal(grant) is { } refused)
         {
-            return new Refused(NotActive, new($"状态：{grant.State}；使用时限：{grant.ValidUntil:yyyy-MM-dd}。", $"State: {grant.State}; last day of use: {grant.ValidUntil:yyyy-MM-dd}."));
+            return refused;
         }
 
         var form = format ?? Accepted(http);
@@ -84,14 +64,14 @@ internal sealed partial class ReadRows(
             return new Refused(UnknownFormat);
         }
 
-        if (audit.Refusal is { } behind)
+        if (transfer.Behind is { } behind)
         {
             return behind;
         }
 
         if (await tables.FindAsync(grant.DatasetId, cancel) is not { } table)
         {
-            return new Refused(SourceSilent) { RetryAfter = 10 };
+            return new Refused(Transfer.SourceSilent) { RetryAfter = 10 };
         }
 
         var faults = new Faults();
@@ -109,7 +89,7 @@ internal sealed partial class ReadRows(
 
         if (RowSelect.Of(table, scope, query) is not { } select)
         {
-            return new Refused(SourceSilent) { RetryAfter = 10 };
+            return new Refused(Transfer.SourceSilent) { RetryAfter = 10 };
         }
 
         string? start = null;
@@ -134,15 +114,29 @@ internal sealed partial class ReadRows(
             http.Response.Headers.Link = $"<{NextPage(http, city, cursors.Seal(id, new RowPlace(table.Number, next, query.Digest)))}>; rel=\"next\"";
         }
 
-        var delivery = Guid.CreateVersion7(clock.GetUtcNow());
-        if (!await deliveries.OpenAsync(delivery, grant, caller.Subject, form))
+        var sent = await transfer.RunAsync(http, grant, caller.Subject, new Shipment
+        {
+            Form = form,
+            Fields = scope.Delivered,
+            Head = response =>
+            {
+                response.ContentType = RowForms.MediaType(form);
+                response.Headers.ContentDisposition = $"attachment; filename=\"{grant.ExchangeId}.{form}\"";
+            },
+            Write = async (body, stop) =>
+            {
+                await RowForms.WriteAsync(form, formulaSafe, body, rows, stop);
+                // The end waits for a commit; the reader's connection need not.
+                await rows.DisposeAsync();
+            },
+            Rows = () => rows.Read,
+        });
+        if (sent is Refused)
         {
             http.Response.Headers.Remove(HeaderNames.Link);
-            return await ReadGrants.FindAsync(database, id, caller, city, cancel) is { } now && Usable(now) ? new Refused(GrantChanged) { RetryAfter = 1 } : new Refused(NotActive);
         }
 
-        await SendAsync(delivery, grant, form, formulaSafe, rows, http);
-        return Results.Empty;
+        return sent;
     }
 
     private static string Accepted(HttpContext http)
@@ -155,115 +149,4 @@ internal sealed partial class ReadRows(
     private string NextPage(HttpContext http, City city, string cursor) => QueryHelpers.AddQueryString(
         $"{service.PublicAddress}/api/cities/{city.Id}/grants/{http.GetRouteValue("id")}/data",
         http.Request.Query.Where(p => p.Key != "cursor").Append(KeyValuePair.Create("cursor", new StringValues(cursor))));
-
-    private async Task SendAsync(Guid delivery, Grant grant, string form, bool formulaSafe, GrantedRows rows, HttpContext http)
-    {
-        var response = http.Response;
-        response.ContentType = RowForms.MediaType(form);
-        response.Headers.ContentDisposition = $"attachment; filename=\"{grant.ExchangeId}.{form}\"";
-        response.Headers.XContentTypeOptions = "nosniff";
-        response.Headers.CacheControl = "no-store";
-        response.Headers["Exchange-Delivery-Id"] = delivery.ToString();
-        response.Headers["Exchange-Requesting"] = grant.AskingDepartment;
-        response.Headers["Exchange-Providing"] = grant.OwningDepartment;
-        response.Headers["Exchange-Dataset"] = grant.DatasetId.ToString();
-        http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-
-        await using var body = new MeasuredStream(response.Body);
-        var sent = 0L;
-        var outcome = "failed";
-        try
-        {
-            var watch = new Watch();
-            sent = await RowForms.WriteAsync(form, formulaSafe, body, rows, () => LookAgainAsync(watch, delivery, grant, http.RequestAborted), http.RequestAborted);
-            // The end waits for a commit; the reader's connection need not.
-            await rows.DisposeAsync();
-            await body.FlushAsync(http.RequestAborted);
-            outcome = "complete";
-        }
-        catch (GrantEndedException)
-        {
-            outcome = "aborted";
-            http.Abort();
-        }
-        catch (Exception fault) when (fault is OperationCanceledException or IOException)
-        {
-            outcome = "aborted";
-            http.Abort();
-        }
-        catch (NpgsqlException fault)
-        {
-            LogBroken(log, fault, delivery);
-            http.Abort();
-        }
-        finally
-        {
-            await CloseAlwaysAsync(delivery, grant, form, outcome, outcome == "complete" ? sent : rows.Read, body, http);
-        }
-    }
-
-    /// <summary>A grant that ends stops its running transfers.</summary>
-    private async ValueTask LookAgainAsync(Watch watch, Guid delivery, Grant grant, CancellationToken cancel)
-    {
-        if (TimeProvider.System.GetElapsedTime(watch.Since) < LookAgain)
-        {
-            return;
-        }
-
-        watch.Since = TimeProvider.System.GetTimestamp();
-        await using var connection = await database.OpenAsync(cancel);
-        var now = await connection.QuerySingleAsync<string>(new CommandDefinition("""
-            update deliveries set seen_at = clock_timestamp() where delivery_id = @delivery;
-            select state from grants where exchange_id = @ExchangeId;
-            """, new { delivery, grant.ExchangeId }, cancellationToken: cancel));
-        if (!Usable(grant with { State = now }))
-        {
-            throw new GrantEndedException();
-        }
-    }
-
-    private bool Usable(Grant grant) => grant.State == "active" && clock.GetUtcNow() < LegalDay.EndOf(grant.ValidUntil);
-
-    /// <summary>
-    /// The receiver is not shown the end of its data before that is recorded: while it cannot be, the transfer counts as broken off, and what was sent is recorded
-    /// once the database is back. When this process stops before that, the next one in its seat ends the delivery.
-    /// </summary>
-    private async Task CloseAlwaysAsync(Guid delivery, Grant grant, string form, string outcome, long rows, MeasuredStream body, HttpContext http)
-    {
-        while (true)
-        {
-            try
-            {
-                // The caller may be gone; what was sent is recorded all the same.
-                await deliveries.CloseAsync(delivery, grant, form, outcome, rows, body.Count, body.Sha256);
-                return;
-            }
-            catch (Exception fault) when (TransientFault.Is(fault))
-            {
-                LogUnended(log, fault, delivery);
-                outcome = outcome == "complete" ? "aborted" : outcome;
-                http.Abort();
-            }
-
-            if (life.ApplicationStopping.IsCancellationRequested)
-            {
-                return;
-            }
-
-            await Task.Delay(LookAgain, life.ApplicationStopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    private sealed class Watch
-    {
-        public long Since { get; set; } = TimeProvider.System.GetTimestamp();
-    }
-
-    private sealed class GrantEndedException : Exception;
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The end of delivery {Delivery} could not be written; its receiver is cut off and it is tried again")]
-    private static partial void LogUnended(ILogger log, Exception fault, Guid delivery);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Delivery {Delivery} broke off: its source failed")]
-    private static partial void LogBroken(ILogger log, Exception fault, Guid delivery);
 }

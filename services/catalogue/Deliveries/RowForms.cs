@@ -27,17 +27,12 @@ internal static class RowForms
     /// <param name="formulaSafe">CSV for spreadsheets: a text that would run as a formula is shown as text.</param>
     /// <param name="body">Where to.</param>
     /// <param name="rows">What.</param>
-    /// <param name="between">Called after each row; throws to stop.</param>
     /// <param name="cancel">Ends it.</param>
-    /// <returns>Rows written.</returns>
-    public static async Task<long> WriteAsync(string form, bool formulaSafe, Stream body, GrantedRows rows, Func<ValueTask> between, CancellationToken cancel)
-    {
-        await (form == Csv ? WriteCsvAsync(formulaSafe, body, rows, between, cancel) : WriteJsonAsync(form == NdJson, body, rows, between, cancel));
-        return rows.Read;
-    }
+    public static Task WriteAsync(string form, bool formulaSafe, Stream body, GrantedRows rows, CancellationToken cancel) =>
+        form == Csv ? WriteCsvAsync(formulaSafe, body, rows, cancel) : WriteJsonAsync(form == NdJson, body, rows, cancel);
 
     /// <summary>RFC 4180, with a heading.</summary>
-    private static async Task WriteCsvAsync(bool formulaSafe, Stream body, GrantedRows rows, Func<ValueTask> between, CancellationToken cancel)
+    private static async Task WriteCsvAsync(bool formulaSafe, Stream body, GrantedRows rows, CancellationToken cancel)
     {
         await using var csv = CsvWriter.Create(body, CsvWriterOptions.Default, leaveOpen: true);
         foreach (var field in rows.Fields)
@@ -54,14 +49,13 @@ internal static class RowForms
             }
 
             await csv.EndRecordAsync(cancel);
-            await between();
         }
 
         await csv.FlushAsync(cancel);
     }
 
     /// <summary>One array of objects; or an object a line, each line whole for itself.</summary>
-    private static async Task WriteJsonAsync(bool lines, Stream body, GrantedRows rows, Func<ValueTask> between, CancellationToken cancel)
+    private static async Task WriteJsonAsync(bool lines, Stream body, GrantedRows rows, CancellationToken cancel)
     {
         var waiting = new ArrayBufferWriter<byte>(FlushAt * 2);
         await using var json = new Utf8JsonWriter(waiting, new JsonWriterOptions { Encoder = Hosting.Json.Options.Encoder });
@@ -98,8 +92,6 @@ internal static class RowForms
                 await body.WriteAsync(waiting.WrittenMemory, cancel);
                 waiting.ResetWrittenCount();
             }
-
-            await between();
         }
 
         if (!lines)

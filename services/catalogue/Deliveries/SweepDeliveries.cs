@@ -46,7 +46,7 @@ internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeP
                 where ended_at is null and (seen_at < clock_timestamp() - interval '2 minutes' or seat = @Name and process <> @Process)
                 limit 100
                 for update skip locked)
-            returning d.delivery_id, d.exchange_id, d.form, g.asking_department, g.owning_department, g.dataset_id, g.dataset_version,
+            returning d.delivery_id, d.exchange_id, d.form, d.facts::text as facts, g.asking_department, g.owning_department, g.dataset_id, g.dataset_version,
                       (select legal_basis from sharing_requests s where s.exchange_id = g.exchange_id and s.side = 'owning') as legal_basis
             """, new { now = clock.Now(), seat.Name, seat.Process }, cancellationToken: cancel));
         foreach (var delivery in ended)
@@ -61,7 +61,7 @@ internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeP
                 ServiceVersion = delivery.DatasetVersion,
                 Purpose = delivery.LegalBasis,
                 Result = "failed",
-                Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["delivery_id"] = delivery.DeliveryId.ToString(), ["form"] = delivery.Form, ["known"] = "opening only" },
+                Details = new Dictionary<string, string>(DeliveryLog.FactsOf(delivery.Facts) ?? new Dictionary<string, string>(), StringComparer.Ordinal) { ["delivery_id"] = delivery.DeliveryId.ToString(), ["form"] = delivery.Form, ["known"] = "opening only" },
             }, cancel);
         }
 
@@ -73,6 +73,7 @@ internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeP
         public required Guid DeliveryId { get; init; }
         public required Guid ExchangeId { get; init; }
         public required string Form { get; init; }
+        public string? Facts { get; init; }
         public required string AskingDepartment { get; init; }
         public required string OwningDepartment { get; init; }
         public required Guid DatasetId { get; init; }

@@ -13,6 +13,9 @@ internal sealed record GrantedScope(IReadOnlyList<string> Fields, IReadOnlyDicti
     /// <summary>The fields that leave, in the grant's order.</summary>
     public IReadOnlyList<string> Delivered { get; } = [.. Fields.Where(f => Grants.Treatments.Of(Treatments, f).Kind != TreatmentKind.Dropped)];
 
+    /// <summary>All rows, and every granted field as it is.</summary>
+    public bool IsWhole => Rows is null && Fields.All(IsPlain);
+
     public static GrantedScope Of(GrantTerms terms) => new(terms.Fields, terms.Treatments, terms.Rows);
 
     /// <summary>Of one field.</summary>

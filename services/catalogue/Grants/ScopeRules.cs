@@ -1,4 +1,5 @@
 using System.Globalization;
+using Exchange.Catalogue.Files;
 using Exchange.Contracts;
 using Exchange.Hosting;
 
@@ -51,6 +52,32 @@ internal static class ScopeRules
 
         /// <summary>Last day, in Beijing.</summary>
         public DateOnly? Until { get; init; }
+    }
+
+    /// <summary>What the entry's form cannot do: a file goes out whole and as it is, and of a service's answers nobody knows which rows they come from.</summary>
+    /// <param name="format">The entry's.</param>
+    /// <param name="treatments">As sent.</param>
+    /// <param name="rows">As sent.</param>
+    /// <param name="fields">The entry's.</param>
+    /// <param name="granted">Those that the decision grants.</param>
+    /// <param name="faults">Collects.</param>
+    public static void CheckForm(string format, IReadOnlyDictionary<string, string>? treatments, RowsBody? rows, IReadOnlyList<DatasetField> fields, IReadOnlyCollection<string> granted, Faults faults)
+    {
+        var file = FileFormat.IsFile(format);
+        foreach (var (name, _) in treatments?.Where(t => file && t.Value != Treatments.Plain) ?? [])
+        {
+            faults.Add($"treatments.{name}", "file-whole", Art20, new("该条目以文件提供，文件内的数据项不能处理。", "The entry is provided as a file; what stands in it is not treated."));
+        }
+
+        if (file && fields.Select(f => f.Name).Except(granted, StringComparer.Ordinal).Any())
+        {
+            faults.Add("fields", "file-whole", Art20, new("该条目以文件提供，文件不能拆分：须同意全部数据项，或不同意。", "The entry is provided as a file, which is not cut: grant all its data items, or refuse."));
+        }
+
+        if (rows is not null && format != "table")
+        {
+            faults.Add("rows", "rows-only", Art20, new("只有以数据表提供的条目可以限定数据范围。", "Only entries that are provided as rows have a choice of rows."));
+        }
     }
 
     /// <param name="treatments">As sent.</param>

@@ -1,4 +1,5 @@
 using Exchange.Catalogue.Deadlines;
+using Exchange.Catalogue.Files;
 using Exchange.Catalogue.Sharing;
 using Exchange.Contracts;
 using Exchange.Hosting;
@@ -202,6 +203,12 @@ internal static class DraftRequest
             {
                 faults.Add($"fields[{i}]", "twice", null, new($"数据项“{name}”重复。", $"The data item '{name}' stands twice."));
             }
+        }
+
+        if (FileFormat.IsFile(entry?.Format) && entry!.Fields.Select(f => f.Name).Except(fields, StringComparer.Ordinal).ToList() is { Count: > 0 } left)
+        {
+            faults.Add("fields", "file-whole", "第20条", new(
+                $"该条目以文件提供，文件不能拆分：须申请全部数据项（缺：{string.Join("、", left)}）。", $"The entry is provided as a file, which is not cut: ask for all its data items (missing: {string.Join(", ", left)})."));
         }
     }
 }

@@ -22,6 +22,9 @@ namespace Exchange.Tests.Datasets;
 /// <summary>Changsha's catalogue service on real servers, with an issuer of the test's own; started by the first test that asks.</summary>
 public sealed class PublishingCity : IAsyncLifetime
 {
+    /// <summary>Bytes of the largest file this city takes.</summary>
+    internal const int LargestFile = 4 << 20;
+
     public const string Funds = "12430100EXAMPL039M";
 
     internal static readonly Who Officer = new("funds-officer", "changsha", Funds, [Roles.Officer]);
@@ -55,6 +58,9 @@ public sealed class PublishingCity : IAsyncLifetime
     internal async Task KillAsync() => await (await started.Value).Stack.KillAsync("changsha");
 
     internal async Task StartAgainAsync() => await (await started.Value).Stack.StartAsync("changsha");
+
+    /// <summary>The folder of the city's files.</summary>
+    internal async Task<string> FilesAsync() => Path.Combine((await started.Value).Stack.Data, "files", "changsha");
 
     /// <summary>A connection as the service's own role.</summary>
     internal async Task<NpgsqlConnection> OpenAsync(string role = "app")
@@ -156,6 +162,7 @@ public sealed class PublishingCity : IAsyncLifetime
             Settings = new Dictionary<string, string>(StringComparer.Ordinal)
             {
                 ["City__SweepEvery"] = "00:00:00.5",
+                ["City__LargestFile"] = LargestFile.ToString(System.Globalization.CultureInfo.InvariantCulture),
                 ["Issuers__0__Authority"] = issuer.Address,
                 ["Issuers__0__Metadata"] = issuer.Address + "/.well-known/openid-configuration",
             },

@@ -55,9 +55,10 @@ public sealed class GrantKeysTests(PublishingCity city)
         try
         {
             var (stale, current) = (Guid.CreateVersion7(), Guid.CreateVersion7());
-            Assert.False(await log.OpenAsync(stale, read with { ChangedAt = read.ChangedAt.AddMicroseconds(-1) }, "示例", "csv"));
-            Assert.True(await log.OpenAsync(current, read, "示例", "csv"));
-            Assert.True(await log.CloseAsync(current, read, "csv", "complete", 0, 0, new string('0', 64)));
+            var shipment = new Shipment { Form = "csv", Fields = read.Fields, Head = _ => { }, Write = (_, _) => Task.CompletedTask, Rows = () => 0 };
+            Assert.False(await log.OpenAsync(stale, read with { ChangedAt = read.ChangedAt.AddMicroseconds(-1) }, "示例", shipment));
+            Assert.True(await log.OpenAsync(current, read, "示例", shipment));
+            Assert.True(await log.CloseAsync(current, read, shipment, "complete", null, 0, new string('0', 64)));
         }
         finally
         {

@@ -83,7 +83,7 @@ public sealed class NothingElseTests
         var granted = new GrantedRows(reader, [.. fields.Select(f => new GrantedField(f.Name!, scope.Of(f.Name!), FieldTypes.DbType(f.Type!) == NpgsqlDbType.Text))], Key, _ => ValueTask.CompletedTask);
         using var body = new MemoryStream();
         // A table in memory does not wait.
-        RowForms.WriteAsync(form.Split(' ')[0], form.EndsWith("safe", StringComparison.Ordinal), body, granted, () => ValueTask.CompletedTask, CancellationToken.None).GetAwaiter().GetResult();
+        RowForms.WriteAsync(form.Split(' ')[0], form.EndsWith("safe", StringComparison.Ordinal), body, granted, CancellationToken.None).GetAwaiter().GetResult();
         return Encoding.UTF8.GetString(body.ToArray());
     }
 }

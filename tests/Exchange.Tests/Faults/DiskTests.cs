@@ -2,12 +2,13 @@ using Dapper;
 using Exchange.Local;
 using Exchange.Local.Accounts;
 using Exchange.Local.Servers;
+using Exchange.Tests.Files;
 using Exchange.Tests.Flow;
 using Npgsql;
 
 namespace Exchange.Tests.Faults;
 
-/// <summary>The broker's disk is full, or the database's; each has a small one of its own.</summary>
+/// <summary>The broker's disk is full, or the database's, or the cities' for files; each has a small one of its own.</summary>
 [Collection(ExchangeOnSmallDisks.Name)]
 [Trait("needs", "server")]
 public sealed class DiskTests(SmallDisks exchange)
@@ -123,20 +124,40 @@ public sealed class DiskTests(SmallDisks exchange)
         Task<Answer> AskAsync(string key) => officer.PostAsync("/api/cities/zhuzhou/requests", ExchangeFixture.RequestBody(dataset), key: key);
     }
 
-    /// <summary>Each session that a stopped server left in a pool fails once, with a 503 that says to try again.</summary>
-    private Task<Guid> PublishAsync() => Eventually.GetAsync(
-        async () =>
+    [Fact]
+    public async Task A_disk_without_room_for_a_file_refuses_it_and_nothing_has_changed()
+    {
+        exchange.SkipWithoutDisks();
+        var (dataset, etag) = await PatientlyAsync(() => exchange.PublishFileEntryAsync("changsha"));
+        var large = SampleFiles.LargePdf(SmallDisks.RoomForFiles + 1);
+        foreach (var content in (HttpContent[])[new ByteArrayContent(large), new Chunked(large)])
         {
-            try
+            var refused = await exchange.HandInAsync("changsha", dataset, "a.pdf", content, etag);
+            Assert.Equal((507, "no-room"), (refused.Status, refused["rule"].GetString()));
+            Assert.Empty(Directory.GetFiles(Path.Combine(exchange.Stack.Data, "files", "changsha")));
+        }
+
+        // What fits is taken under the same ETag.
+        (await exchange.HandInAsync("changsha", dataset, "a.pdf", new ByteArrayContent(SampleFiles.Pdf), etag)).Succeeded("hand in");
+    }
+
+    /// <summary>Each session that a stopped server left in a pool fails once, with a 503 that says to try again.</summary>
+    private static async Task<T> PatientlyAsync<T>(Func<Task<T>> act)
+        where T : struct => (await Eventually.GetAsync<T?>(
+            async () =>
             {
-                return (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
-            }
-            catch (LocalFault fault) when (fault.Message.Contains("503", StringComparison.Ordinal))
-            {
-                return Guid.Empty;
-            }
-        },
-        id => id != Guid.Empty, Long);
+                try
+                {
+                    return await act();
+                }
+                catch (LocalFault fault) when (fault.Message.Contains("503", StringComparison.Ordinal))
+                {
+                    return null;
+                }
+            },
+            done => done is not null, Long))!.Value;
+
+    private Task<Guid> PublishAsync() => PatientlyAsync(async () => (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid());
 
     private async Task<long> CountAsync()
     {
@@ -163,17 +184,20 @@ public sealed class DiskTests(SmallDisks exchange)
     }
 }
 
-/// <summary>Two small disks, one for the database and one for the broker. Whoever uses it looks at his own traces only: it is not left as it was.</summary>
+/// <summary>Small disks: for the database, for the broker and for files. Whoever uses it looks at his own traces only: it is not left as it was.</summary>
 [CollectionDefinition(Name)]
 public sealed class ExchangeOnSmallDisks : ICollectionFixture<SmallDisks>
 {
     public const string Name = "exchange on small disks";
 }
 
-/// <summary>A faulty exchange on two small disks.</summary>
+/// <summary>A faulty exchange on small disks.</summary>
 public sealed class SmallDisks : FaultFixture
 {
-    private static readonly (string Name, string Size)[] Disks = [("postgres", "700m"), ("rabbitmq", "1200m")];
+    /// <summary>Bytes.</summary>
+    internal const int RoomForFiles = 16 << 20;
+
+    private static readonly (string Name, string Size)[] Disks = [("postgres", "700m"), ("rabbitmq", "1200m"), ("files", $"{RoomForFiles >> 20}m")];
 
     private readonly List<string> mounted = [];
     private ThrowAway? place;

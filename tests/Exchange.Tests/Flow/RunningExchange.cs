@@ -108,6 +108,19 @@ public class ExchangeFixture : IAsyncLifetime
         return (await Who(city, "sharing_head").PutAsync($"/api/cities/{city}/datasets/{id}/standing-sign-off", reply, loaded.ETag)).Succeeded("standing sign-off").Json;
     }
 
+    /// <summary>A published entry of the city's labour department whose data is a file; no file is there yet.</summary>
+    internal async Task<(Guid Dataset, string ETag)> PublishFileEntryAsync(string city, string format = "document/pdf")
+    {
+        var officer = Who(city, "officer");
+        var draft = (await officer.PostAsync($"/api/cities/{city}/datasets", Draft($"参保月报（示例）{Guid.NewGuid():N}", "conditional", officer.Account.Department!, null, format))).Succeeded("draft");
+        var published = await ReviewAsync(city, draft["dataset_id"].GetGuid(), draft.ETag);
+        return (published["dataset_id"].GetGuid(), published.ETag!);
+    }
+
+    /// <summary>Hands in a file as the city's labour department; the answer's ETag is the entry's.</summary>
+    internal Task<Answer> HandInAsync(string city, Guid dataset, string name, HttpContent content, string etag) =>
+        Who(city, "officer").PutAsync($"/api/cities/{city}/datasets/{dataset}/files/{Uri.EscapeDataString(name)}", content, etag);
+
     /// <summary>Another text of the entry, published in place of the one before.</summary>
     internal async Task<Answer> RepublishAsync(string city, Guid dataset, string sharing, string[]? fields = null)
     {
@@ -142,9 +155,9 @@ public class ExchangeFixture : IAsyncLifetime
     };
 
     /// <summary>Signed and submitted; answers the id.</summary>
-    internal async Task<string> SubmitAsync(Guid dataset, DateOnly? until = null)
+    internal async Task<string> SubmitAsync(Guid dataset, DateOnly? until = null, string[]? fields = null)
     {
-        var draft = (await DraftRequestAsync(dataset, until)).Succeeded("draft");
+        var draft = (await DraftRequestAsync(dataset, until, fields)).Succeeded("draft");
         var id = draft["id"].GetString()!;
         var signed = (await Who("zhuzhou", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/sign-off", etag: draft.ETag)).Succeeded("sign off");
         (await Who("zhuzhou", "officer").PostAsync($"/api/cities/zhuzhou/requests/{id}/submit", etag: signed.ETag)).Succeeded("submit");
@@ -187,17 +200,17 @@ public class ExchangeFixture : IAsyncLifetime
         Roles = [role, "sharing_head", .. role == "reviewer" ? ["authority"] : Array.Empty<string>()],
     };
 
-    internal static object Draft(string name, string sharing, string department, string[]? fields) => new
+    internal static object Draft(string name, string sharing, string department, string[]? fields, string format = "table") => new
     {
         Name = name,
         DepartmentCode = department,
         Abstract = "参保人员核验用表（示例）",
         Theme = "C0300",
-        Format = "table",
+        Format = format,
         UpdateFrequency = "monthly",
         SharingType = sharing,
         SharingConditions = sharing switch { "conditional" => "共享范围：人社部门；使用用途：转移接续", "refused" => "法律明确规定不予共享（示例）", _ => null },
-        SharingMethod = "rows",
+        SharingMethod = format == "table" ? "rows" : "file",
         RefusalLaw = sharing == "refused" ? "《示例法》第一条" : null,
         Classification = "general",
         Grade = 3,

@@ -106,7 +106,7 @@ internal sealed record DuplicatesAndLateness(string Kind, string What, IReadOnly
                 (E.Resume, Revoked),
             ],
             [
-                $"`{nameof(GrantTable)}.{nameof(GrantTable.OpenAsync)}` opens only what is `issued` or `suspended`; each reading asks the grant as it stands ({Of(ReadRows.NotActive)}), never a message or the mirror.",
+                $"`{nameof(GrantTable)}.{nameof(GrantTable.OpenAsync)}` opens only what is `issued` or `suspended`; each reading asks the grant as it stands ({Of(Transfer.NotActive)}), never a message or the mirror.",
                 "An old command with its key gets its old answer, and no grant.",
             ]),
         new(
