@@ -122,12 +122,22 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
         }
     }
 
-    /// <summary>The exchange of <c>GET /api/cities/{city}/grants/{id}/data</c> or <c>…/files/{name}</c>, or null for any other request.</summary>
-    private static Guid? ExchangeOf(HttpRequest request) =>
-        HttpMethods.IsGet(request.Method)
-        && request.Path.Value!.Trim('/').ToLowerInvariant().Split('/') is ["api", "cities", _, "grants", var id, var what, .. var rest]
-        && (what, rest.Length) is ("data", 0) or ("files", 1)
-        && Guid.TryParse(id, out var exchange) ? exchange : null;
+    /// <summary>The exchange of <c>GET /api/cities/{city}/grants/{id}/data</c>, <c>GET …/files/{name}</c> or <c>GET, POST …/service/…</c>, or null for any other request.</summary>
+    private static Guid? ExchangeOf(HttpRequest request)
+    {
+        if (request.Path.Value!.Trim('/').ToLowerInvariant().Split('/') is not ["api", "cities", _, "grants", var id, var what, .. var rest] || !Guid.TryParse(id, out var exchange))
+        {
+            return null;
+        }
+
+        var delivers = (what, rest.Length) switch
+        {
+            ("data", 0) or ("files", 1) => HttpMethods.IsGet(request.Method),
+            ("service", > 0) => HttpMethods.IsGet(request.Method) || HttpMethods.IsPost(request.Method),
+            _ => false,
+        };
+        return delivers ? exchange : null;
+    }
 
     private sealed record Answer(Guid DeliveryId, string? Requesting, string? Providing, Guid? Dataset);
 

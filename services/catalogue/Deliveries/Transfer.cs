@@ -9,7 +9,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// <summary>What one delivery sends, and how.</summary>
 internal sealed record Shipment
 {
-    /// <summary>Word for the form in log and receipt: <c>csv</c>, <c>json</c>, <c>file</c>.</summary>
+    /// <summary>Word for the form in log and receipt: <c>csv</c>, <c>json</c>, <c>file</c>, <c>service</c>.</summary>
     public required string Form { get; init; }
 
     /// <summary>The data items that go out. When the grant no longer has one of them, a running transfer is cut.</summary>
@@ -33,6 +33,12 @@ internal sealed record Shipment
 
 /// <summary>The source broke off in the middle: not the receiver's doing and not the grant's.</summary>
 internal sealed class SourceFailedException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The source refused or failed before a byte of it was sent: the delivery ends as failed, and the caller is told why.</summary>
+internal sealed class NothingSentException(Refused why) : Exception
+{
+    public Refused Why => why;
+}
 
 /// <summary>
 /// What every transfer under a grant has in common. No record, no exchange: the opening is committed before the first byte leaves, the end with bytes and SHA-256 after the last, and while
@@ -68,11 +74,10 @@ internal sealed partial class Transfer(DeliveryLog deliveries, GrantWatch watch,
             return new Refused(NotActive);
         }
 
-        await SendAsync(delivery, grant, shipment, http);
-        return Results.Empty;
+        return await SendAsync(delivery, grant, shipment, http) is { } refused ? refused : Results.Empty;
     }
 
-    private async Task SendAsync(Guid delivery, Grant grant, Shipment shipment, HttpContext http)
+    private async Task<Refused?> SendAsync(Guid delivery, Grant grant, Shipment shipment, HttpContext http)
     {
         var response = http.Response;
         shipment.Head(response);
@@ -97,6 +102,11 @@ internal sealed partial class Transfer(DeliveryLog deliveries, GrantWatch watch,
             }
 
             outcome = "complete";
+            return null;
+        }
+        catch (NothingSentException fault) when (!response.HasStarted)
+        {
+            return fault.Why;
         }
         catch (Exception fault) when (fault is OperationCanceledException or IOException || (running.Token.IsCancellationRequested && fault is NpgsqlException))
         {
@@ -112,6 +122,8 @@ internal sealed partial class Transfer(DeliveryLog deliveries, GrantWatch watch,
         {
             await CloseAlwaysAsync(delivery, grant, shipment, outcome, running.Cut, body, http);
         }
+
+        return null;
     }
 
     /// <summary>
