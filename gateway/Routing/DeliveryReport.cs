@@ -46,7 +46,8 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
             {
                 var complete = http.GetForwarderErrorFeature() is null && !http.RequestAborted.IsCancellationRequested
                     && (http.Response.ContentLength is not { } length || length == counted.Count);
-                var report = new Report(exchange, answer, complete ? "complete" : "aborted", counted.Count, counted.Sha256, http.Response.StatusCode);
+                // A department's service may fail once the delivery is open: then only the reason was forwarded.
+                var report = new Report(exchange, answer, http.Response.StatusCode >= StatusCodes.Status400BadRequest ? "failed" : complete ? "complete" : "aborted", counted.Count, counted.Sha256, http.Response.StatusCode);
                 await http.RequestServices.GetRequiredService<DeliveryReport>().RecordAsync(report);
             }
         }
@@ -55,7 +56,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
     /// <summary>Takes note of what the owning city says about the delivery; called by the response transform before it withholds those headers.</summary>
     public static void Note(HttpContext http, HttpResponseMessage response)
     {
-        if (response.IsSuccessStatusCode && One(DeliveryHeader) is { } delivery && Guid.TryParse(delivery, out var id))
+        if (One(DeliveryHeader) is { } delivery && Guid.TryParse(delivery, out var id))
         {
             http.Items[typeof(Answer)] = new Answer(id, One(RequestingHeader), One(ProvidingHeader), Guid.TryParse(One(DatasetHeader), out var dataset) ? dataset : null);
         }

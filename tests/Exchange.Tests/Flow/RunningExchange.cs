@@ -49,6 +49,7 @@ public class ExchangeFixture : IAsyncLifetime
             ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000",
             ["City__SweepEvery"] = "00:00:00.5",
             ["Gateway__RepairEvery"] = "00:00:01",
+            ["Services__Networks__0"] = "127.0.0.0/8",
             ["Webhooks__Every"] = "00:00:00.1",
             ["Webhooks__FirstRetry"] = "00:00:00.1",
         },
@@ -131,7 +132,7 @@ public class ExchangeFixture : IAsyncLifetime
         return await ReviewAsync(city, dataset, revised.ETag);
     }
 
-    private async Task<Answer> ReviewAsync(string city, Guid dataset, string? etag)
+    internal async Task<Answer> ReviewAsync(string city, Guid dataset, string? etag)
     {
         var assessed = (await Who(city, "officer").PostAsync($"/api/cities/{city}/datasets/{dataset}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "passed" } }, etag)).Succeeded("assess");
         var approved = (await Who(city, "department_head").PostAsync($"/api/cities/{city}/datasets/{dataset}/approve", etag: assessed.ETag)).Succeeded("approve");
