@@ -78,7 +78,7 @@ internal sealed partial record Source
 
     public TimeSpan SilentAfter => Every * 3;
 
-    public bool Allows(IPAddress address) => SourceAddress.IsAllowed(address, Allow);
+    public bool Allows(IPAddress address) => OutsideAddress.IsAllowed(address, Allow);
 
     /// <summary>Reads the folder; every fault of every file goes to the reader of settings.</summary>
     public static IReadOnlyList<Source> ReadFolder(string? folder, IEnumerable<string> cities, SettingsReader settings)

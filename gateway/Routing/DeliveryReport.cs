@@ -46,7 +46,8 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
             {
                 var complete = http.GetForwarderErrorFeature() is null && !http.RequestAborted.IsCancellationRequested
                     && (http.Response.ContentLength is not { } length || length == counted.Count);
-                var report = new Report(exchange, answer, complete ? "complete" : "aborted", counted.Count, counted.Sha256, http.Response.StatusCode);
+                // A department's service may fail once the delivery is open: then only the reason was forwarded.
+                var report = new Report(exchange, answer, http.Response.StatusCode >= StatusCodes.Status400BadRequest ? "failed" : complete ? "complete" : "aborted", counted.Count, counted.Sha256, http.Response.StatusCode);
                 await http.RequestServices.GetRequiredService<DeliveryReport>().RecordAsync(report);
             }
         }
@@ -55,7 +56,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
     /// <summary>Takes note of what the owning city says about the delivery; called by the response transform before it withholds those headers.</summary>
     public static void Note(HttpContext http, HttpResponseMessage response)
     {
-        if (response.IsSuccessStatusCode && One(DeliveryHeader) is { } delivery && Guid.TryParse(delivery, out var id))
+        if (One(DeliveryHeader) is { } delivery && Guid.TryParse(delivery, out var id))
         {
             http.Items[typeof(Answer)] = new Answer(id, One(RequestingHeader), One(ProvidingHeader), Guid.TryParse(One(DatasetHeader), out var dataset) ? dataset : null);
         }
@@ -122,12 +123,22 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
         }
     }
 
-    /// <summary>The exchange of <c>GET /api/cities/{city}/grants/{id}/data</c> or <c>…/files/{name}</c>, or null for any other request.</summary>
-    private static Guid? ExchangeOf(HttpRequest request) =>
-        HttpMethods.IsGet(request.Method)
-        && request.Path.Value!.Trim('/').ToLowerInvariant().Split('/') is ["api", "cities", _, "grants", var id, var what, .. var rest]
-        && (what, rest.Length) is ("data", 0) or ("files", 1)
-        && Guid.TryParse(id, out var exchange) ? exchange : null;
+    /// <summary>The exchange of <c>GET /api/cities/{city}/grants/{id}/data</c>, <c>GET …/files/{name}</c> or <c>GET, POST …/service/…</c>, or null for any other request.</summary>
+    private static Guid? ExchangeOf(HttpRequest request)
+    {
+        if (request.Path.Value!.Trim('/').ToLowerInvariant().Split('/') is not ["api", "cities", _, "grants", var id, var what, .. var rest] || !Guid.TryParse(id, out var exchange))
+        {
+            return null;
+        }
+
+        var delivers = (what, rest.Length) switch
+        {
+            ("data", 0) or ("files", 1) => HttpMethods.IsGet(request.Method),
+            ("service", > 0) => HttpMethods.IsGet(request.Method) || HttpMethods.IsPost(request.Method),
+            _ => false,
+        };
+        return delivers ? exchange : null;
+    }
 
     private sealed record Answer(Guid DeliveryId, string? Requesting, string? Providing, Guid? Dataset);
 

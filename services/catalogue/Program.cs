@@ -1,6 +1,7 @@
 using Exchange.Catalogue;
 using Exchange.Catalogue.Approvals;
 using Exchange.Catalogue.Corrections;
+using Exchange.Catalogue.DataServices;
 using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Catalogue.Deliveries;
@@ -25,6 +26,7 @@ return await ExchangeHost.RunAsync(args,
         var settings = reader.Section<CatchUpSettings>("City");
         var webhooks = reader.Section<WebhookSettings>("Webhooks");
         var sweep = reader.Section<SweepSettings>("City");
+        var upstreams = reader.Section<UpstreamSettings>("Services");
         var files = reader.Section<FileSettings>("City");
         reader.ThrowOnFaults();
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
@@ -38,6 +40,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(webhooks);
         builder.Services.AddSingleton(sweep);
+        builder.Services.AddSingleton(upstreams);
         builder.Services.AddSingleton(new FileStore(files));
         builder.Services.AddSingleton(files);
         builder.Services.AddDatasets();
@@ -57,6 +60,8 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton<GrantWatch>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<GrantWatch>());
         builder.Services.AddSingleton<ReadRows>();
+        builder.Services.AddSingleton<Upstreams>();
+        builder.Services.AddSingleton<CallService>();
         builder.Services.AddSingleton<ReadFiles>();
         builder.Services.AddSingleton<DeliveryLog>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<DeliveryLog>());
@@ -108,6 +113,7 @@ return await ExchangeHost.RunAsync(args,
         var grants = app.MapGroup("/grants").WithTags("grants");
         ReadGrants.Map(grants);
         ReadRows.Map(grants);
+        CallService.Map(grants);
         ReadFiles.Map(grants);
         ReadReceipt.Map(grants);
         AcknowledgeDelivery.Map(grants);

@@ -1,4 +1,5 @@
 using Dapper;
+using Exchange.Catalogue.DataServices;
 using Exchange.Catalogue.Departments;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -45,6 +46,7 @@ internal static class DatasetRoutes
         ExtendUpdate.Map(datasets);
         ReadDutyChanges.Map(datasets);
         LoadRows.Map(datasets);
+        DescribeService.Map(datasets);
         GiveStandingSignOff.Map(datasets);
     }
 

@@ -10,7 +10,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// <summary>What one delivery sends, and how.</summary>
 internal sealed record Shipment
 {
-    /// <summary>Word for the form in log and receipt: <c>csv</c>, <c>json</c>, <c>ndjson</c>, <c>file</c>.</summary>
+    /// <summary>Word for the form in log and receipt: <c>csv</c>, <c>json</c>, <c>ndjson</c>, <c>file</c>, <c>service</c>.</summary>
     public required string Form { get; init; }
 
     /// <summary>The data items that go out. When the grant no longer has one of them, a running transfer is cut.</summary>
@@ -34,6 +34,12 @@ internal sealed record Shipment
 
 /// <summary>The source broke off in the middle: not the receiver's doing and not the grant's.</summary>
 internal sealed class SourceFailedException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The source refused or failed before a byte of it was sent: the delivery ends as failed, and the caller is told why.</summary>
+internal sealed class NothingSentException(Refused why) : Exception
+{
+    public Refused Why => why;
+}
 
 /// <summary>
 /// What every transfer under a grant has in common. No record, no exchange: the opening is committed before the first byte leaves, the end with bytes and SHA-256 after the last, and while
@@ -73,8 +79,7 @@ internal sealed partial class Transfer(Database database, DeliveryLog deliveries
             return await IsUsableAsync(grant.ExchangeId, http.RequestAborted) ? new Refused(GrantChanged) { RetryAfter = 1 } : new Refused(NotActive);
         }
 
-        await SendAsync(delivery, grant, shipment, http);
-        return Results.Empty;
+        return await SendAsync(delivery, grant, shipment, http) is { } refused ? refused : Results.Empty;
     }
 
     /// <summary>Nothing is sent under terms that are no longer the grant's; the caller may come again for what they are now.</summary>
@@ -86,7 +91,7 @@ internal sealed partial class Transfer(Database database, DeliveryLog deliveries
         return GrantWatch.Usable(state, until, clock);
     }
 
-    private async Task SendAsync(Guid delivery, Grant grant, Shipment shipment, HttpContext http)
+    private async Task<Refused?> SendAsync(Guid delivery, Grant grant, Shipment shipment, HttpContext http)
     {
         var response = http.Response;
         shipment.Head(response);
@@ -111,6 +116,11 @@ internal sealed partial class Transfer(Database database, DeliveryLog deliveries
             }
 
             outcome = "complete";
+            return null;
+        }
+        catch (NothingSentException fault) when (!response.HasStarted)
+        {
+            return fault.Why;
         }
         catch (Exception fault) when (fault is OperationCanceledException or IOException || (running.Token.IsCancellationRequested && fault is NpgsqlException))
         {
@@ -126,6 +136,8 @@ internal sealed partial class Transfer(Database database, DeliveryLog deliveries
         {
             await CloseAlwaysAsync(delivery, grant, shipment, outcome, running.Cut, body, http);
         }
+
+        return null;
     }
 
     /// <summary>

@@ -49,6 +49,7 @@ public class ExchangeFixture : IAsyncLifetime
             ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000",
             ["City__SweepEvery"] = "00:00:00.5",
             ["Gateway__RepairEvery"] = "00:00:01",
+            ["Services__Networks__0"] = "127.0.0.0/8",
             ["Webhooks__Every"] = "00:00:00.1",
             ["Webhooks__FirstRetry"] = "00:00:00.1",
         },
@@ -131,7 +132,7 @@ public class ExchangeFixture : IAsyncLifetime
         return await ReviewAsync(city, dataset, revised.ETag);
     }
 
-    private async Task<Answer> ReviewAsync(string city, Guid dataset, string? etag)
+    internal async Task<Answer> ReviewAsync(string city, Guid dataset, string? etag)
     {
         var assessed = (await Who(city, "officer").PostAsync($"/api/cities/{city}/datasets/{dataset}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "passed" } }, etag)).Succeeded("assess");
         var approved = (await Who(city, "department_head").PostAsync($"/api/cities/{city}/datasets/{dataset}/approve", etag: assessed.ETag)).Succeeded("approve");
@@ -170,10 +171,10 @@ public class ExchangeFixture : IAsyncLifetime
         () => Who("zhuzhou", "officer").GetAsync($"/api/cities/zhuzhou/requests/{id}"), a => a.Status == 200 && a["state"].GetString() == state, show: a => a.Text);
 
     /// <summary>Proposed by the reviewer and signed by the head of Changsha's sharing office.</summary>
-    internal async Task<Answer> GrantAsync(string id)
+    internal async Task<Answer> GrantAsync(string id, object? decision = null)
     {
         var received = await ReceivedAsync(id);
-        var decided = (await Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/decide", new { Decision = "approve" }, received.ETag)).Succeeded("decide");
+        var decided = (await Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/decide", decision ?? new { Decision = "approve" }, received.ETag)).Succeeded("decide");
         return (await Who("changsha", "sharing_head").PostAsync($"/api/cities/changsha/approvals/{id}/sign-off", etag: decided.ETag)).Succeeded("sign off the reply");
     }
 

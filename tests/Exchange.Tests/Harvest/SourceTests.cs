@@ -27,15 +27,15 @@ public sealed class SourceTests
     [InlineData("64:ff9b::7f00:1", false)]
     [InlineData("2002:7f00:1::", false)]
     [InlineData("::127.0.0.1", false)]
-    public void Private_addresses_are_not_connected_to(string address, bool allowed) => Assert.Equal(allowed, SourceAddress.IsAllowed(IPAddress.Parse(address), []));
+    public void Private_addresses_are_not_connected_to(string address, bool allowed) => Assert.Equal(allowed, OutsideAddress.IsAllowed(IPAddress.Parse(address), []));
 
     [Fact]
     public void A_source_may_stand_in_a_network_that_its_settings_allow_and_in_no_other()
     {
-        Assert.True(SourceAddress.IsAllowed(IPAddress.Parse("10.20.1.1"), ["10.20.0.0/16"]));
-        Assert.False(SourceAddress.IsAllowed(IPAddress.Parse("10.21.1.1"), ["10.20.0.0/16"]));
+        Assert.True(OutsideAddress.IsAllowed(IPAddress.Parse("10.20.1.1"), ["10.20.0.0/16"]));
+        Assert.False(OutsideAddress.IsAllowed(IPAddress.Parse("10.21.1.1"), ["10.20.0.0/16"]));
         // The machine's cloud is nobody's source.
-        Assert.False(SourceAddress.IsAllowed(IPAddress.Parse("169.254.169.254"), ["0.0.0.0/0"]));
+        Assert.False(OutsideAddress.IsAllowed(IPAddress.Parse("169.254.169.254"), ["0.0.0.0/0"]));
     }
 
     [Fact]
