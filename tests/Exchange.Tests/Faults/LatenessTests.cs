@@ -196,16 +196,25 @@ public sealed class LatenessTests(FaultFixture exchange)
             await using var theirs = await ConnectAsync("zhuzhou");
             await using var queue = await theirs.CreateChannelAsync();
             List<BasicGetResult> waiting = [];
-            while (await queue.BasicGetAsync("zhuzhou.addressed", autoAck: true) is { } message)
+            while (await queue.BasicGetAsync("zhuzhou.addressed", autoAck: false) is { } message)
             {
                 waiting.Add(message);
             }
+
+            // What others sent meanwhile goes back as it was: in Changsha's name it would be no message of theirs.
+            foreach (var message in waiting.Where(m => m.RoutingKey != "changsha.zhuzhou"))
+            {
+                await queue.BasicRejectAsync(message.DeliveryTag, requeue: true);
+            }
+
+            waiting.RemoveAll(m => m.RoutingKey != "changsha.zhuzhou");
             Assert.Equal(2, waiting.Count(m => Encoding.UTF8.GetString(m.Body.Span).Contains(id, StringComparison.Ordinal)));
             await using var ours = await ConnectAsync("changsha");
             await using var channel = await ours.CreateChannelAsync(Confirmed);
             foreach (var message in Enumerable.Reverse(waiting))
             {
                 await channel.BasicPublishAsync("exchange.addressed", "changsha.zhuzhou", mandatory: true, new BasicProperties(message.BasicProperties), message.Body);
+                await queue.BasicAckAsync(message.DeliveryTag, multiple: false);
             }
         }
         finally
