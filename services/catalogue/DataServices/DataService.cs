@@ -9,11 +9,11 @@ namespace Exchange.Catalogue.DataServices;
 /// </summary>
 internal sealed partial record DataService
 {
-    internal const int MostOperations = 50;
-    internal const int MostNames = 50;
-    internal const int LongestTimeout = 120;
-    internal const int LargestRequest = 1 << 20;
-    internal const long LargestResponse = 1L << 30;
+    private const int MostOperations = 50;
+    private const int MostNames = 50;
+    private const int LongestTimeout = 120;
+    private const int LargestRequest = 1 << 20;
+    private const long LargestResponse = 1L << 30;
 
     // What the gateway lets through of a caller's headers and what is nobody's secret; and what of an answer cannot act in the exchange's name. Beside the latter anything that begins with X-.
     private static readonly string[] Sendable = ["accept-language", "prefer", "user-agent"];
