@@ -28,7 +28,7 @@ internal static class Proxy
     private static readonly string[] RequestHeaders =
     [
         "Accept", "Accept-Language", "Authorization", "Content-Type", "Content-Length", "Content-Language", "Content-Disposition", "Content-Digest", "Repr-Digest",
-        "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "Idempotency-Key", "Last-Event-ID", "Prefer", "User-Agent",
+        "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "Idempotency-Key", "Last-Event-ID", "Prefer", "Purpose", "User-Agent",
     ];
 
     /// <summary>What an upstream may not set in the gateway's name, and what it says to the gateway alone.</summary>

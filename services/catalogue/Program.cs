@@ -28,6 +28,7 @@ return await ExchangeHost.RunAsync(args,
         var sweep = reader.Section<SweepSettings>("City");
         var upstreams = reader.Section<UpstreamSettings>("Services");
         var files = reader.Section<FileSettings>("City");
+        var quotas = reader.Section<QuotaSettings>("Quotas");
         reader.ThrowOnFaults();
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         // First of all: nothing is counted before the loaded calendar is known.
@@ -56,6 +57,8 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<ProbeSource>();
         builder.Services.AddScoped<AnswerAutomatically>();
         builder.Services.AddSingleton<Seat>();
+        builder.Services.AddSingleton(quotas);
+        builder.Services.AddSingleton<Quotas>();
         builder.Services.AddSingleton<Transfer>();
         builder.Services.AddSingleton<GrantWatch>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<GrantWatch>());
@@ -112,6 +115,7 @@ return await ExchangeHost.RunAsync(args,
 
         var grants = app.MapGroup("/grants").WithTags("grants");
         ReadGrants.Map(grants);
+        KeepQuota.Map(grants);
         ReadRows.Map(grants);
         CallService.Map(grants);
         ReadFiles.Map(grants);

@@ -3,7 +3,9 @@ using System.Security.Cryptography;
 namespace Exchange.Hosting;
 
 /// <summary>Writes through to another stream and keeps count and SHA-256 of what went by: what a delivery's record says about its body. Nothing is buffered.</summary>
-public sealed class MeasuredStream(Stream inner) : Stream
+/// <param name="inner">Where it goes.</param>
+/// <param name="allow">Told before each write how many bytes went by and how many more there are; throws when they may not pass.</param>
+public sealed class MeasuredStream(Stream inner, Action<long, int>? allow = null) : Stream
 {
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
@@ -30,6 +32,7 @@ public sealed class MeasuredStream(Stream inner) : Stream
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
+        allow?.Invoke(Count, buffer.Length);
         Measure(buffer);
         inner.Write(buffer);
     }
@@ -38,6 +41,7 @@ public sealed class MeasuredStream(Stream inner) : Stream
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        allow?.Invoke(Count, buffer.Length);
         // Hashed while it is on its way.
         try
         {

@@ -49,6 +49,7 @@ internal static class Words
         ["clock.escalated"] = new("逾期上报", "a late clock goes up"),
         ["clock.recounted"] = new("期限重新计算", "a date counted anew"),
         ["calendar.loaded"] = new("载入年度放假安排", "a year's notice on holidays loaded"),
+        ["grant.quota_set"] = new("设定授权的配额", "the quota of a grant is set"),
         ["webhook.made"] = new("设置通知推送地址", "notices are sent to a further address"),
         ["webhook.removed"] = new("删除通知推送地址", "notices are sent to an address no more"),
         ["correction.filed"] = new("提出校核申请", "an error in received data reported"),

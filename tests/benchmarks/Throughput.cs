@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
+using Exchange.Catalogue.Grants;
 using Exchange.Local;
 
 namespace Exchange.Benchmarks;
@@ -59,6 +60,7 @@ internal static class Throughput
                 var start = Stopwatch.GetTimestamp();
                 using var request = new HttpRequestMessage(HttpMethod.Get, address);
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+                request.Headers.Add(PurposeCode.Header, Work.Purpose);
                 using var response = await http.SendAsync(request);
                 await response.Content.CopyToAsync(Stream.Null);
                 response.EnsureSuccessStatusCode();

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
+using Exchange.Catalogue.Grants;
 using Exchange.Local;
 using Exchange.Local.Accounts;
 
@@ -21,8 +22,13 @@ internal sealed class Work : IDisposable
 
     public HttpClient Gateway { get; }
 
+    private const string Scenario = "测量（示例）";
+
+    /// <summary>States what the grants here are for.</summary>
+    public static readonly string Purpose = PurposeCode.Of(Scenario);
+
     public Participant Who(string role, string city = "changsha") => participants.GetOrAdd($"{city} {role}", _ => new Participant(Gateway, Stack.Accounts.First(a =>
-        a.City == city && a.Roles.Contains(role) && (role == "authority" || a.ClientId.Contains("-labour-", StringComparison.Ordinal)))));
+        a.City == city && a.Roles.Contains(role) && (role == "authority" || a.ClientId.Contains("-labour-", StringComparison.Ordinal)))) { Purpose = Purpose });
 
     /// <summary>An entry that only waits for its publication; answers its id and ETag.</summary>
     public async Task<(string Id, string Etag)> PrepareAsync(string name, bool personal = false)
@@ -63,7 +69,7 @@ internal sealed class Work : IDisposable
         {
             DatasetId = id,
             LegalBasis = "测量（示例）",
-            Scenario = "测量（示例）",
+            Scenario,
             Scope = "测量（示例）",
             Fields = (string[])["person", "code"],
             UseUntil = DateOnly.FromDateTime(DateTime.UtcNow).AddYears(1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),

@@ -14,6 +14,9 @@ internal sealed class Participant(HttpClient gateway, Account account, string la
 
     public Account Account => account;
 
+    /// <summary>The purpose_code that it states in each call; left out when null.</summary>
+    public string? Purpose { get; init; }
+
     public Task<Answer> GetAsync(string path, CancellationToken ct = default) => SendAsync(HttpMethod.Get, path, null, null, ct);
 
     /// <summary>An act: with a fresh Idempotency-Key unless one is given, and with If-Match when an ETag is.</summary>
@@ -30,6 +33,8 @@ internal sealed class Participant(HttpClient gateway, Account account, string la
         using var request = new HttpRequestMessage(method, new Uri(path, UriKind.RelativeOrAbsolute)) { Content = body };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", await TokenAsync(ct));
         request.Headers.AcceptLanguage.ParseAdd(language);
+        if (Purpose is not null)
+            request.Headers.Add("Purpose", Purpose);
         adjust?.Invoke(request);
         using var response = await gateway.SendAsync(request, ct);
         return await Answer.ReadAsync(response, ct);

@@ -95,10 +95,11 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
         var granted = (await owningHead.PostAsync($"/api/cities/changsha/approvals/{id}/sign-off", etag: decided.ETag, ct: ct)).Succeeded("sign the reply");
         Tell(owningHead, $"signs the reply as head of the provider's sharing office: {Text(granted.Json, "state")}, usable until {Text(granted["grant"], "valid_until")}.");
 
-        await UntilAsync("Zhuzhou knows", () => officer.GetAsync($"/api/cities/zhuzhou/requests/{id}", ct), a => Text(a.Json, "state") == "active");
-        Tell(officer, "reads in Zhuzhou that the grant is active.");
+        var active = await UntilAsync("Zhuzhou knows", () => officer.GetAsync($"/api/cities/zhuzhou/requests/{id}", ct), a => Text(a.Json, "state") == "active");
+        var purpose = Text(active.Json, "purpose_code");
+        Tell(officer, $"reads in Zhuzhou that the grant is active; each call states the purpose that was agreed: {purpose}.");
 
-        var data = (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv", ct)).Succeeded("read the rows");
+        var data = (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv&purpose={purpose}", ct)).Succeeded("read the rows");
         var delivery = data.Headers["Exchange-Delivery-Id"];
         var digest = Convert.ToHexStringLower(SHA256.HashData(data.Bytes));
         var lines = data.Text.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
@@ -148,10 +149,11 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
         }, received.ETag, ct: ct)).Succeeded("decide");
         Tell(reviewer, "proposes what the purpose needs and no more: names, numbers and addresses masked, birthdays by the month, cards hashed, and rows of one district.");
         (await owningHead.PostAsync($"/api/cities/changsha/approvals/{id}/sign-off", etag: decided.ETag, ct: ct)).Succeeded("sign the reply");
-        await UntilAsync("Zhuzhou knows", () => officer.GetAsync($"/api/cities/zhuzhou/requests/{id}", ct), a => Text(a.Json, "state") == "active");
+        var active = await UntilAsync("Zhuzhou knows", () => officer.GetAsync($"/api/cities/zhuzhou/requests/{id}", ct), a => Text(a.Json, "state") == "active");
         Tell(owningHead, "signs it; both cities show the treatments in the terms.");
 
-        var data = (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv", ct)).Succeeded("read the rows");
+        var rows = $"/api/cities/changsha/grants/{id}/data?purpose={Text(active.Json, "purpose_code")}";
+        var data = (await program.GetAsync($"{rows}&format=csv", ct)).Succeeded("read the rows");
         var lines = data.Text.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         Tell(program, $"fetches the rows: {lines.Length - 1} of Changsha's {Text(entry, "name")}. The first of them:");
         foreach (var line in lines.Take(3))
@@ -160,7 +162,7 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
         var originals = (await File.ReadAllLinesAsync(Path.Combine(place.Samples, "changsha", "rows", "307002430100-000101.csv"), ct)).Skip(1).SelectMany(row => row.Split(',').Take(6));
         if (lines.Length < 2 || originals.FirstOrDefault(original => data.Text.Contains(original, StringComparison.Ordinal)) is not null)
             throw new LocalFault("Personal data was to arrive masked and did not.");
-        var refused = await program.GetAsync($"/api/cities/changsha/grants/{id}/data?filter[person_name]={Uri.EscapeDataString("张示例")}", ct);
+        var refused = await program.GetAsync($"{rows}&filter[person_name]={Uri.EscapeDataString("张示例")}", ct);
         if (refused.Status != 422)
             throw new LocalFault($"A filter on a masked item was answered {refused.Status}.");
         Tell(program, $"finds none of the originals in it, and asking for one name is refused: {refused.Status} {Text(refused["errors"][0], "message")}");

@@ -27,14 +27,10 @@ internal sealed partial class CallService(Database database, Upstreams upstreams
     private async Task<IResult> HandleAsync(Guid id, string path, Caller caller, City city, HttpContext http)
     {
         var cancel = http.RequestAborted;
-        if (await ReadGrants.FindAsync(database, id, caller, city, cancel) is not { } grant || caller.City != grant.AskingCity || caller.Department != grant.AskingDepartment)
+        var (entered, refused) = await transfer.EnterAsync(id, caller, city, http);
+        if (entered is not { } grant)
         {
-            return Pipeline.NotFound();
-        }
-
-        if (transfer.Refusal(grant) is { } refused)
-        {
-            return refused;
+            return refused!;
         }
 
         StoredService? stored;
@@ -143,6 +139,12 @@ internal sealed partial class CallService(Database database, Upstreams upstreams
         List<string> passed = [];
         foreach (var (name, values) in asked)
         {
+            if (name == PurposeCode.Parameter)
+            {
+                // Said to the exchange, not to the department's interface.
+                continue;
+            }
+
             if (values is not [{ Length: <= LongestValue } value] || !operation.Query.Contains(name, StringComparer.Ordinal))
             {
                 return null;

@@ -12,14 +12,20 @@ namespace Exchange.Catalogue.Deliveries;
 /// Writes openings and ends of deliveries with their audit records. What is waiting while one transaction commits goes into the next one together:
 /// small calls share a commit, and a lone one waits for nobody. Each caller goes on only once its own row is committed.
 /// </summary>
-internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvider clock, Seat seat, ILogger<DeliveryLog> log) : BackgroundService
+internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, Quotas quotas, TimeProvider clock, Seat seat, ILogger<DeliveryLog> log) : BackgroundService
 {
     private const int MostAtOnce = 64;
 
     private readonly Channel<Entry> waiting = Channel.CreateUnbounded<Entry>(new UnboundedChannelOptions { SingleReader = true });
 
-    /// <summary>False when the grant ended or changed since it was looked up: the row is written under the active grant that is enforced or not at all.</summary>
-    public Task<bool> OpenAsync(Guid delivery, Grant grant, string subject, Shipment shipment) => WriteAsync(new Entry(delivery, grant, shipment, clock.Now()) { Subject = subject });
+    /// <summary>
+    /// Not opened when the grant ended or changed since it was looked up: the row is written under the active grant that is enforced or not at all. Nor when a quota does not cover it: the allowance says which.
+    /// </summary>
+    public async Task<(bool Opened, Allowance? Allowance)> OpenAsync(Guid delivery, Grant grant, string subject, Shipment shipment)
+    {
+        var entry = new Entry(delivery, grant, shipment, clock.Now()) { Subject = subject };
+        return (await WriteAsync(entry), entry.Allowance);
+    }
 
     /// <summary>False when the sweep ended it before.</summary>
     /// <param name="cut">Why this side cut it; null when it did not.</param>
@@ -58,10 +64,17 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
             return true;
         }
 
+        if (entry.BeyondQuota)
+        {
+            return false;
+        }
+
         // Alone, and waiting for whoever holds the grant: this answer is final.
         await using var scope = scopes.CreateAsyncScope();
         var transaction = scope.ServiceProvider.GetRequiredService<Transaction>();
         await transaction.BeginAsync(CancellationToken.None);
+        // Nothing that others wait for is held meanwhile.
+        await transaction.Connection.ExecuteAsync("select from grants where exchange_id = @ExchangeId for share", entry.Grant);
         if (!(await StoreAsync(transaction, [entry], "for share of g")).Contains(entry.Delivery))
         {
             return false;
@@ -104,48 +117,15 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
     /// <summary>The deliveries whose row was written; only they get a record.</summary>
     private async Task<HashSet<Guid>> StoreAsync(Transaction transaction, IReadOnlyList<Entry> entries, string locking)
     {
-        HashSet<Guid> stored = [];
-        if (entries.Where(e => e.End is null).ToList() is { Count: > 0 } openings)
+        var stored = await EndAsync(transaction, [.. entries.Where(e => e.End is not null)]);
+        List<Entry> ended = [.. entries.Where(e => stored.Contains(e.Delivery))];
+        List<Entry> openings = [.. entries.Where(e => e.End is null)];
+        var period = quotas.Period;
+        var used = await Quotas.AddAsync(transaction, period, openings.Concat(ended).SelectMany(e => e.Uses));
+        stored.UnionWith(await OpenAsync(transaction, Within(openings, period, used), locking));
+        if (openings.Where(e => !stored.Contains(e.Delivery)).SelectMany(e => e.Uses).ToList() is { Count: > 0 } unused)
         {
-            stored.UnionWith(await transaction.Connection.QueryAsync<Guid>($"""
-                insert into deliveries (delivery_id, exchange_id, subject, form, fields, treatments, row_filter, opened_at, facts, file_name, seat, process)
-                select o.delivery_id, o.exchange_id, o.subject, o.form,
-                       array(select f from unnest(g.fields) with ordinality as u (f, place) where g.treatments ->> f is distinct from 'dropped' order by place),
-                       g.treatments, g.row_filter, o.at, o.facts::jsonb, o.file_name, @Name, @Process
-                from unnest(@Delivery, @ExchangeId, @Subject, @Form, @At, @ChangedAt, @Facts, @FileName) o (delivery_id, exchange_id, subject, form, at, changed_at, facts, file_name)
-                join grants g on g.exchange_id = o.exchange_id and g.state = 'active' and g.changed_at = o.changed_at {locking}
-                returning delivery_id
-                """, new
-            {
-                Delivery = openings.Select(e => e.Delivery).ToArray(),
-                ExchangeId = openings.Select(e => e.Grant.ExchangeId).ToArray(),
-                Subject = openings.Select(e => e.Subject).ToArray(),
-                Form = openings.Select(e => e.Shipment.Form).ToArray(),
-                Facts = openings.Select(e => e.Shipment.Facts is { } facts ? JsonSerializer.Serialize(facts, Json.Options) : null).ToArray(),
-                FileName = openings.Select(e => e.Shipment.FileName).ToArray(),
-                At = openings.Select(e => e.At.UtcDateTime).ToArray(),
-                ChangedAt = openings.Select(e => e.Grant.ChangedAt.UtcDateTime).ToArray(),
-                seat.Name,
-                seat.Process,
-            }));
-        }
-
-        if (entries.Where(e => e.End is not null).ToList() is { Count: > 0 } ends)
-        {
-            stored.UnionWith(await transaction.Connection.QueryAsync<Guid>("""
-                update deliveries d set ended_at = e.at, outcome = e.outcome, rows = e.rows, bytes = e.bytes, sha256 = e.sha256
-                from unnest(@Delivery, @At, @Outcome, @Rows, @Bytes, @Sha256) e (delivery_id, at, outcome, rows, bytes, sha256)
-                where d.delivery_id = e.delivery_id and d.ended_at is null
-                returning d.delivery_id
-                """, new
-            {
-                Delivery = ends.Select(e => e.Delivery).ToArray(),
-                At = ends.Select(e => e.At.UtcDateTime).ToArray(),
-                Outcome = ends.Select(e => e.End!.Outcome).ToArray(),
-                Rows = ends.Select(e => e.End!.Rows).ToArray(),
-                Bytes = ends.Select(e => e.End!.Bytes).ToArray(),
-                Sha256 = ends.Select(e => e.End!.Sha256).ToArray(),
-            }));
+            await Quotas.AddAsync(transaction, period, unused.Select(u => u with { Calls = -u.Calls }));
         }
 
         foreach (var entry in entries.Where(e => stored.Contains(e.Delivery)))
@@ -157,6 +137,60 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
 
         return stored;
     }
+
+    /// <summary>Those that their quotas cover: of openings that share a commit the first ones take what is left.</summary>
+    private List<Entry> Within(List<Entry> openings, DateTimeOffset period, Dictionary<string, QuotaUse> used)
+    {
+        foreach (var entry in Enumerable.Reverse(openings))
+        {
+            var (own, department) = (used[Quotas.HolderOf(entry.Grant)], used[Quotas.DepartmentOf(entry.Grant)]);
+            entry.Allowance = quotas.AllowanceOf(entry.Grant, period, own, department);
+            used[own.Holder] = own with { Calls = own.Calls - 1 };
+            used[department.Holder] = department with { Calls = department.Calls - 1 };
+        }
+
+        return [.. openings.Where(e => !e.BeyondQuota)];
+    }
+
+    private async Task<IEnumerable<Guid>> OpenAsync(Transaction transaction, List<Entry> openings, string locking) =>
+        openings.Count == 0 ? [] : await transaction.Connection.QueryAsync<Guid>($"""
+            insert into deliveries (delivery_id, exchange_id, subject, form, fields, treatments, row_filter, purpose_code, opened_at, facts, file_name, seat, process)
+            select o.delivery_id, o.exchange_id, o.subject, o.form,
+                   array(select f from unnest(g.fields) with ordinality as u (f, place) where g.treatments ->> f is distinct from 'dropped' order by place),
+                   g.treatments, g.row_filter, o.purpose, o.at, o.facts::jsonb, o.file_name, @Name, @Process
+            from unnest(@Delivery, @ExchangeId, @Subject, @Form, @Purpose, @At, @ChangedAt, @Facts, @FileName) o (delivery_id, exchange_id, subject, form, purpose, at, changed_at, facts, file_name)
+            join grants g on g.exchange_id = o.exchange_id and g.state = 'active' and g.changed_at = o.changed_at {locking}
+            returning delivery_id
+            """, new
+        {
+            Delivery = openings.Select(e => e.Delivery).ToArray(),
+            ExchangeId = openings.Select(e => e.Grant.ExchangeId).ToArray(),
+            Subject = openings.Select(e => e.Subject).ToArray(),
+            Form = openings.Select(e => e.Shipment.Form).ToArray(),
+            Purpose = openings.Select(e => e.Grant.PurposeCode).ToArray(),
+            Facts = openings.Select(e => e.Shipment.Facts is { } facts ? JsonSerializer.Serialize(facts, Json.Options) : null).ToArray(),
+            FileName = openings.Select(e => e.Shipment.FileName).ToArray(),
+            At = openings.Select(e => e.At.UtcDateTime).ToArray(),
+            ChangedAt = openings.Select(e => e.Grant.ChangedAt.UtcDateTime).ToArray(),
+            seat.Name,
+            seat.Process,
+        });
+
+    private static async Task<HashSet<Guid>> EndAsync(Transaction transaction, List<Entry> ends) =>
+        ends.Count == 0 ? [] : [.. await transaction.Connection.QueryAsync<Guid>("""
+            update deliveries d set ended_at = e.at, outcome = e.outcome, rows = e.rows, bytes = e.bytes, sha256 = e.sha256
+            from unnest(@Delivery, @At, @Outcome, @Rows, @Bytes, @Sha256) e (delivery_id, at, outcome, rows, bytes, sha256)
+            where d.delivery_id = e.delivery_id and d.ended_at is null
+            returning d.delivery_id
+            """, new
+        {
+            Delivery = ends.Select(e => e.Delivery).ToArray(),
+            At = ends.Select(e => e.At.UtcDateTime).ToArray(),
+            Outcome = ends.Select(e => e.End!.Outcome).ToArray(),
+            Rows = ends.Select(e => e.End!.Rows).ToArray(),
+            Bytes = ends.Select(e => e.End!.Bytes).ToArray(),
+            Sha256 = ends.Select(e => e.End!.Sha256).ToArray(),
+        })];
 
     private static AuditRecord Record(Entry entry)
     {
@@ -189,6 +223,11 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
                 details["rows_by"] = rows;
             }
 
+            if (entry.Grant.PurposeCode is { } purpose)
+            {
+                details["purpose_code"] = purpose;
+            }
+
             var openings = new Dictionary<string, string>(StringComparer.Ordinal) { ["officer"] = entry.Subject! };
             if (entry.Shipment.FileName is { } name)
             {
@@ -214,6 +253,21 @@ internal sealed partial class DeliveryLog(IServiceScopeFactory scopes, TimeProvi
         public string? Subject { get; init; }
 
         public End? End { get; init; }
+
+        /// <summary>How an opening stands with its quotas; null until it was counted.</summary>
+        public Allowance? Allowance { get; set; }
+
+        public bool BeyondQuota => Allowance?.Exceeded(Shipment.Bytes) is not null;
+
+        /// <summary>What it takes of the quotas of its grant and of its department.</summary>
+        public IEnumerable<QuotaUse> Uses
+        {
+            get
+            {
+                var own = End is null ? new QuotaUse(Quotas.HolderOf(Grant), 1, 0, 0) : new QuotaUse(Quotas.HolderOf(Grant), 0, End.Rows ?? 0, End.Bytes);
+                return [own, own with { Holder = Quotas.DepartmentOf(Grant) }];
+            }
+        }
 
         public Activity? Trace { get; } = Activity.Current;
 

@@ -13,7 +13,7 @@ namespace Exchange.Catalogue.Deliveries;
 internal sealed partial class GrantWatch(Database database, TimeProvider clock, ILogger<GrantWatch> log) : BackgroundService
 {
     /// <summary>Why a transfer was cut, as the log says it.</summary>
-    public const string Ended = "grant-ended", Suspended = "grant-suspended", Expired = "grant-expired", Narrowed = "grant-narrowed", Unwatched = "grant-unknown";
+    public const string Ended = "grant-ended", Suspended = "grant-suspended", Expired = "grant-expired", Narrowed = "grant-narrowed", Unwatched = "grant-unknown", Beyond = "quota-used-up";
 
     private const string Whole = "";
 

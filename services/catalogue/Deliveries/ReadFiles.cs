@@ -23,7 +23,7 @@ internal sealed class ReadFiles(Database database, FileStore store, Transfer tra
 
     public static void Map(RouteGroupBuilder grants)
     {
-        grants.MapGet("/{id:guid}/files", (Guid id, Caller caller, City city, ReadFiles reader, CancellationToken cancel) => reader.ListAsync(id, caller, city, cancel))
+        grants.MapGet("/{id:guid}/files", (Guid id, Caller caller, City city, ReadFiles reader, HttpContext http) => reader.ListAsync(id, caller, city, http))
             .AllowCallers(Roles.Integrator, Roles.Officer)
             .WithSummary("The files that can be fetched under a grant, with size and SHA-256, newest version first.");
         grants.MapMethods("/{id:guid}/files/{name}", [HttpMethods.Get, HttpMethods.Head],
@@ -34,16 +34,13 @@ internal sealed class ReadFiles(Database database, FileStore store, Transfer tra
             .Produces(StatusCodes.Status304NotModified).Produces<Problem>(StatusCodes.Status416RangeNotSatisfiable, "application/problem+json");
     }
 
-    private async Task<Results<Ok<FileList>, Refused>> ListAsync(Guid id, Caller caller, City city, CancellationToken cancel)
+    private async Task<Results<Ok<FileList>, Refused>> ListAsync(Guid id, Caller caller, City city, HttpContext http)
     {
-        if (await FindAsync(id, caller, city, cancel) is not { } grant)
+        var cancel = http.RequestAborted;
+        var (entered, refused) = await transfer.EnterAsync(id, caller, city, http);
+        if (entered is not { } grant)
         {
-            return Pipeline.NotFound();
-        }
-
-        if (transfer.Refusal(grant) is { } refused)
-        {
-            return refused;
+            return refused!;
         }
 
         await using var connection = await database.OpenAsync(cancel);
@@ -53,14 +50,10 @@ internal sealed class ReadFiles(Database database, FileStore store, Transfer tra
     private async Task<IResult> HandleAsync(Guid id, string name, int? version, Caller caller, City city, HttpContext http)
     {
         var cancel = http.RequestAborted;
-        if (await FindAsync(id, caller, city, cancel) is not { } grant)
+        var (entered, refused) = await transfer.EnterAsync(id, caller, city, http);
+        if (entered is not { } grant)
         {
-            return Pipeline.NotFound();
-        }
-
-        if (transfer.Refusal(grant) is { } refused)
-        {
-            return refused;
+            return refused!;
         }
 
         DatasetFile? found;
@@ -114,9 +107,6 @@ internal sealed class ReadFiles(Database database, FileStore store, Transfer tra
         return await transfer.RunAsync(http, grant, caller.Subject, Ship(file, found, request));
     }
 
-    private async Task<Grant?> FindAsync(Guid id, Caller caller, City city, CancellationToken cancel) =>
-        await ReadGrants.FindAsync(database, id, caller, city, cancel) is { } grant && caller.City == grant.AskingCity && caller.Department == grant.AskingDepartment ? grant : null;
-
     private static Shipment Ship(FileStream file, DatasetFile found, FileRequest request)
     {
         var facts = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -135,6 +125,7 @@ internal sealed class ReadFiles(Database database, FileStore store, Transfer tra
             Fields = found.Fields,
             FileName = found.Name,
             Facts = facts,
+            Bytes = request.Length,
             Head = response =>
             {
                 Describe(response, found);

@@ -41,7 +41,7 @@ internal static class ReadReceipt
     }
 
     private const string Select = """
-        select delivery_id, exchange_id, form, fields, treatments::text as treatments, facts::text as facts, file_name, opened_at, ended_at, outcome, rows, bytes, sha256,
+        select delivery_id, exchange_id, form, fields, treatments::text as treatments, facts::text as facts, file_name, purpose_code, opened_at, ended_at, outcome, rows, bytes, sha256,
                received_sha256, received_bytes, received_rows, acknowledged_at,
                (received_sha256, received_bytes, coalesce(received_rows, rows)) is not distinct from (sha256, bytes, rows) as received_equal
         from deliveries where exchange_id = @id
@@ -56,6 +56,7 @@ internal static class ReadReceipt
         public string? Treatments { get; init; }
         public string? Facts { get; init; }
         public string? FileName { get; init; }
+        public string? PurposeCode { get; init; }
         public required DateTimeOffset OpenedAt { get; init; }
         public DateTimeOffset? EndedAt { get; init; }
         public string? Outcome { get; init; }
@@ -86,6 +87,9 @@ internal static class ReadReceipt
         /// <summary>Which file was sent; absent for rows.</summary>
         public FileSent? File { get; init; }
 
+        /// <summary>The purpose that the call stated, by the code of the words agreed; absent for deliveries of before.</summary>
+        public string? PurposeCode { get; init; }
+
         public required DateTimeOffset OpenedAt { get; init; }
         public DateTimeOffset? EndedAt { get; init; }
 
@@ -111,6 +115,7 @@ internal static class ReadReceipt
             Fields = row.Fields,
             Treatments = row.Treatments is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(row.Treatments, Json.Options),
             File = FileSent.Of(row),
+            PurposeCode = row.PurposeCode,
             OpenedAt = row.OpenedAt,
             EndedAt = row.EndedAt,
             Outcome = row.Outcome,

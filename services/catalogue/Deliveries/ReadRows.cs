@@ -12,7 +12,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// Rows under a grant, as CSV (RFC 4180), JSON or NDJSON, whole or in pages, chosen and sorted by what is granted plain (<see cref="RowQuery"/>). No record, no exchange: the opening is committed before the first byte leaves, the end with rows, bytes and SHA-256 after the last.
 /// Only granted fields and rows are read, and each value leaves as the grant treats it; rows stream from the database in constant memory; the grant is watched while they do.
 /// </summary>
-internal sealed class ReadRows(Database database, RowTables tables, GrantKeys keys, Transfer transfer, ServiceSettings service)
+internal sealed class ReadRows(RowTables tables, GrantKeys keys, Transfer transfer, ServiceSettings service)
 {
     private static readonly Rule UnknownFormat = new("unknown-format", StatusCodes.Status422UnprocessableEntity, null,
         new("不支持的数据格式。", "There is no such format."),
@@ -47,15 +47,10 @@ internal sealed class ReadRows(Database database, RowTables tables, GrantKeys ke
     private async Task<IResult> HandleAsync(Guid id, string? format, bool formulaSafe, Caller caller, City city, HttpContext http)
     {
         var cancel = http.RequestAborted;
-        var grant = await ReadGrants.FindAsync(database, id, caller, city, cancel);
-        if (grant is null || caller.City != grant.AskingCity || caller.Department != grant.AskingDepartment)
+        var (entered, refused) = await transfer.EnterAsync(id, caller, city, http);
+        if (entered is not { } grant)
         {
-            return Pipeline.NotFound();
-        }
-
-        if (transfer.Refusal(grant) is { } refused)
-        {
-            return refused;
+            return refused!;
         }
 
         var form = format ?? Accepted(http);

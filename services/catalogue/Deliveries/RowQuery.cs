@@ -42,7 +42,7 @@ internal sealed partial record RowQuery
         ["prefix"] = "prefix",
     };
 
-    private static readonly string[] Known = ["format", "formula_safe", "sort", "limit", "cursor"];
+    private static readonly string[] Known = ["format", "formula_safe", "sort", "limit", "cursor", PurposeCode.Parameter];
 
     public static readonly RowQuery All = new();
 

@@ -7,7 +7,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// Ends deliveries whose process is gone or could not write their end: as failed, with what is not known left out.
 /// At once when another process has taken its seat, else after two minutes without a sign of life.
 /// </summary>
-internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeProvider clock, Seat seat, IHostApplicationLifetime life, ILogger<SweepDeliveries> log) : BackgroundService
+internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, Quotas quotas, TimeProvider clock, Seat seat, IHostApplicationLifetime life, ILogger<SweepDeliveries> log) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(15);
 
@@ -65,6 +65,7 @@ internal sealed partial class SweepDeliveries(IServiceScopeFactory scopes, TimeP
             }, cancel);
         }
 
+        await transaction.Connection.ExecuteAsync(new CommandDefinition("delete from quota_use where period < @Period - interval '40 days'", quotas, cancellationToken: cancel));
         await transaction.CommitAsync(cancel);
     }
 

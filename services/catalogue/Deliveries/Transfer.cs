@@ -22,6 +22,9 @@ internal sealed record Shipment
     /// <summary>Writes the body. The token ends when the caller is gone or the grant is.</summary>
     public required Func<Stream, CancellationToken, Task> Write { get; init; }
 
+    /// <summary>Bytes of the body, where they are known before; 0: not known.</summary>
+    public long Bytes { get; init; }
+
     /// <summary>Rows read so far; left out for what is not counted in rows.</summary>
     public Func<long>? Rows { get; init; }
 
@@ -61,11 +64,21 @@ internal sealed partial class Transfer(Database database, DeliveryLog deliveries
         new("该共享授权刚刚变更。", "The grant has changed at this moment."),
         new("请重试；数据将按变更后的授权提供。", "Retry; the data comes as the grant says now."));
 
-    /// <summary>Null when data may flow under this grant now; looked at again in the opening's own transaction.</summary>
-    public Refused? Refusal(Grant grant) =>
-        !GrantWatch.Usable(grant.State, grant.ValidUntil, clock)
-            ? new Refused(NotActive, new($"状态：{grant.State}；使用时限：{grant.ValidUntil:yyyy-MM-dd}。", $"State: {grant.State}; last day of use: {grant.ValidUntil:yyyy-MM-dd}."))
-            : null;
+    /// <summary>
+    /// The grant that the call is under; else what is answered to it: it is not the receiver's, cannot be used now, or was given for another purpose than the call states.
+    /// State and quotas are looked at again in the opening's own transaction.
+    /// </summary>
+    public async Task<(Grant? Grant, Refused? Refused)> EnterAsync(Guid id, Caller caller, City city, HttpContext http)
+    {
+        if (await ReadGrants.FindAsync(database, id, caller, city, http.RequestAborted) is not { } grant || caller.City != grant.AskingCity || caller.Department != grant.AskingDepartment)
+        {
+            return (null, Pipeline.NotFound());
+        }
+
+        return !GrantWatch.Usable(grant.State, grant.ValidUntil, clock)
+            ? (null, new Refused(NotActive, new($"状态：{grant.State}；使用时限：{grant.ValidUntil:yyyy-MM-dd}。", $"State: {grant.State}; last day of use: {grant.ValidUntil:yyyy-MM-dd}.")))
+            : PurposeCode.Check(http.Request, grant) is { } other ? (null, other) : (grant, null);
+    }
 
     /// <summary>Null when the log keeps up, so that data may pass at all.</summary>
     public Refused? Behind => audit.Refusal;
@@ -74,12 +87,19 @@ internal sealed partial class Transfer(Database database, DeliveryLog deliveries
     public async Task<IResult> RunAsync(HttpContext http, Grant grant, string subject, Shipment shipment)
     {
         var delivery = Guid.CreateVersion7(clock.GetUtcNow());
-        if (!await deliveries.OpenAsync(delivery, grant, subject, shipment))
+        var (opened, allowance) = await deliveries.OpenAsync(delivery, grant, subject, shipment);
+        allowance?.Tell(http.Response, clock.GetUtcNow());
+        if (!opened)
         {
+            if (allowance?.Exceeded(shipment.Bytes) is { } line)
+            {
+                return allowance.Refusal(line, clock.GetUtcNow());
+            }
+
             return await IsUsableAsync(grant.ExchangeId, http.RequestAborted) ? new Refused(GrantChanged) { RetryAfter = 1 } : new Refused(NotActive);
         }
 
-        return await SendAsync(delivery, grant, shipment, http) is { } refused ? refused : Results.Empty;
+        return await SendAsync(delivery, grant, shipment, allowance!, http) is { } refused ? refused : Results.Empty;
     }
 
     /// <summary>Nothing is sent under terms that are no longer the grant's; the caller may come again for what they are now.</summary>
@@ -91,7 +111,7 @@ internal sealed partial class Transfer(Database database, DeliveryLog deliveries
         return GrantWatch.Usable(state, until, clock);
     }
 
-    private async Task<Refused?> SendAsync(Guid delivery, Grant grant, Shipment shipment, HttpContext http)
+    private async Task<Refused?> SendAsync(Guid delivery, Grant grant, Shipment shipment, Allowance allowance, HttpContext http)
     {
         var response = http.Response;
         shipment.Head(response);
@@ -103,9 +123,23 @@ internal sealed partial class Transfer(Database database, DeliveryLog deliveries
         response.Headers["Exchange-Dataset"] = grant.DatasetId.ToString();
         http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
 
-        await using var body = new MeasuredStream(response.Body);
         var outcome = "failed";
         using var running = watch.Follow(delivery, shipment.Fields, http.Abort, http.RequestAborted);
+        await using var body = new MeasuredStream(response.Body, (sent, more) =>
+        {
+            if (allowance.Beyond(shipment.Rows?.Invoke() ?? 0, sent + more) is not { } line)
+            {
+                return;
+            }
+
+            if (sent == 0)
+            {
+                throw new NothingSentException(allowance.Refusal(line, clock.GetUtcNow()));
+            }
+
+            running.End(GrantWatch.Beyond);
+            throw new OperationCanceledException($"It would go beyond {line.Name}.", running.Token);
+        });
         try
         {
             await shipment.Write(body, running.Token);

@@ -39,8 +39,8 @@ internal static class GrantTable
 
     public static Task IssueAsync(Transaction transaction, SharingRequest request, GrantTerms terms, DateTimeOffset now, CancellationToken cancel) =>
         transaction.Connection.ExecuteAsync(new CommandDefinition("""
-            insert into grants (exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, treatments, row_filter, state, valid_from, valid_until, issued_at, changed_at)
-            values (@ExchangeId, @AskingCity, @AskingDepartment, @OwningDepartment, @DatasetId, @DatasetVersion, @fields, @treatments::jsonb, @rows::jsonb, 'issued', @ValidFrom, @ValidUntil, @now, @now)
+            insert into grants (exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, treatments, row_filter, purpose, state, valid_from, valid_until, issued_at, changed_at)
+            values (@ExchangeId, @AskingCity, @AskingDepartment, @OwningDepartment, @DatasetId, @DatasetVersion, @fields, @treatments::jsonb, @rows::jsonb, @Purpose, 'issued', @ValidFrom, @ValidUntil, @now, @now)
             """, new
         {
             terms.ExchangeId,
@@ -52,6 +52,7 @@ internal static class GrantTable
             fields = terms.Fields.ToArray(),
             treatments = GrantedScope.Json(terms.Treatments),
             rows = GrantedScope.Json(terms.Rows),
+            request.Grant!.Purpose,
             terms.ValidFrom,
             terms.ValidUntil,
             now,
@@ -67,8 +68,8 @@ internal static class GrantTable
 
     public static Task ChangeAsync(Transaction transaction, GrantTerms terms, DateTimeOffset now, CancellationToken cancel) =>
         transaction.Connection.ExecuteAsync(new CommandDefinition(
-            "update grants set fields = @fields, treatments = @treatments::jsonb, row_filter = @rows::jsonb, valid_until = @ValidUntil, changed_at = @now where exchange_id = @ExchangeId and state <> 'ended'",
-            new { fields = terms.Fields.ToArray(), treatments = GrantedScope.Json(terms.Treatments), rows = GrantedScope.Json(terms.Rows), terms.ValidUntil, now, terms.ExchangeId }, cancellationToken: cancel));
+            "update grants set fields = @fields, treatments = @treatments::jsonb, row_filter = @rows::jsonb, purpose = coalesce(@Purpose, purpose), valid_until = @ValidUntil, changed_at = @now where exchange_id = @ExchangeId and state <> 'ended'",
+            new { fields = terms.Fields.ToArray(), treatments = GrantedScope.Json(terms.Treatments), rows = GrantedScope.Json(terms.Rows), terms.Purpose, terms.ValidUntil, now, terms.ExchangeId }, cancellationToken: cancel));
 
     public static Task EndAsync(Transaction transaction, Guid exchangeId, string reason, DateTimeOffset now, CancellationToken cancel) =>
         transaction.Connection.ExecuteAsync(new CommandDefinition(

@@ -47,7 +47,8 @@ internal static class ReadGrants
         new { caller.City, caller.Department, authority = caller.Has(Roles.Authority) && caller.City == city.Id, own = caller.City == city.Id, id, after, size };
 
     private const string Select = """
-        select exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, treatments::text as treatments_json, row_filter::text as rows_json, changed_at, state, valid_from, valid_until, end_reason,
+        select exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, treatments::text as treatments_json, row_filter::text as rows_json, changed_at, state, valid_from, valid_until, end_reason, purpose,
+               quota_calls, quota_rows, quota_bytes,
                (select legal_basis from sharing_requests s where s.exchange_id = grants.exchange_id and s.side = 'owning') as legal_basis
         from grants
         where ((asking_city = @City and asking_department = @Department)
@@ -100,6 +101,21 @@ internal sealed record Grant
 
     /// <summary>使用依据 as the request states it.</summary>
     public string? LegalBasis { get; init; }
+
+    /// <summary>使用场景 as it is agreed now.</summary>
+    public string? Purpose { get; init; }
+
+    /// <summary>使用目的代码: what each call for data states.</summary>
+    public string? PurposeCode => Purpose is null ? null : Grants.PurposeCode.Of(Purpose);
+
+    [JsonIgnore]
+    public long? QuotaCalls { get; init; }
+
+    [JsonIgnore]
+    public long? QuotaRows { get; init; }
+
+    [JsonIgnore]
+    public long? QuotaBytes { get; init; }
 
     private IReadOnlyDictionary<string, string>? treatments;
     private RowFilter? rows;

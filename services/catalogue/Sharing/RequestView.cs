@@ -74,6 +74,9 @@ internal sealed record RequestView
 
     public GrantTerms? Grant { get; init; }
 
+    /// <summary>使用目的代码: what each call for data under the grant states (header <c>Purpose</c>).</summary>
+    public string? PurposeCode { get; init; }
+
     /// <summary>Access was stopped until misuse is put right (art. 27); the newest one.</summary>
     public Suspension? Suspension { get; init; }
 
@@ -138,6 +141,7 @@ internal sealed record RequestView
             Proposal = stored.Side == Side.Owning && request.Proposal is { } proposal ? new ProposalView(proposal.Decision.Word(), proposal.Reason, proposal.Grounds, proposal.CitedLaw, proposal.Fields, proposal.ValidUntil) { Treatments = proposal.Treatments, Rows = proposal.Rows } : null,
             Reply = request.Reply,
             Grant = request.Grant,
+            PurposeCode = request.Grant?.Purpose is { } purpose ? Grants.PurposeCode.Of(purpose) : null,
             Suspension = request.Suspension,
             Change = request.Change,
             Consultation = request.Consultation,

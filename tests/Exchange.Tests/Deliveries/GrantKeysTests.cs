@@ -50,14 +50,14 @@ public sealed class GrantKeysTests(PublishingCity city)
         var caller = new Caller { Subject = who.Subject, IsPerson = false, ClientId = who.Subject, Name = who.Subject, City = who.City, Department = who.Department!, Roles = who.Roles.ToHashSet(StringComparer.Ordinal) };
         var read = (await ReadGrants.FindAsync(parts.Database, grant, caller, Catalogue.City.Read(Samples.CityFile("changsha")), CancellationToken.None))!;
         using var log = new DeliveryLog(
-            services.GetRequiredService<IServiceScopeFactory>(), TimeProvider.System, new Seat(new ConfigurationBuilder().Build(), new ServiceSettings { Name = "changsha" }), NullLogger<DeliveryLog>.Instance);
+            services.GetRequiredService<IServiceScopeFactory>(), new Quotas(new QuotaSettings(), TimeProvider.System), TimeProvider.System, new Seat(new ConfigurationBuilder().Build(), new ServiceSettings { Name = "changsha" }), NullLogger<DeliveryLog>.Instance);
         await log.StartAsync(CancellationToken.None);
         try
         {
             var (stale, current) = (Guid.CreateVersion7(), Guid.CreateVersion7());
             var shipment = new Shipment { Form = "csv", Fields = read.Fields, Head = _ => { }, Write = (_, _) => Task.CompletedTask, Rows = () => 0 };
-            Assert.False(await log.OpenAsync(stale, read with { ChangedAt = read.ChangedAt.AddMicroseconds(-1) }, "示例", shipment));
-            Assert.True(await log.OpenAsync(current, read, "示例", shipment));
+            Assert.False((await log.OpenAsync(stale, read with { ChangedAt = read.ChangedAt.AddMicroseconds(-1) }, "示例", shipment)).Opened);
+            Assert.True((await log.OpenAsync(current, read, "示例", shipment)).Opened);
             Assert.True(await log.CloseAsync(current, read, shipment, "complete", null, 0, new string('0', 64)));
         }
         finally

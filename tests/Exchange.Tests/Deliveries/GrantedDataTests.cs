@@ -282,14 +282,16 @@ public sealed class GrantedDataTests(PublishingCity city)
     }
 
     /// <summary>As the sharing process leaves it.</summary>
+    internal const string Purpose = "核验（示例）";
+
     internal static async Task<Guid> GrantAsync(PublishingCity city, Guid dataset, GrantedScope scope)
     {
         var grant = Guid.CreateVersion7();
         await using var connection = await city.OpenAsync();
         await connection.ExecuteAsync("""
-            insert into grants (exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, treatments, row_filter, state, valid_from, valid_until, issued_at, changed_at)
-            values (@grant, @City, @Department, @Funds, @dataset, 1, @fields, @treatments::jsonb, @rows::jsonb, 'active', '2026-01-01', '2099-12-31', now(), now())
-            """, new { grant, Program.City, Program.Department, Funds, dataset, fields = scope.Fields.ToArray(), treatments = GrantedScope.Json(scope.Treatments), rows = GrantedScope.Json(scope.Rows) });
+            insert into grants (exchange_id, asking_city, asking_department, owning_department, dataset_id, dataset_version, fields, treatments, row_filter, purpose, state, valid_from, valid_until, issued_at, changed_at)
+            values (@grant, @City, @Department, @Funds, @dataset, 1, @fields, @treatments::jsonb, @rows::jsonb, @Purpose, 'active', '2026-01-01', '2099-12-31', now(), now())
+            """, new { grant, Program.City, Program.Department, Funds, dataset, Purpose, fields = scope.Fields.ToArray(), treatments = GrantedScope.Json(scope.Treatments), rows = GrantedScope.Json(scope.Rows) });
         return grant;
     }
 
@@ -298,5 +300,5 @@ public sealed class GrantedDataTests(PublishingCity city)
     private async Task<Answer> DataAsync(Guid grant, string query = "") => (await SendAsync(grant, query)).Expect(HttpStatusCode.OK);
 
     private Task<Answer> SendAsync(Guid grant, string query, params (string Name, string Value)[] headers) =>
-        city.SendAsync(HttpMethod.Get, $"/grants/{grant}/data?{query}", Program, headers: headers);
+        city.SendAsync(HttpMethod.Get, $"/grants/{grant}/data?{query}{(query.Contains("purpose=", StringComparison.Ordinal) ? "" : $"&purpose={PurposeCode.Of(Purpose)}")}", Program, headers: headers);
 }

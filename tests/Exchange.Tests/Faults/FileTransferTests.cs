@@ -74,6 +74,7 @@ public sealed class FileTransferTests(FaultFixture exchange)
         var from = (int)got.Length;
         using var request = new HttpRequestMessage(HttpMethod.Get, PathOf(id));
         request.Headers.Authorization = new("Bearer", await Program.TokenAsync());
+        request.Headers.Add("Purpose", Program.Purpose);
         Resume(request, tag, from);
         var response = await exchange.Gateway.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal(from == 0 ? 200 : 206, (int)response.StatusCode);

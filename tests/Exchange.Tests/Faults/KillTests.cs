@@ -86,6 +86,7 @@ public sealed class KillTests(FaultFixture exchange)
         var program = exchange.Who("zhuzhou", "integrator");
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/cities/changsha/grants/{id}/data?format=csv");
         request.Headers.Authorization = new("Bearer", await program.TokenAsync());
+        request.Headers.Add("Purpose", program.Purpose);
         var response = await exchange.Gateway.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal(200, (int)response.StatusCode);
         var body = await response.Content.ReadAsStreamAsync();

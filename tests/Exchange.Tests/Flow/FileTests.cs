@@ -215,6 +215,7 @@ public sealed class FileTests(ExchangeFixture exchange)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/cities/changsha/grants/{id}/files/{Uri.EscapeDataString(Safe)}");
         request.Headers.Authorization = new("Bearer", await Program.TokenAsync());
+        request.Headers.Add("Purpose", Program.Purpose);
         var response = await exchange.Gateway.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal(200, (int)response.StatusCode);
         return (response.Headers.GetValues("Exchange-Delivery-Id").Single(), response);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Exchange.Catalogue.Grants;
 using Exchange.Local;
 using Exchange.Local.Accounts;
 using Xunit;
@@ -70,7 +71,7 @@ public class ExchangeFixture : IAsyncLifetime
         a.City == city && a.Roles.Contains(role)
         && (role is "authority" or "operator" || a.ClientId.Contains($"-{department}-", StringComparison.Ordinal) || (department == "labour" && a.DepartmentName?.EndsWith("人力资源和社会保障局", StringComparison.Ordinal) == true))).ClientId);
 
-    internal Participant Who(string clientId) => participants.GetOrAdd(clientId, id => new Participant(Gateway, Stack.Account(id)));
+    internal Participant Who(string clientId) => participants.GetOrAdd(clientId, id => new Participant(Gateway, Stack.Account(id)) { Purpose = PurposeCode.Of(Scenario) });
 
     /// <summary>Everyone signs in anew: tokens of before belong to another time.</summary>
     internal void SignOut() => participants.Clear();
@@ -145,11 +146,14 @@ public class ExchangeFixture : IAsyncLifetime
         a => a.Status == 201 || !a.Text.Contains("unknown-dataset", StringComparison.Ordinal),
         show: a => a.Text);
 
+    /// <summary>使用场景 of the requests below; every participant states it as the purpose of its calls.</summary>
+    internal const string Scenario = "核验参保情况（示例）";
+
     internal static object RequestBody(Guid dataset, DateOnly? until = null, string[]? fields = null) => new
     {
         DatasetId = dataset,
         LegalBasis = "社会保险关系转移接续（示例）",
-        Scenario = "核验参保情况（示例）",
+        Scenario,
         Scope = "经办人员（示例）",
         Fields = fields ?? ["person", "months"],
         UseUntil = (until ?? DateOnly.FromDateTime(DateTime.UtcNow).AddYears(1)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),

@@ -62,7 +62,7 @@ public sealed class TreatmentTests(ExchangeFixture exchange)
         await ChangeAsync(id, new { Fields = new[] { "person", "months", "remark" }, Reason = "职责（示例）" }, new { Decision = "approve", Treatments = new Dictionary<string, string> { ["months"] = "generalised:band:10" } });
         Assert.Equal("person,months,remark\r\n示*甲,10..20,\r\n示*丙,0..10,末\r\n", await DataAsync(id));
         // Another one names them anew.
-        await ChangeAsync(id, new { Scenario = "统计（示例）", Reason = "职责（示例）" }, new { Decision = "approve", Fields = new[] { "person", "remark" }, Treatments = new Dictionary<string, string> { ["person"] = "masked" }, Rows = new { } });
+        await ChangeAsync(id, new { ThirdParty = "示例受托单位", Reason = "职责（示例）" }, new { Decision = "approve", Fields = new[] { "person", "remark" }, Treatments = new Dictionary<string, string> { ["person"] = "masked" }, Rows = new { } });
         Assert.Equal("person,remark\r\n***,\r\n***,\"=1+1,\"\"x\"\"\"\r\n***,末\r\n", await DataAsync(id));
         Assert.Equal("person,remark\r\n***,\r\n***,\"'=1+1,\"\"x\"\"\"\r\n***,末\r\n", await DataAsync(id, "formula_safe=true"));
         await exchange.PairedAsync(id);

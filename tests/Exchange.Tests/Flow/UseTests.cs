@@ -1,3 +1,4 @@
+using Exchange.Catalogue.Grants;
 using Exchange.Local.Accounts;
 
 namespace Exchange.Tests.Flow;
@@ -76,7 +77,12 @@ public sealed class UseTests(ExchangeFixture exchange)
         var decided = (await OwnAsync(id, "sharing_head", "change/sign-off")).Succeeded("sign the change");
         Assert.Equal(("approved", 3), (decided["change"].GetProperty("outcome").GetString(), decided["grant"].GetProperty("fields").GetArrayLength()));
         Assert.Equal(("核验与统计（示例）", "示例受托单位"), (decided["grant"].GetProperty("purpose").GetString(), decided["grant"].GetProperty("third_parties")[0].GetString()));
-        Assert.Contains("remark", (await DataAsync(id)).Text, StringComparison.Ordinal);
+
+        // The purpose is another one now: a program that was set up for the old one gets nothing until it states the new one.
+        await RefusedAsync("purpose-not-granted", () => DataAsync(id));
+        Assert.Equal(PurposeCode.Of("核验与统计（示例）"), decided["purpose_code"].GetString());
+        using var program = new Participant(exchange.Gateway, exchange.Stack.Account("zhuzhou-labour-client")) { Purpose = decided["purpose_code"].GetString() };
+        Assert.Contains("remark", (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv")).Succeeded("data").Text, StringComparison.Ordinal);
 
         await exchange.MirrorAsync(id, "active");
         await Eventually.GetAsync(() => exchange.Who("zhuzhou", "officer").GetAsync(Asking(id)), a => a.Json.TryGetProperty("change", out var change) && change.TryGetProperty("outcome", out var outcome) && outcome.GetString() == "approved", show: a => a.Text);
