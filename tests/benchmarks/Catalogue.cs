@@ -48,7 +48,7 @@ internal static class Catalogue
         });
         using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 256 }) { BaseAddress = stack.PublicAddress, Timeout = TimeSpan.FromSeconds(60) };
         using var reader = new Participant(http, stack.Accounts.First(a => a.Roles.Contains("officer")));
-        var empty = Memory(stack);
+        var empty = Memory.Of(stack, Stack.Gateway);
         await using var feed = await Feed.OpenAsync(stack);
 
         var clock = Stopwatch.StartNew();
@@ -58,7 +58,7 @@ internal static class Catalogue
         await UntilAsync(async () => (await SearchAsync(reader, "limit=1")).Total == entries);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"catalogue: {entries} entries through the cities' events in {clock.Elapsed.TotalSeconds:0} s, {entries / clock.Elapsed.TotalSeconds:0}/s until the last was found (target 2,000/s); their messages alone were confirmed by the broker in {sent.TotalSeconds:0} s"));
-        var full = Memory(stack);
+        var full = Memory.Of(stack, Stack.Gateway);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  memory of the gateway: {empty} MiB empty, {full} MiB with the catalogue; {IndexSize(entries)}"));
 
         await FreshnessAsync(feed, reader, entries);
@@ -70,9 +70,6 @@ internal static class Catalogue
         await stack.StartAsync(Stack.Gateway);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  a gateway that starts anew is ready with {entries} entries after {clock.Elapsed.TotalSeconds:0.0} s"));
     }
-
-    private static long Memory(Stack stack) => File.ReadLines($"/proc/{stack.PidOf(Stack.Gateway)}/status").Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
-        .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024).Single();
 
     private static string IndexSize(int entries)
     {

@@ -31,7 +31,11 @@ internal sealed class Work : IDisposable
         a.City == city && a.Roles.Contains(role) && (role == "authority" || a.ClientId.Contains("-labour-", StringComparison.Ordinal)))) { Purpose = Purpose });
 
     /// <summary>An entry that only waits for its publication; answers its id and ETag.</summary>
-    public async Task<(string Id, string Etag)> PrepareAsync(string name, bool personal = false)
+    /// <param name="name">Its title.</param>
+    /// <param name="personal">With a person's name in it.</param>
+    /// <param name="fields">Other items than the usual ones.</param>
+    /// <param name="format">What the data is: a table, or a file.</param>
+    public async Task<(string Id, string Etag)> PrepareAsync(string name, bool personal = false, object[]? fields = null, string format = "table")
     {
         var officer = Who("officer");
         var draft = (await officer.PostAsync("/api/cities/changsha/datasets", new
@@ -40,16 +44,16 @@ internal sealed class Work : IDisposable
             DepartmentCode = officer.Account.Department,
             Abstract = "用于测量的条目（示例）",
             Theme = "C0300",
-            Format = "table",
+            Format = format,
             UpdateFrequency = "monthly",
             SharingType = personal ? "conditional" : "unconditional",
             SharingConditions = personal ? "共享范围：人社部门；使用用途：测量" : null,
-            SharingMethod = "rows",
+            SharingMethod = format == "table" ? "rows" : "file",
             Classification = "general",
             Grade = 1,
-            Fields = personal
-                ? (object[])[new { Name = "person", Title = "姓名", Type = "C", Length = 60, Personal = true }, new { Name = "code", Title = "代码", Type = "I" }]
-                : [new { Name = "code", Title = "代码", Type = "C", Length = 20 }],
+            Fields = fields ?? (personal
+                ? [new { Name = "person", Title = "姓名", Type = "C", Length = 60, Personal = true }, new { Name = "code", Title = "代码", Type = "I" }]
+                : [new { Name = "code", Title = "代码", Type = "C", Length = 20 }]),
         })).Succeeded("draft");
         var id = draft["dataset_id"].GetString()!;
         var assessed = (await officer.PostAsync($"/api/cities/changsha/datasets/{id}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = personal ? "passed" : "not_applicable" } }, draft.ETag)).Succeeded("assess");
@@ -61,27 +65,35 @@ internal sealed class Work : IDisposable
     public async Task<(string Grant, Guid Dataset)> GrantAsync()
     {
         var (id, etag) = await PrepareAsync($"交付测量{Guid.NewGuid():N}（示例）", personal: true);
-        var published = (await Who("authority").PostAsync($"/api/cities/changsha/datasets/{id}/publish", etag: etag)).Succeeded("publish");
+        var published = await PublishAsync(id, etag);
         using var csv = new StringContent("person,code\r\n示例甲,1\r\n示例乙,2\r\n示例丙,3\r\n", Encoding.UTF8, "text/csv");
         (await Who("officer").PutAsync($"/api/cities/changsha/datasets/{id}/rows", csv, published.ETag)).Succeeded("load rows");
+        return (await GrantAsync(id, ["person", "code"], new { Decision = "approve" }), Guid.Parse(id));
+    }
+
+    public async Task<Answer> PublishAsync(string id, string etag) => (await Who("authority").PostAsync($"/api/cities/changsha/datasets/{id}/publish", etag: etag)).Succeeded("publish");
+
+    /// <summary>Asked for by Zhuzhou's labour department and answered with this decision; active once its data is there.</summary>
+    public async Task<string> GrantAsync(string dataset, string[] fields, object decision)
+    {
         var (officer, head) = (Who("officer", "zhuzhou"), Who("sharing_head", "zhuzhou"));
         var draft = await UntilAsync(() => officer.PostAsync("/api/cities/zhuzhou/requests", new
         {
-            DatasetId = id,
+            DatasetId = dataset,
             LegalBasis = "测量（示例）",
             Scenario,
             Scope = "测量（示例）",
-            Fields = (string[])["person", "code"],
+            Fields = fields,
             UseUntil = DateOnly.FromDateTime(DateTime.UtcNow).AddYears(1).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         }), a => a.Status == 201);
         var request = draft["id"].GetString()!;
         var signed = (await head.PostAsync($"/api/cities/zhuzhou/requests/{request}/sign-off", etag: draft.ETag)).Succeeded("sign off");
         (await officer.PostAsync($"/api/cities/zhuzhou/requests/{request}/submit", etag: signed.ETag)).Succeeded("submit");
         var received = await UntilAsync(() => Who("reviewer").GetAsync($"/api/cities/changsha/approvals/{request}"), a => a.Status == 200);
-        var decided = (await Who("reviewer").PostAsync($"/api/cities/changsha/approvals/{request}/decide", new { Decision = "approve" }, received.ETag)).Succeeded("decide");
+        var decided = (await Who("reviewer").PostAsync($"/api/cities/changsha/approvals/{request}/decide", decision, received.ETag)).Succeeded("decide");
         (await Who("sharing_head").PostAsync($"/api/cities/changsha/approvals/{request}/sign-off", etag: decided.ETag)).Succeeded("sign off the reply");
-        await UntilAsync(() => Who("integrator", "zhuzhou").GetAsync($"/api/cities/changsha/grants/{request}/data"), a => a.Status == 200);
-        return (request, Guid.Parse(id));
+        await UntilAsync(() => Who("integrator", "zhuzhou").GetAsync($"/api/cities/changsha/grants/{request}"), a => a.Status == 200 && a["state"].GetString() == "active");
+        return request;
     }
 
     private static async Task<Answer> UntilAsync(Func<Task<Answer>> ask, Func<Answer, bool> holds)

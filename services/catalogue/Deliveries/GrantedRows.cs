@@ -1,7 +1,9 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
+using CsvHelper;
 using Exchange.Catalogue.Grants;
+using Npgsql;
 
 namespace Exchange.Catalogue.Deliveries;
 
@@ -14,16 +16,44 @@ internal sealed record GrantedField(string Name, Treatment Treatment, bool IsTex
 /// <summary>
 /// The rows of a table as the reader role streams them: the granted columns in the grant's order, one row at a time, each value as its treatment leaves it. No other way leads from here to a value.
 /// </summary>
-/// <param name="reader">Its columns are the fields, in their order.</param>
-/// <param name="fields">Those that leave; none is dropped.</param>
-/// <param name="key">The grant's key for hashes.</param>
-/// <param name="end">Called once at the end, told whether everything was read.</param>
-internal sealed class GrantedRows(DbDataReader reader, IReadOnlyList<GrantedField> fields, byte[] key, Func<bool, ValueTask> end) : IAsyncDisposable
+internal sealed class GrantedRows : IAsyncDisposable
 {
+    private readonly DbDataReader reader;
+    private readonly IReadOnlyList<GrantedField> fields;
+    private readonly byte[] key;
+    private readonly Func<bool, ValueTask> end;
+    private readonly Kind[] kinds;
+    private readonly JsonEncodedText[] names;
+    private byte[] text = new byte[4096];
     private bool ended;
     private bool disposed;
 
-    public IReadOnlyList<string> Fields { get; } = [.. fields.Select(f => f.Name)];
+    /// <param name="reader">Its columns are the fields, in their order.</param>
+    /// <param name="fields">Those that leave; none is dropped.</param>
+    /// <param name="key">The grant's key for hashes.</param>
+    /// <param name="end">Called once at the end, told whether everything was read.</param>
+    public GrantedRows(DbDataReader reader, IReadOnlyList<GrantedField> fields, byte[] key, Func<bool, ValueTask> end)
+    {
+        (this.reader, this.fields, this.key, this.end) = (reader, fields, key, end);
+        Fields = [.. fields.Select(f => f.Name)];
+        kinds = [.. fields.Select((_, column) => KindOf(reader, column))];
+        names = [.. fields.Select(f => JsonEncodedText.Encode(f.Name, Hosting.Json.Options.Encoder))];
+    }
+
+    /// <summary>How a column is read without a detour over an object.</summary>
+    private enum Kind
+    {
+        Text,
+        Truth,
+        Day,
+        Moment,
+        Whole,
+        Exact,
+        Real,
+        Other,
+    }
+
+    public IReadOnlyList<string> Fields { get; }
 
     /// <summary>Where the page after this one begins; null when there is none.</summary>
     public string? Next { get; init; }
@@ -46,43 +76,74 @@ internal sealed class GrantedRows(DbDataReader reader, IReadOnlyList<GrantedFiel
     /// <summary>The value as CSV writes it: empty for null, dates and numbers in their ISO forms.</summary>
     public string? Text(int column) => Treatments.Apply(fields[column].Treatment, Original(column), key);
 
-    /// <summary>The same where a spreadsheet is to take nothing for a formula; a number is none.</summary>
-    public string? SafeText(int column) => fields[column] is { IsText: false, Treatment.Kind: TreatmentKind.Plain } ? Text(column) : Hosting.CsvCells.Text(Text(column));
+    /// <param name="csv">Where to.</param>
+    /// <param name="column">Which.</param>
+    /// <param name="formulaSafe">A spreadsheet is to take nothing for a formula; a number is none.</param>
+    public void Write(CsvWriter csv, int column, bool formulaSafe)
+    {
+        if (fields[column].Treatment.Kind != TreatmentKind.Plain)
+        {
+            csv.WriteField(formulaSafe ? Hosting.CsvCells.Text(Text(column)) : Text(column));
+        }
+        else if (formulaSafe && fields[column].IsText)
+        {
+            csv.WriteField(Hosting.CsvCells.Text(Original(column)));
+        }
+        else if (reader.IsDBNull(column))
+        {
+            csv.WriteField((string?)null);
+        }
+        else if (kinds[column] == Kind.Text)
+        {
+            csv.WriteField(Utf8(column));
+        }
+        else if (kinds[column] == Kind.Whole)
+        {
+            csv.WriteField(reader.GetInt64(column), default, CultureInfo.InvariantCulture);
+        }
+        else if (kinds[column] == Kind.Day)
+        {
+            csv.WriteField(reader.GetFieldValue<DateOnly>(column), "yyyy-MM-dd");
+        }
+        else
+        {
+            csv.WriteField(Original(column));
+        }
+    }
 
     public void Write(Utf8JsonWriter json, int column)
     {
-        var name = Fields[column];
         if (reader.IsDBNull(column))
         {
-            json.WriteNull(name);
+            json.WriteNull(names[column]);
             return;
         }
 
         if (fields[column].Treatment.Kind != TreatmentKind.Plain)
         {
-            json.WriteString(name, Text(column));
+            json.WriteString(names[column], Text(column));
             return;
         }
 
-        switch (reader.GetValue(column))
+        switch (kinds[column])
         {
-            case bool truth:
-                json.WriteBoolean(name, truth);
+            case Kind.Text:
+                json.WriteString(names[column], Utf8(column));
                 break;
-            case decimal number:
-                json.WriteNumber(name, number);
+            case Kind.Truth:
+                json.WriteBoolean(names[column], reader.GetBoolean(column));
                 break;
-            case long number:
-                json.WriteNumber(name, number);
+            case Kind.Exact:
+                json.WriteNumber(names[column], reader.GetDecimal(column));
                 break;
-            case double number when double.IsFinite(number):
-                json.WriteNumber(name, number);
+            case Kind.Whole:
+                json.WriteNumber(names[column], reader.GetInt64(column));
                 break;
-            case float number when float.IsFinite(number):
-                json.WriteNumber(name, number);
+            case Kind.Real when double.IsFinite(reader.GetDouble(column)):
+                json.WriteNumber(names[column], reader.GetDouble(column));
                 break;
             default:
-                json.WriteString(name, Text(column));
+                json.WriteString(names[column], Original(column));
                 break;
         }
     }
@@ -98,14 +159,38 @@ internal sealed class GrantedRows(DbDataReader reader, IReadOnlyList<GrantedFiel
         await end(ended);
     }
 
-    private string? Original(int column) => reader.IsDBNull(column) ? null : reader.GetValue(column) switch
+    private string? Original(int column) => reader.IsDBNull(column) ? null : kinds[column] switch
     {
-        string text => text,
-        bool truth => truth ? "true" : "false",
-        DateOnly day => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        DateTime moment when reader.GetDataTypeName(column) == "date" => moment.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        DateTime moment => moment.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF", CultureInfo.InvariantCulture),
-        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
-        var other => other.ToString(),
+        Kind.Text => reader.GetString(column),
+        Kind.Truth => reader.GetBoolean(column) ? "true" : "false",
+        Kind.Day => reader.GetFieldValue<DateOnly>(column).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        Kind.Moment => reader.GetDateTime(column).ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF", CultureInfo.InvariantCulture),
+        Kind.Whole => reader.GetInt64(column).ToString(CultureInfo.InvariantCulture),
+        _ => reader.GetValue(column) is DateOnly day ? day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) : Convert.ToString(reader.GetValue(column), CultureInfo.InvariantCulture),
+    };
+
+    /// <summary>A text as the server sent it: in UTF-8, and as such it leaves. Good until the next one is read.</summary>
+    private ReadOnlySpan<byte> Utf8(int column)
+    {
+        var length = (int)reader.GetBytes(column, 0, null, 0, 0);
+        if (length > text.Length)
+        {
+            text = new byte[Math.Max(length, text.Length * 2)];
+        }
+
+        reader.GetBytes(column, 0, text, 0, length);
+        return text.AsSpan(0, length);
+    }
+
+    private static Kind KindOf(DbDataReader reader, int column) => reader is not NpgsqlDataReader ? Kind.Other : reader.GetDataTypeName(column) switch
+    {
+        "text" => Kind.Text,
+        "boolean" => Kind.Truth,
+        "date" => Kind.Day,
+        "timestamp without time zone" => Kind.Moment,
+        "bigint" => Kind.Whole,
+        "numeric" => Kind.Exact,
+        "double precision" => Kind.Real,
+        _ => Kind.Other,
     };
 }

@@ -12,7 +12,7 @@ internal static class RowForms
     public const string Json = "json";
     public const string NdJson = "ndjson";
 
-    private const int FlushAt = 32 * 1024;
+    private const int FlushAt = 64 * 1024;
 
     public static readonly IReadOnlyList<string> All = [Csv, Json, NdJson];
 
@@ -34,7 +34,7 @@ internal static class RowForms
     /// <summary>RFC 4180, with a heading.</summary>
     private static async Task WriteCsvAsync(bool formulaSafe, Stream body, GrantedRows rows, CancellationToken cancel)
     {
-        await using var csv = CsvWriter.Create(body, CsvWriterOptions.Default, leaveOpen: true);
+        await using var csv = CsvWriter.Create(body, CsvWriterOptions.Default with { BufferSize = FlushAt }, leaveOpen: true);
         foreach (var field in rows.Fields)
         {
             csv.WriteField(field);
@@ -45,7 +45,7 @@ internal static class RowForms
         {
             for (var i = 0; i < rows.Fields.Count; i++)
             {
-                csv.WriteField(formulaSafe ? rows.SafeText(i) : rows.Text(i));
+                rows.Write(csv, i, formulaSafe);
             }
 
             await csv.EndRecordAsync(cancel);
@@ -80,7 +80,7 @@ internal static class RowForms
             }
 
             json.WriteEndObject();
-            await json.FlushAsync(cancel);
+            json.Flush();
             json.Reset();
             if (lines)
             {
