@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -43,6 +44,8 @@ internal static class Tokens
                 options.MapInboundClaims = false;
                 options.BackchannelTimeout = TimeSpan.FromSeconds(5);
                 options.RefreshInterval = TimeSpan.FromSeconds(30);
+                options.TokenHandlers.Clear();
+                options.TokenHandlers.Add(new KnownTokens(clock) { MapInboundClaims = false });
                 options.TokenValidationParameters = new TokenValidationParameters
                 {
                     ValidIssuer = issuer.Authority,
@@ -102,6 +105,40 @@ internal static class Tokens
         services.AddAuthorization(options => options.FallbackPolicy = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
     }
 
+    /// <summary>
+    /// A program sends one token with all its calls of five minutes, and the check of its signature costs more than a small call does otherwise. One that was found good is taken again
+    /// as long as it lives and the issuer still publishes the key that signed it; everything else is checked each time.
+    /// </summary>
+    private sealed class KnownTokens(TimeProvider clock) : JsonWebTokenHandler, IDisposable
+    {
+        private const int Most = 10_000;
+
+        private readonly MemoryCache known = new(new MemoryCacheOptions { SizeLimit = Most });
+
+        public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)
+        {
+            if (known.TryGetValue(token, out TokenValidationResult? before) && Lives(before!.SecurityToken.ValidFrom, before.SecurityToken.ValidTo, clock)
+                && await IsPublishedAsync(before.SecurityToken.SigningKey, validationParameters))
+            {
+                return new TokenValidationResult { IsValid = true, Issuer = before.Issuer, SecurityToken = before.SecurityToken, TokenType = before.TokenType, ClaimsIdentity = before.ClaimsIdentity.Clone() };
+            }
+
+            var result = await base.ValidateTokenAsync(token, validationParameters);
+            if (result.IsValid)
+            {
+                result.ClaimsIdentity = result.ClaimsIdentity.Clone();
+                known.Set(token, result, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = LongestLife });
+            }
+
+            return result;
+        }
+
+        public void Dispose() => known.Dispose();
+
+        private static async Task<bool> IsPublishedAsync(SecurityKey key, TokenValidationParameters parameters) =>
+            parameters.ConfigurationManager is { } manager && (await manager.GetBaseConfigurationAsync(CancellationToken.None)).SigningKeys.Contains(key);
+    }
+
     private static async Task<bool> HasKeysAsync(AuthenticationFailedContext context)
     {
         try
@@ -120,7 +157,7 @@ internal static class Tokens
     {
         var skew = TimeSpan.FromSeconds(30);
         var now = clock.GetUtcNow().UtcDateTime;
-        return expires is { } end && end + skew > now && end < now + LongestLife + skew && (notBefore is not { } start || start - skew < now);
+        return expires is { } end && end + skew > now && end < now + LongestLife + skew && (notBefore is not { } start || start < now + skew);
     }
 
     private static string SchemeFor(HttpContext context, IReadOnlyList<IssuerSettings> issuers)

@@ -84,7 +84,7 @@ internal static class Rows
         await owner.ExecuteAsync($"""
             truncate data.{table};
             insert into data.{table} (c1, c2, c3, c4, c5, c6)
-            select '示例' || n, '43010219900101' || lpad((n % 10000)::text, 4, '0'), '138' || lpad((n % 100000000)::text, 8, '0'), '湖南省长沙市岳麓区示例路' || n % 500 || '号', date '1950-01-01' + (n % 20000)::int, n
+            select substr('张李王刘陈杨赵黄周吴', 1 + n % 10, 1) || substr('小示大文明丽', 1 + n / 10 % 6, 1) || substr('例三华强', 1 + n / 60 % 4, 1), '43010219900101' || lpad((n % 10000)::text, 4, '0'), '138' || lpad((n % 100000000)::text, 8, '0'), '湖南省长沙市岳麓区示例路' || n % 500 || '号', date '1950-01-01' + (n % 20000)::int, n
             from generate_series(1, @Count) n;
             analyze data.{table}
             """, new { Count }, commandTimeout: 600);

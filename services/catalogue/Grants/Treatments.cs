@@ -247,9 +247,10 @@ internal static partial class Treatments
             date = date[..10];
         }
 
-        // As our own tables write it.
-        if (date is [_, _, _, _, '-', _, _, '-', _, _] && DateOnly.TryParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _))
+        if (date is [_, _, _, _, '-', _, _, '-', _, _] && (Number(date[..4]), Number(date[5..7]), Number(date[8..])) is ( > 0 and var year, >= 1 and <= 12 and var month, >= 1 and var last)
+            && last <= DateTime.DaysInMonth(year, month))
         {
+            // As our own tables write it.
             return date[..7].ToString();
         }
 
@@ -270,18 +271,24 @@ internal static partial class Treatments
         return string.Create(CultureInfo.InvariantCulture, $"{lower:0.######}..{lower + width:0.######}");
     }
 
-    private static bool Digits(ReadOnlySpan<char> text)
+    /// <summary>Of ASCII digits only; else -1.</summary>
+    private static int Number(ReadOnlySpan<char> text)
     {
+        var number = 0;
         foreach (var c in text)
         {
             if (!char.IsAsciiDigit(c))
             {
-                return false;
+                return -1;
             }
+
+            number = (number * 10) + (c - '0');
         }
 
-        return true;
+        return number;
     }
+
+    private static bool Digits(ReadOnlySpan<char> text) => !text.ContainsAnyExceptInRange('0', '9');
 
     [GeneratedRegex(@"^[0-9]{1,12}(\.[0-9]{1,6})?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex BandWidth();
