@@ -8,6 +8,7 @@ using Exchange.Catalogue.Deliveries;
 using Exchange.Catalogue.Disputes;
 using Exchange.Catalogue.Files;
 using Exchange.Catalogue.Grants;
+using Exchange.Catalogue.Previews;
 using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
 using Exchange.Catalogue.Statistics;
@@ -66,6 +67,9 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton<Upstreams>();
         builder.Services.AddSingleton<CallService>();
         builder.Services.AddSingleton<ReadFiles>();
+        builder.Services.AddSingleton(PreviewLimits.Default);
+        builder.Services.AddSingleton<FilePreview>();
+        builder.Services.AddSingleton<ReadPreview>();
         builder.Services.AddSingleton<DeliveryLog>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<DeliveryLog>());
         builder.Services.AddSingleton<GrantKeys>();
@@ -87,6 +91,7 @@ return await ExchangeHost.RunAsync(args,
         StoreFile.Map(files);
         ListFiles.Map(files);
         RemoveFile.Map(files);
+        ReadPreview.MapOwn(files);
 
         var requests = app.MapGroup("/requests").WithTags("requests");
         DraftRequest.Map(requests);
@@ -119,6 +124,7 @@ return await ExchangeHost.RunAsync(args,
         ReadRows.Map(grants);
         CallService.Map(grants);
         ReadFiles.Map(grants);
+        ReadPreview.Map(grants);
         ReadReceipt.Map(grants);
         AcknowledgeDelivery.Map(grants);
         RecordUse.Map(grants);

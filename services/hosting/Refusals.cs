@@ -115,7 +115,7 @@ public sealed class Refused : IResult, IStatusCodeHttpResult, IEndpointMetadataP
     /// <summary>The rule under which it goes on record, where the caller is not told; null when that is <see cref="Rule"/>.</summary>
     public Rule? Recorded { get; init; }
 
-    public IReadOnlyList<Fault> Faults { get; } = [];
+    public IReadOnlyList<Fault> Faults { get; init; } = [];
 
     /// <summary>Seconds for <c>Retry-After</c>; null leaves the header out.</summary>
     public int? RetryAfter { get; init; }

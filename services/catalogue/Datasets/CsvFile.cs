@@ -177,15 +177,22 @@ internal sealed class CsvFile : IAsyncDisposable
         aside.Position = mark;
         var head = new byte[Piece];
         var length = await aside.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancel);
-        var text = head.AsMemory(0, length);
-        if (text.Span is [(byte)'s' or (byte)'S', (byte)'e' or (byte)'E', (byte)'p' or (byte)'P', (byte)'=', (byte)',' or (byte)';' or (byte)'\t', (byte)'\r' or (byte)'\n', ..])
+        var (skip, separator) = SeparatorOf(head.AsSpan(0, length));
+        return (mark + skip, separator);
+    }
+
+    /// <summary>How many bytes at the beginning only name the separator, and which it is. The beginning is without a byte order mark.</summary>
+    internal static (int Skip, char Separator) SeparatorOf(ReadOnlySpan<byte> text)
+    {
+        text = text[..Math.Min(text.Length, Piece)];
+        if (text is [(byte)'s' or (byte)'S', (byte)'e' or (byte)'E', (byte)'p' or (byte)'P', (byte)'=', (byte)',' or (byte)';' or (byte)'\t', (byte)'\r' or (byte)'\n', ..])
         {
-            return (mark + (text.Span[5] == '\r' && length > 6 && text.Span[6] == '\n' ? 7 : 6), (char)text.Span[4]);
+            return (text[5] == '\r' && text.Length > 6 && text[6] == '\n' ? 7 : 6, (char)text[4]);
         }
 
         var quoted = false;
         int commas = 0, semicolons = 0, tabs = 0;
-        foreach (var b in text.Span)
+        foreach (var b in text)
         {
             switch (b)
             {
@@ -210,7 +217,7 @@ internal sealed class CsvFile : IAsyncDisposable
             }
         }
 
-        return (mark, semicolons > commas && semicolons >= tabs ? ';' : tabs > commas ? '\t' : ',');
+        return (0, semicolons > commas && semicolons >= tabs ? ';' : tabs > commas ? '\t' : ',');
     }
 
     private sealed record Seen(long Bytes, string Sha256, int Rows, byte[] Head, bool FullOfZeros, int? NotUtf8)

@@ -16,29 +16,39 @@ internal sealed class CsvTable : IDisposable
     /// <summary>Bytes of one record, quoted line breaks included. Without a bound an unclosed quote or a line of commas would fill the memory.</summary>
     private const int LongestRecord = 4 << 20;
 
+    /// <summary>Rules of the faults that end the reading.</summary>
+    public const string LineTooLong = "line-too-long", QuoteOpen = "quote-open", TooManyCells = "too-many-columns";
+
     private const string Rfc4180 = "RFC 4180";
 
     private readonly CsvFaults faults;
     private readonly CsvReader reader;
+    private readonly int mostCells;
     private int row;
     private int? width;
 
     /// <param name="encoding">Null for UTF-8; what is read was checked to be in it.</param>
-    public CsvTable(Stream stream, char separator, Encoding? encoding, CsvFaults faults)
+    /// <param name="longest">Bytes of one record.</param>
+    /// <param name="mostCells">Cells of one record.</param>
+    public CsvTable(Stream stream, char separator, Encoding? encoding, CsvFaults faults, int longest = LongestRecord, int mostCells = int.MaxValue)
     {
         this.faults = faults;
+        this.mostCells = mostCells;
         reader = CsvReader.Create(stream, new CsvReaderOptions
         {
             Separator = separator,
             Encoding = encoding,
             HasHeader = false,
             SkipEmptyLines = false,
-            MaxRecordSize = LongestRecord,
+            MaxRecordSize = longest,
             MalformedData = CsvMalformedDataHandling.Skip,
             OnMalformedRecord = Malformed,
             IncludeValuesInExceptions = false,
         }, leaveOpen: true);
     }
+
+    /// <summary>Why the rest cannot be read; null while it can, or at the file's own end.</summary>
+    public string? EndedBy { get; private set; }
 
     /// <summary>The next row that has content, the header first; null at the end, or when the rest cannot be read (a fault says why). Rows with more or fewer cells than the header are faults and passed over.</summary>
     public async Task<CsvRow?> ReadAsync(CancellationToken cancellation)
@@ -54,11 +64,19 @@ internal sealed class CsvTable : IDisposable
             }
             catch (CsvFormatException)
             {
-                faults.Add(row + 1, "line-too-long", Rfc4180, new("一行的内容过长，或引号没有闭合。", "The row is too long, or a quote is not closed."), CloseQuotes);
+                EndedBy = LineTooLong;
+                faults.Add(row + 1, LineTooLong, Rfc4180, new("一行的内容过长，或引号没有闭合。", "The row is too long, or a quote is not closed."), CloseQuotes);
                 return null;
             }
 
             row++;
+            if (reader.FieldCount > mostCells)
+            {
+                EndedBy = TooManyCells;
+                faults.Add(row, TooManyCells, Rfc4180, new($"一行超过 {mostCells} 个单元格。", $"The row has more than {mostCells} cells."));
+                return null;
+            }
+
             var cells = new string[reader.FieldCount];
             var filled = 0;
             for (var i = 0; i < cells.Length; i++)
@@ -99,7 +117,8 @@ internal sealed class CsvTable : IDisposable
     {
         row++;
         var open = record.Reason == CsvMalformedReason.UnterminatedQuote;
-        faults.Add(row, open ? "quote-open" : "stray-quote", Rfc4180, open
+        EndedBy = open ? QuoteOpen : EndedBy;
+        faults.Add(row, open ? QuoteOpen : "stray-quote", Rfc4180, open
             ? new("引号没有闭合，其后的内容无法读取。", "A quote is not closed; what follows cannot be read.")
             : new("引号位置不当：含引号的内容须整体加引号，内部引号写两个。", "A quote is out of place: quote the whole cell and double the quotes inside."), CloseQuotes);
     }

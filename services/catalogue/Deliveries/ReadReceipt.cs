@@ -75,7 +75,7 @@ internal static class ReadReceipt
         public required Guid DeliveryId { get; init; }
         public required Guid ExchangeId { get; init; }
 
-        /// <summary>csv, json, ndjson, file or service.</summary>
+        /// <summary>csv, json, ndjson, file, service or preview.</summary>
         public required string Form { get; init; }
 
         /// <summary>The fields that left; absent for deliveries of before.</summary>
@@ -84,7 +84,7 @@ internal static class ReadReceipt
         /// <summary>How they were treated, by name, in the words of the grant's terms; absent when all went plain.</summary>
         public IReadOnlyDictionary<string, string>? Treatments { get; init; }
 
-        /// <summary>Which file was sent; absent for rows.</summary>
+        /// <summary>Which file was sent, or of which one a preview; absent for rows.</summary>
         public FileSent? File { get; init; }
 
         /// <summary>The purpose that the call stated, by the code of the words agreed; absent for deliveries of before.</summary>

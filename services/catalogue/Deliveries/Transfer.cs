@@ -10,7 +10,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// <summary>What one delivery sends, and how.</summary>
 internal sealed record Shipment
 {
-    /// <summary>Word for the form in log and receipt: <c>csv</c>, <c>json</c>, <c>ndjson</c>, <c>file</c>, <c>service</c>.</summary>
+    /// <summary>Word for the form in log and receipt: <c>csv</c>, <c>json</c>, <c>ndjson</c>, <c>file</c>, <c>service</c>, <c>preview</c>.</summary>
     public required string Form { get; init; }
 
     /// <summary>The data items that go out. When the grant no longer has one of them, a running transfer is cut.</summary>

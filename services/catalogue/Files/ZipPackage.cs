@@ -36,6 +36,12 @@ internal static class ZipPackage
     public static async Task<(string Rule, Text Message)?> CheckAsync(string path, FileFormat format, CancellationToken cancel)
     {
         await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 16 << 10, FileOptions.Asynchronous);
+        return await CheckAsync(file, format, cancel);
+    }
+
+    /// <summary>What is wrong with the package in <paramref name="file"/>, which stays open; null when it is a document of this format.</summary>
+    public static async Task<(string Rule, Text Message)?> CheckAsync(FileStream file, FileFormat format, CancellationToken cancel)
+    {
         if (await DirectoryAsync(file, cancel) is not { } directory)
         {
             return ("wrong-content", new($"文件内容不是目录声明的格式 {format.Word}：不是完整的 ZIP 包。", $"The content is not what the entry says: {format.Word} is a ZIP package, and this is no whole one."));

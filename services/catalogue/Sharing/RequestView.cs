@@ -237,6 +237,7 @@ internal sealed record RequestView
         if (request.State == SharingState.Active)
         {
             yield return new Link("data", "GET", $"{publicAddress}/api/cities/{request.Ask.OwningCity}/grants/{id}/data", Roles.Integrator);
+            yield return new Link("preview", "GET", $"{publicAddress}/api/cities/{request.Ask.OwningCity}/grants/{id}/preview", Roles.Officer);
         }
     }
 
