@@ -77,6 +77,12 @@ internal sealed class CsvTable : IDisposable
                 return null;
             }
 
+            // Of empty lines there may be as many as there are bytes.
+            if (reader.FieldCount == 1 && reader.GetString(0).Length == 0)
+            {
+                continue;
+            }
+
             var cells = new string[reader.FieldCount];
             var filled = 0;
             for (var i = 0; i < cells.Length; i++)

@@ -13,7 +13,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// A file goes out whole or by the range asked for, never with data items left out: only files whose entry had no item besides the granted ones are there. Older versions can be had as long as they stay,
 /// so that a download that began before a new version came can be resumed, and what was used can be held against what replaced it (art. 26).
 /// </summary>
-internal sealed class ReadFiles(Database database, FileStore store, Transfer transfer)
+internal sealed class ReadFiles(Database database, FileStore store, Transfer transfer, ServiceSettings service)
 {
     private const int Piece = 128 << 10;
 
@@ -44,7 +44,8 @@ internal sealed class ReadFiles(Database database, FileStore store, Transfer tra
         }
 
         await using var connection = await database.OpenAsync(cancel);
-        return TypedResults.Ok(new FileList(FileView.Of(await DatasetFile.DeliverableAsync(connection, grant.DatasetId, grant.Scope, cancel), insider: false)));
+        var files = await DatasetFile.DeliverableAsync(connection, grant.DatasetId, grant.Scope, cancel);
+        return TypedResults.Ok(new FileList(FileView.Of(files, insider: false, $"{service.PublicAddress}/api/cities/{city.Id}/grants/{id}/files")));
     }
 
     private async Task<IResult> HandleAsync(Guid id, string name, int? version, Caller caller, City city, HttpContext http)

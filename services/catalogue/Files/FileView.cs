@@ -1,3 +1,6 @@
+using System.Globalization;
+using Exchange.Catalogue.Previews;
+
 namespace Exchange.Catalogue.Files;
 
 /// <summary>A version of a file as its own department and the authority see it.</summary>
@@ -26,10 +29,16 @@ internal sealed record FileView
     /// <summary>Who handed it in; shown to its own department and the authority.</summary>
     public string? StoredBy { get; init; }
 
-    public static IReadOnlyList<FileView> Of(IReadOnlyList<DatasetFile> files, bool insider) =>
-        [.. files.GroupBy(f => f.Name, StringComparer.Ordinal).SelectMany(versions => versions.Select((f, i) => Of(f, i == 0, insider)))];
+    /// <summary>Where its first rows are shown; absent for formats without a preview, and for who gets none.</summary>
+    public string? Preview { get; init; }
 
-    public static FileView Of(DatasetFile file, bool newest, bool insider) => new()
+    /// <param name="files">Newest version first within each name.</param>
+    /// <param name="insider">Shows who handed them in.</param>
+    /// <param name="address">Of the reader's list of files; null for who gets no preview.</param>
+    public static IReadOnlyList<FileView> Of(IReadOnlyList<DatasetFile> files, bool insider, string? address = null) =>
+        [.. files.GroupBy(f => f.Name, StringComparer.Ordinal).SelectMany(versions => versions.Select((f, i) => Of(f, i == 0, insider, address)))];
+
+    public static FileView Of(DatasetFile file, bool newest, bool insider, string? address = null) => new()
     {
         Name = file.Name,
         Version = file.FileVersion,
@@ -40,6 +49,7 @@ internal sealed record FileView
         Sha256 = file.Sha256,
         StoredAt = file.StoredAt,
         StoredBy = insider ? file.StoredByName : null,
+        Preview = address is not null && FilePreview.Has(file.Format) ? string.Create(CultureInfo.InvariantCulture, $"{address}/{Uri.EscapeDataString(file.Name)}/preview?version={file.FileVersion}") : null,
     };
 }
 

@@ -11,7 +11,7 @@ internal static class ListFiles
         routes.MapGet("/datasets/{id:guid}/files", GetAsync).AllowCallers()
             .WithSummary("The files of a dataset with all their versions: size, SHA-256, when and by whom; for its department and the authority.");
 
-    private static async Task<Results<Ok<FileList>, Refused>> GetAsync(Guid id, Caller caller, City city, Database database, HttpContext http, CancellationToken cancel)
+    private static async Task<Results<Ok<FileList>, Refused>> GetAsync(Guid id, Caller caller, City city, Database database, ServiceSettings service, HttpContext http, CancellationToken cancel)
     {
         await using var connection = await database.OpenAsync(cancel);
         if (await Dataset.FindAsync(connection, id, cancel) is not { } dataset || !dataset.IsInsider(caller, city))
@@ -20,6 +20,7 @@ internal static class ListFiles
         }
 
         http.SetETag(dataset.Revision);
-        return TypedResults.Ok(new FileList(FileView.Of(await DatasetFile.AllAsync(connection, id, cancel), insider: true)));
+        var address = caller.Department == dataset.DepartmentCode ? $"{service.PublicAddress}/api/cities/{city.Id}/datasets/{id}/files" : null;
+        return TypedResults.Ok(new FileList(FileView.Of(await DatasetFile.AllAsync(connection, id, cancel), insider: true, address)));
     }
 }

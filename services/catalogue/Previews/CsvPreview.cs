@@ -23,7 +23,7 @@ internal static class CsvPreview
         {
             // No byte of a longer character in either encoding is a line break.
             var end = window.Span.LastIndexOfAny((byte)'\n', (byte)'\r') + 1;
-            text = end > 0 ? window[..end] : throw NotPreviewedException.LineTooLong(limits);
+            text = window.Length - end <= limits.Line ? window[..end] : throw NotPreviewedException.LineTooLong(limits);
         }
 
         text = text.Span.StartsWith(Encoding.UTF8.Preamble) ? text[3..] : text;

@@ -231,7 +231,8 @@ internal sealed class XlsxPreview : IDisposable
                         text = Content(xml);
                         break;
                     case "is":
-                        text = RichText(xml);
+                        CollectRuns(xml);
+                        text = collected.ToString();
                         break;
                 }
             }
@@ -257,13 +258,13 @@ internal sealed class XlsxPreview : IDisposable
     }
 
     /// <summary>The text of a cell that is written in runs, without how its characters are read out.</summary>
-    private string RichText(BoundedXml xml)
+    private void CollectRuns(BoundedXml xml)
     {
         collected.Clear();
         var reader = xml.Reader;
         if (reader.IsEmptyElement)
         {
-            return "";
+            return;
         }
 
         var depth = reader.Depth;
@@ -280,8 +281,6 @@ internal sealed class XlsxPreview : IDisposable
                 Collect(xml);
             }
         }
-
-        return collected.ToString();
     }
 
     private void Collect(BoundedXml xml)
@@ -323,11 +322,11 @@ internal sealed class XlsxPreview : IDisposable
 
             cancel.ThrowIfCancellationRequested();
             xml.Mark();
-            var text = RichText(xml);
+            CollectRuns(xml);
             if (needed.Contains(index))
             {
-                kept += text.Length;
-                texts[index] = kept <= limits.KeptTexts ? text : throw new NotPreviewedException("texts-too-large",
+                kept += collected.Length;
+                texts[index] = kept <= limits.KeptTexts ? collected.ToString() : throw new NotPreviewedException("texts-too-large",
                     new($"要显示的文本超过 {limits.KeptTexts} 个字符。", $"The texts of the rows are longer than {limits.KeptTexts} characters together."));
             }
 

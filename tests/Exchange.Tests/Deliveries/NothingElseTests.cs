@@ -3,6 +3,9 @@ using System.Text;
 using Exchange.Catalogue.Datasets;
 using Exchange.Catalogue.Deliveries;
 using Exchange.Catalogue.Grants;
+using Exchange.Catalogue.Previews;
+using Exchange.Contracts;
+using Exchange.Hosting;
 using FsCheck;
 using FsCheck.Fluent;
 using NpgsqlTypes;
@@ -23,7 +26,7 @@ public sealed class NothingElseTests
             var secrets = new Secrets(seed);
             var scope = secrets.Scope();
             var (first, second) = secrets.Tables(scope);
-            foreach (var form in new[] { "csv", "csv safe", "json", "ndjson" })
+            foreach (var form in new[] { "csv", "csv safe", "json", "ndjson", "preview" })
             {
                 Assert.Equal(Write(first, scope, form), Write(second, scope, form));
             }
@@ -42,7 +45,7 @@ public sealed class NothingElseTests
             string[] words = ["hashed", "masked", "masked:id_number", "masked:phone", "masked:name", "dropped"];
             var scope = new GrantedScope(["person", "id_no", "phone"], new Dictionary<string, string> { ["person"] = words[random.Next(5)], ["id_no"] = words[random.Next(6)], ["phone"] = words[random.Next(6)] });
             List<string[]> rows = [.. originals.Chunk(3).Select(three => (string[])[.. three, .. Secrets.Fields.Skip(3).Select(_ => "")])];
-            foreach (var form in new[] { "csv", "json", "ndjson" })
+            foreach (var form in new[] { "csv", "json", "ndjson", "preview" })
             {
                 var body = Write(rows, scope, form);
                 Assert.All(originals, original => Assert.DoesNotContain(original, body, StringComparison.Ordinal));
@@ -82,6 +85,13 @@ public sealed class NothingElseTests
         using var reader = table.CreateDataReader();
         var granted = new GrantedRows(reader, [.. fields.Select(f => new GrantedField(f.Name!, scope.Of(f.Name!), FieldTypes.DbType(f.Type!) == NpgsqlDbType.Text))], Key, _ => ValueTask.CompletedTask);
         using var body = new MemoryStream();
+        if (form == "preview")
+        {
+            // The figures are of all rows, and fewer are shown.
+            List<RowColumn> columns = [.. Secrets.Fields.Select((f, i) => new RowColumn(f.ToField("conditional"), RowTables.Column(i)))];
+            return System.Text.Json.JsonSerializer.Serialize(RowsPreview.ReadAsync(granted, columns, scope, 3, PreviewLimits.Default, CancellationToken.None).GetAwaiter().GetResult(), Json.Options);
+        }
+
         // A table in memory does not wait.
         RowForms.WriteAsync(form.Split(' ')[0], form.EndsWith("safe", StringComparison.Ordinal), body, granted, CancellationToken.None).GetAwaiter().GetResult();
         return Encoding.UTF8.GetString(body.ToArray());
