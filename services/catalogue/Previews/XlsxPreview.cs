@@ -24,6 +24,7 @@ internal sealed class XlsxPreview : IDisposable
     private readonly List<(string Name, string Id)> sheets = [];
     private readonly List<bool> dates = [];
     private readonly StringBuilder collected = new();
+    private readonly char[] piece = new char[4096];
     private bool since1904;
     private long characters;
 
@@ -296,8 +297,10 @@ internal sealed class XlsxPreview : IDisposable
         {
             if (reader.NodeType is XmlNodeType.Text or XmlNodeType.Whitespace or XmlNodeType.SignificantWhitespace)
             {
-                var more = reader.Value;
-                collected.Append(collected.Length + more.Length <= limits.Cell ? more : throw NotPreviewedException.CellTooLong(limits));
+                for (int read; (read = reader.ReadValueChunk(piece, 0, piece.Length)) > 0;)
+                {
+                    collected.Append(piece, 0, collected.Length + read <= limits.Cell ? read : throw NotPreviewedException.CellTooLong(limits));
+                }
             }
         }
     }
