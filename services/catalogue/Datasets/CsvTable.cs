@@ -119,13 +119,15 @@ internal sealed class CsvTable : IDisposable
 
     private static readonly Text CloseQuotes = new("请补上或删去多余的引号；由电子表格软件另存的 CSV 文件不会有此问题。", "Add the missing quote or take the odd one away; a file saved by a spreadsheet program has its quotes right.");
 
+    private static readonly Text NotClosed = new("引号没有闭合，其后的内容无法读取。", "A quote is not closed; what follows cannot be read.");
+
+    private static readonly Text OutOfPlace = new("引号位置不当：含引号的内容须整体加引号，内部引号写两个。", "A quote is out of place: quote the whole cell and double the quotes inside.");
+
     private void Malformed(CsvMalformedRecord record)
     {
         row++;
         var open = record.Reason == CsvMalformedReason.UnterminatedQuote;
         EndedBy = open ? QuoteOpen : EndedBy;
-        faults.Add(row, open ? QuoteOpen : "stray-quote", Rfc4180, open
-            ? new("引号没有闭合，其后的内容无法读取。", "A quote is not closed; what follows cannot be read.")
-            : new("引号位置不当：含引号的内容须整体加引号，内部引号写两个。", "A quote is out of place: quote the whole cell and double the quotes inside."), CloseQuotes);
+        faults.Add(row, open ? QuoteOpen : "stray-quote", Rfc4180, open ? NotClosed : OutOfPlace, CloseQuotes);
     }
 }

@@ -59,7 +59,9 @@ internal static class DatasetRoutes
         }
 
         http.SetETag(view.Revision);
-        return TypedResults.Ok(view);
+        return TypedResults.Ok(view.Rows is { } rows && reader is not null && reader.City == city.Id && reader.Department == dataset.DepartmentCode && (reader.Has(Roles.Officer) || reader.Has(Roles.Reviewer))
+            ? view with { Rows = rows with { Preview = $"{http.RequestServices.GetRequiredService<ServiceSettings>().PublicAddress}/api/cities/{city.Id}/datasets/{id}/preview" } }
+            : view);
     }
 
     /// <summary>Every change of anything about a dataset gives it a new ETag. The caller holds the row's lock.</summary>

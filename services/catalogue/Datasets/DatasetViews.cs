@@ -41,7 +41,11 @@ internal sealed record WorkingView(int Version, string State, EntryDraft Entry, 
 
 internal sealed record AssessmentView(string Result, string? Note, DateTimeOffset At);
 
-internal sealed record RowsView(int Version, long Count, long Bytes, string Sha256, DateTimeOffset LoadedAt);
+internal sealed record RowsView(int Version, long Count, long Bytes, string Sha256, DateTimeOffset LoadedAt)
+{
+    /// <summary>Where the first ones are shown; for those of its own department who may look.</summary>
+    public string? Preview { get; init; }
+}
 
 internal sealed record StandingView(int Version, string Reply, string? CitedLaw, string? GivenBy, DateTimeOffset GivenAt)
 {

@@ -10,7 +10,7 @@ namespace Exchange.Catalogue.Previews;
 
 /// <summary>
 /// First rows and figures of what somebody may have. Under a grant they are of what it gives, read as a delivery reads it and recorded as one (<see cref="Transfer"/>, form <c>preview</c>): its fields, rows and treatments, and of files the whole ones
-/// only. Who works in the owning department sees its own data as it is; nobody else does. Everything is read and the sources are given back before the first byte leaves: a reader who is slow holds nothing up.
+/// only. Who works in the owning department sees its own data as it is; nobody else does. All is read, and its source given back, before the first byte leaves: a reader who is slow holds nothing up.
 /// </summary>
 internal sealed class ReadPreview(Database database, RowTables tables, FileStore store, FilePreview files, PreviewLimits limits, GrantKeys keys, Transfer transfer)
 {
@@ -49,47 +49,42 @@ internal sealed class ReadPreview(Database database, RowTables tables, FileStore
 
     private async Task<IResult> GrantedRowsAsync(Guid id, string? limit, Caller caller, City city, HttpContext http)
     {
-        var (grant, show, refused) = await GrantAsync(id, limit, caller, city, http);
+        var (grant, show, refused) = await EnterAsync(id, limit, caller, city, http);
         if (refused is not null)
         {
             return refused;
         }
 
-        if (await tables.FindAsync(grant!.DatasetId, http.RequestAborted) is not { } table || RowSelect.Of(table, grant.Scope, RowQuery.First(limits.Rows)) is not { } select)
-        {
-            return new Refused(Transfer.SourceSilent) { RetryAfter = 10 };
-        }
-
-        var (preview, fault) = await RowsAsync(table, select, grant.Scope, keys.ForHashes(id), show, http.RequestAborted);
-        return fault is not null ? fault : await DeliverAsync(http, grant, caller, preview!, grant.Scope.Delivered);
+        var scope = grant!.Scope;
+        return await tables.FindAsync(grant.DatasetId, http.RequestAborted) is { } table && RowSelect.Of(table, scope, RowQuery.First(limits.Rows)) is { } select
+            ? await DeliverAsync(http, grant, caller, scope.Delivered, null, stop => RowsAsync(table, select, scope, keys.ForHashes(id), show, stop))
+            : new Refused(Transfer.SourceSilent) { RetryAfter = 10 };
     }
 
     private async Task<IResult> GrantedFileAsync(Guid id, string name, int? version, string? sheet, string? limit, Caller caller, City city, HttpContext http)
     {
-        var (grant, show, refused) = await GrantAsync(id, limit, caller, city, http);
+        var (grant, show, refused) = await EnterAsync(id, limit, caller, city, http);
         if (refused is not null)
         {
             return refused;
         }
 
         DatasetFile? found;
-        IReadOnlyList<FieldDraft> fields = [];
+        IReadOnlyList<FieldDraft> fields;
         await using (var connection = await database.OpenAsync(http.RequestAborted))
         {
             found = Newest(await DatasetFile.DeliverableAsync(connection, grant!.DatasetId, grant.Scope, http.RequestAborted), name, version);
-            if (found is not null)
+            if (found is null)
             {
-                fields = await FieldsAsync(connection, found, http.RequestAborted);
+                return Pipeline.NotFound();
             }
+
+            fields = await FieldsAsync(connection, found, http.RequestAborted);
         }
 
-        if (found is null)
-        {
-            return Pipeline.NotFound();
-        }
-
-        var (preview, fault) = await FileAsync(found, fields, sheet, show, http.RequestAborted);
-        return fault is not null ? fault : await DeliverAsync(http, grant, caller, preview!, found.Fields, found);
+        return FilePreview.Has(found.Format)
+            ? await DeliverAsync(http, grant, caller, found.Fields, found, stop => FileAsync(found, fields, sheet, show, stop))
+            : new Refused(PreviewRefusals.NoPreview);
     }
 
     private async Task<IResult> OwnRowsAsync(Guid id, string? limit, Caller caller, City city, HttpContext http)
@@ -146,21 +141,11 @@ internal sealed class ReadPreview(Database database, RowTables tables, FileStore
     }
 
     /// <summary>The grant when data may flow under it to this caller now, or why not.</summary>
-    private async Task<(Grant? Grant, int Show, Refused? Refusal)> GrantAsync(Guid id, string? limit, Caller caller, City city, HttpContext http)
+    private async Task<(Grant? Grant, int Show, Refused? Refusal)> EnterAsync(Guid id, string? limit, Caller caller, City city, HttpContext http)
     {
-        var grant = await ReadGrants.FindAsync(database, id, caller, city, http.RequestAborted);
-        if (grant is null || caller.City != grant.AskingCity || caller.Department != grant.AskingDepartment)
-        {
-            return (null, 0, Pipeline.NotFound());
-        }
-
-        if (transfer.Refusal(grant) is { } refused)
-        {
-            return (null, 0, refused);
-        }
-
-        var (show, faults) = Shown(limit);
-        return (grant, show, faults ?? transfer.Behind);
+        var (grant, refused) = await transfer.EnterAsync(id, caller, city, http);
+        var (show, fault) = Shown(limit);
+        return (grant, show, refused ?? fault ?? transfer.Behind);
     }
 
     private static async Task<(Dataset? Dataset, int Show, Refused? Refusal)> OwnAsync(Npgsql.NpgsqlConnection connection, Guid id, string? limit, Caller caller, City city, CancellationToken cancel)
@@ -222,29 +207,47 @@ internal sealed class ReadPreview(Database database, RowTables tables, FileStore
             : await files.ReadAsync(file, found.Format, fields, sheet, show, cancel);
     }
 
-    private Task<IResult> DeliverAsync(HttpContext http, Grant grant, Caller caller, Preview preview, IReadOnlyList<string> fields, DatasetFile? file = null)
+    /// <summary>Reads once the delivery is open: then quotas cover the work too, and the grant is watched while it is done. What cannot be previewed ends it as failed.</summary>
+    private Task<IResult> DeliverAsync(
+        HttpContext http, Grant grant, Caller caller, IReadOnlyList<string> fields, DatasetFile? file, Func<CancellationToken, Task<(Preview? Preview, Refused? Refusal)>> read)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(preview, Json.Options);
-        var facts = new Dictionary<string, string>(StringComparer.Ordinal) { ["counted_rows"] = preview.Read.Rows.ToString(CultureInfo.InvariantCulture) };
+        var facts = new Dictionary<string, string>(StringComparer.Ordinal);
         if (file is not null)
         {
             facts["file_version"] = file.FileVersion.ToString(CultureInfo.InvariantCulture);
             facts["file_sha256"] = file.Sha256;
         }
 
+        var rows = 0;
         return transfer.RunAsync(http, grant, caller.Subject, new Shipment
         {
             Form = Form,
             Fields = fields,
             FileName = file?.Name,
             Facts = facts,
-            Head = response =>
+            Head = response => response.ContentType = "application/json; charset=utf-8",
+            Write = async (to, stop) =>
             {
-                response.ContentType = "application/json; charset=utf-8";
-                response.ContentLength = body.Length;
+                var (preview, refused) = await read(stop);
+                if (preview is null)
+                {
+                    throw new NothingSentException(refused!);
+                }
+
+                // For the record of the end.
+                facts["counted_rows"] = preview.Read.Rows.ToString(CultureInfo.InvariantCulture);
+                rows = preview.Rows.Count;
+                try
+                {
+                    await to.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(preview, Json.Options), stop);
+                }
+                catch (NothingSentException)
+                {
+                    rows = 0;
+                    throw;
+                }
             },
-            Write = async (to, stop) => await to.WriteAsync(body, stop),
-            Rows = () => preview.Rows.Count,
+            Rows = () => rows,
         });
     }
 

@@ -228,7 +228,7 @@ public sealed class GrantedDataTests(PublishingCity city)
                     answers.Add($"{answer.Text}{answer.Headers.ContainsKey("Link")}");
                 }
 
-                answers.Add((await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/preview?limit=3", Program)).Expect(HttpStatusCode.OK).Text);
+                answers.Add((await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/preview?limit=3&purpose={PurposeCode.Of(Purpose)}", Program)).Expect(HttpStatusCode.OK).Text);
 
                 bodies.Add(string.Join('\n', answers));
             }

@@ -48,13 +48,17 @@ public sealed class PreviewTests(ExchangeFixture exchange)
     {
         var (dataset, etag) = await exchange.PublishFileEntryAsync("changsha", "spreadsheet/csv");
         using var content = new ByteArrayContent(Encoding.UTF8.GetBytes("姓名,缴费月数\n示例甲,12\n"));
-        (await exchange.HandInAsync("changsha", dataset, "参保 2026.csv", content, etag)).Succeeded("hand in");
+        etag = (await exchange.HandInAsync("changsha", dataset, "参保 2026.csv", content, etag)).Succeeded("hand in").ETag!;
+        using var hostile = new ByteArrayContent([.. "姓名\n"u8, .. new string('x', 2 << 20).Select(c => (byte)c)]);
+        (await exchange.HandInAsync("changsha", dataset, "长.csv", hostile, etag)).Succeeded("hand in");
         var id = await exchange.SubmitAsync(dataset, fields: ["person", "months", "remark"]);
         await exchange.GrantAsync(id);
         await exchange.MirrorAsync(id, "active");
         var program = exchange.Who("zhuzhou", "integrator");
         var listed = (await program.GetAsync($"/api/cities/changsha/grants/{id}/files")).Succeeded("list");
         var preview = (await program.GetAsync(new Uri(listed["items"][0].GetProperty("preview").GetString()!).PathAndQuery)).Succeeded("preview");
+        var refused = await program.GetAsync(new Uri(listed["items"][1].GetProperty("preview").GetString()!).PathAndQuery);
+        Assert.Equal((422, "line-too-long"), (refused.Status, refused["errors"][0].GetProperty("rule").GetString()));
         Assert.Equal("""[["示例甲","12"]]""", preview["rows"].GetRawText());
         var timeline = await exchange.TimelineAsync(id, "delivery.opened", "delivery.ended", "gateway.delivered");
         Assert.DoesNotContain("参保 2026", timeline.Text, StringComparison.Ordinal);
