@@ -28,8 +28,8 @@ internal static class RowsPreview
 
         var values = new string?[rows.Fields.Count];
         long characters = 0;
-        var ended = true;
-        while (ended && await rows.NextAsync(cancel))
+        var within = true;
+        while (within && await rows.NextAsync(cancel))
         {
             for (var i = 0; i < values.Length; i++)
             {
@@ -38,10 +38,10 @@ internal static class RowsPreview
             }
 
             table.Add(values);
-            ended = characters < limits.Window;
+            within = characters < limits.Window;
         }
 
-        return table.Finish(new PreviewRead { Form = "rows", Rows = table.Count, Whole = ended && rows.Next is null });
+        return table.Finish(new PreviewRead { Form = "rows", Rows = table.Count, Whole = within && rows.Next is null });
     }
 
     private static FieldKind KindOf(string type) => FieldTypes.DbType(type) switch
