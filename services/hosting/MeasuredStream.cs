@@ -9,6 +9,8 @@ public sealed class MeasuredStream(Stream inner, Action<long, int>? allow = null
 {
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
+    private bool broken;
+
     public long Count { get; private set; }
 
     /// <summary>Lower-case hex of the bytes so far.</summary>
@@ -32,25 +34,32 @@ public sealed class MeasuredStream(Stream inner, Action<long, int>? allow = null
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        allow?.Invoke(Count, buffer.Length);
+        Check(buffer.Length);
         Measure(buffer);
+        broken = true;
         inner.Write(buffer);
+        broken = false;
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        allow?.Invoke(Count, buffer.Length);
-        // Hashed while it is on its way.
+        Check(buffer.Length);
+        broken = true;
+        ValueTask write;
         try
         {
-            return inner.WriteAsync(buffer, cancellationToken);
+            write = inner.WriteAsync(buffer, cancellationToken);
         }
         finally
         {
+            // Hashed while it is on its way.
             Measure(buffer.Span);
         }
+
+        await write;
+        broken = false;
     }
 
     public override void Flush() => inner.Flush();
@@ -71,6 +80,17 @@ public sealed class MeasuredStream(Stream inner, Action<long, int>? allow = null
         }
 
         base.Dispose(disposing);
+    }
+
+    /// <summary>After a write that failed nothing more counts: a writer that is closed then tries to send again what it still holds.</summary>
+    private void Check(int more)
+    {
+        if (broken)
+        {
+            throw new IOException("The stream broke off before.");
+        }
+
+        allow?.Invoke(Count, more);
     }
 
     // Also what was not taken whole: of a write that is cut off nobody can say how much of it has left. The reader got this much at most.
