@@ -298,6 +298,12 @@ internal sealed class Stack : IAsyncDisposable
         if (Cities.FirstOrDefault(c => c.Name == service) is { } city)
         {
             environment["City__File"] = city.File;
+            environment["Standing__Gateway"] = Reach(process, Gateway).Split(',')[0];
+            foreach (var client in Accounts.Where(a => a is { Type: SampleAccounts.Client, Department: not null } && a.City == city.Name && a.Roles.Contains("integrator")).DistinctBy(a => a.Department))
+            {
+                environment[$"Standing__Clients__{client.Department}__Id"] = client.ClientId;
+                environment[$"Standing__Clients__{client.Department}__Secret"] = client.Secret;
+            }
             environment["City__Files"] = Files.Folder(Path.Combine(Data, "files", service));
         }
         if (service == Gateway)

@@ -123,7 +123,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
         }
     }
 
-    /// <summary>The exchange of <c>GET /api/cities/{city}/grants/{id}/data</c>, <c>GET …/files/{name}</c>, <c>GET …/preview</c>, <c>GET …/files/{name}/preview</c> or <c>GET, POST …/service/…</c>, or null for any other request.</summary>
+    /// <summary>The exchange of <c>GET /api/cities/{city}/grants/{id}/data</c>, <c>GET …/changes</c>, <c>GET …/files/{name}</c>, <c>GET …/preview</c>, <c>GET …/files/{name}/preview</c> or <c>GET, POST …/service/…</c>, or null for any other request.</summary>
     private static Guid? ExchangeOf(HttpRequest request)
     {
         if (request.Path.Value!.Trim('/').ToLowerInvariant().Split('/') is not ["api", "cities", _, "grants", var id, var what, .. var rest] || !Guid.TryParse(id, out var exchange))
@@ -133,7 +133,7 @@ internal sealed partial class DeliveryReport(IServiceScopeFactory scopes, ILogge
 
         var delivers = (what, rest.Length) switch
         {
-            ("data" or "preview", 0) or ("files", 1) => HttpMethods.IsGet(request.Method),
+            ("data" or "changes" or "preview", 0) or ("files", 1) => HttpMethods.IsGet(request.Method),
             ("files", 2) => rest[1] == "preview" && HttpMethods.IsGet(request.Method),
             ("service", > 0) => HttpMethods.IsGet(request.Method) || HttpMethods.IsPost(request.Method),
             _ => false,

@@ -11,6 +11,7 @@ using Exchange.Catalogue.Grants;
 using Exchange.Catalogue.Previews;
 using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
+using Exchange.Catalogue.Standing;
 using Exchange.Catalogue.Statistics;
 using Exchange.Catalogue.UseRecords;
 using Exchange.Catalogue.Webhooks;
@@ -30,18 +31,22 @@ return await ExchangeHost.RunAsync(args,
         var upstreams = reader.Section<UpstreamSettings>("Services");
         var files = reader.Section<FileSettings>("City");
         var quotas = reader.Section<QuotaSettings>("Quotas");
+        var changes = reader.Section<ChangeSettings>("City");
+        var standing = reader.Section<StandingSettings>("Standing");
         reader.ThrowOnFaults();
         builder.Services.AddSingleton(WorkingDays.Load(builder.Configuration["City:Calendar"]));
         // First of all: nothing is counted before the loaded calendar is known.
         builder.Services.AddHostedService<FollowCalendar>();
         builder.AddMessages(bus => bus
             .Consume(Topology.AddressedQueue(city.Id), typeof(ReceiveRequest), typeof(ReceiveActs), typeof(ReceiveWithdrawal), typeof(FollowRequest), typeof(TakeCopy), typeof(TakeRecordsLogged),
-                typeof(ReceiveCorrection), typeof(FollowCorrection), typeof(HearOfCorrection))
+                typeof(ReceiveCorrection), typeof(FollowCorrection), typeof(HearOfCorrection), typeof(HearOfStanding))
             .Consume(Topology.DatasetsQueue(city.Id), typeof(KnownDatasets), typeof(CopyCatalogue)));
         builder.Services.AddSingleton(city);
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(webhooks);
         builder.Services.AddSingleton(sweep);
+        builder.Services.AddSingleton(changes);
+        builder.Services.AddSingleton(standing);
         builder.Services.AddSingleton(upstreams);
         builder.Services.AddSingleton(new FileStore(files));
         builder.Services.AddSingleton(files);
@@ -64,6 +69,12 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddSingleton<GrantWatch>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<GrantWatch>());
         builder.Services.AddSingleton<ReadRows>();
+        builder.Services.AddSingleton<ReadRowChanges>();
+        builder.Services.AddSingleton<GatewayClient>();
+        builder.Services.AddSingleton<PulledTables>();
+        builder.Services.AddSingleton<PullChanges>();
+        builder.Services.AddScoped<StandingStore>();
+        builder.Services.AddHostedService<RunStanding>();
         builder.Services.AddSingleton<Upstreams>();
         builder.Services.AddSingleton<CallService>();
         builder.Services.AddSingleton<ReadFiles>();
@@ -103,6 +114,7 @@ return await ExchangeHost.RunAsync(args,
         DisposeData.Map(requests);
         DisputeSteps.Map(requests, app);
         FileCorrection.Map(requests);
+        KeepStanding.Map(requests);
         ReadRequests.Map(requests, Side.Asking);
 
         var approvals = app.MapGroup("/approvals").WithTags("approvals");
@@ -112,6 +124,7 @@ return await ExchangeHost.RunAsync(args,
         SuspendGrant.Map(approvals);
         EndService.Map(approvals);
         DecideChange.Map(approvals);
+        ReadReceiver.Map(approvals);
         ReadRequests.Map(approvals, Side.Owning);
 
         var corrections = app.MapGroup("/corrections").WithTags("corrections");
@@ -122,6 +135,7 @@ return await ExchangeHost.RunAsync(args,
         ReadGrants.Map(grants);
         KeepQuota.Map(grants);
         ReadRows.Map(grants);
+        ReadRowChanges.Map(grants);
         CallService.Map(grants);
         ReadFiles.Map(grants);
         ReadPreview.Map(grants);

@@ -120,7 +120,7 @@ internal static class LyingAside
         {
             tally.Find(city.Service, "dataset_rows", table, new("数据表存在", "the table with the rows"), new("没有此表", "there is no such table"), new("由部门重新上传该数据集的数据（PUT …/datasets/{编号}/rows）。", "Let the department load the dataset's rows again (PUT …/datasets/{id}/rows)."));
         }
-        foreach (var table in await city.ListAsync<string>("select table_name from retired_row_tables where retired_at < clock_timestamp() - interval '1 day' order by 1 limit 1000", ct: ct))
+        foreach (var table in await city.ListAsync<string>("select table_name from retired_row_tables where retired_at < clock_timestamp() - interval '1 day' and table_name not in (select table_name from compared_row_tables) order by 1 limit 1000", ct: ct))
         {
             tally.Find(city.Service, "retired_row_tables", table, new("一天内已删除", "dropped within a day"), new("仍在：有传输占用它", "it is still there: something reads it"), new("重新启动该市服务会结束占用它的连接。", "A restart of the city's service ends the connection that holds it."));
         }

@@ -1,4 +1,5 @@
 using Dapper;
+using Exchange.Catalogue.Deliveries;
 using Exchange.Hosting;
 using Npgsql;
 
@@ -6,9 +7,9 @@ namespace Exchange.Catalogue.Datasets;
 
 /// <summary>
 /// Drops tables that no dataset points to: replaced ones after a while, in which deliveries that looked them up can start, and ones that a crash left behind.
-/// A delivery that still reads holds its table; the drop then gives up at once and comes back.
+/// One that a receiver may ask the changes since stays until that receiver has something newer, for a bounded time. A delivery that still reads holds its table; the drop then gives up at once and comes back.
 /// </summary>
-internal sealed partial class DropRowTables(Database database, RowTables tables, TimeProvider clock, ILogger<DropRowTables> log) : BackgroundService
+internal sealed partial class DropRowTables(Database database, RowTables tables, ChangeSettings settings, TimeProvider clock, ILogger<DropRowTables> log) : BackgroundService
 {
     private static readonly TimeSpan Turn = TimeSpan.FromMinutes(5);
 
@@ -42,9 +43,10 @@ internal sealed partial class DropRowTables(Database database, RowTables tables,
             select e.name
             from unnest(@existing) as e (name)
             left join retired_row_tables r on r.table_name = e.name
-            where not exists (select 1 from dataset_rows d where d.table_name = e.name)
+            left join compared_row_tables c on c.table_name = e.name and c.retired_at > clock_timestamp() - @KeepReplaced
+            where not exists (select 1 from dataset_rows d where d.table_name = e.name) and c.table_name is null
               and case when r.table_name is null then substr(e.name, 6, 12) < @abandoned else r.retired_at < clock_timestamp() - @afterReplacing end
-            """, new { existing, abandoned = (clock.GetUtcNow() - afterCrash).ToUnixTimeMilliseconds().ToString("x12", System.Globalization.CultureInfo.InvariantCulture), afterReplacing }, cancellationToken: cancel));
+            """, new { existing, abandoned = (clock.GetUtcNow() - afterCrash).ToUnixTimeMilliseconds().ToString("x12", System.Globalization.CultureInfo.InvariantCulture), afterReplacing, settings.KeepReplaced }, cancellationToken: cancel));
         foreach (var name in due)
         {
             try

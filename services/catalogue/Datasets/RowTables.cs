@@ -17,6 +17,9 @@ internal sealed record RowTable(Guid DatasetId, string Table, int Version, long 
     /// <summary>The number in the generated name: another one holds other rows.</summary>
     public Guid Number => Guid.ParseExact(Table[^32..], "N");
 
+    /// <summary>The data items that tell its rows apart; none: nothing does.</summary>
+    public IReadOnlyList<string> Key { get; init; } = [];
+
     public RowColumn? Find(string field) => Columns.FirstOrDefault(c => c.Field.Name == field);
 }
 
@@ -31,7 +34,6 @@ internal sealed record RowColumn(DatasetField Field, string Column)
 internal sealed class RowTables : IAsyncDisposable
 {
     private readonly Database database;
-    private readonly string readerRole;
 
     public RowTables(IConfiguration configuration, Database database, ServiceSettings service, ILoggerFactory logs)
     {
@@ -45,8 +47,10 @@ internal sealed class RowTables : IAsyncDisposable
         Reader = Database.Source(new NpgsqlConnectionStringBuilder(reader) { Options = "-c synchronize_seqscans=off -c max_parallel_workers_per_gather=0" }.ConnectionString, service, logs);
         database.Include(Loader);
         database.Include(Reader);
-        readerRole = new NpgsqlConnectionStringBuilder(reader).Username!;
+        ReaderRole = new NpgsqlConnectionStringBuilder(reader).Username!;
     }
+
+    public string ReaderRole { get; }
 
     /// <summary>Creates, fills and drops tables in schema <c>data</c>; nothing else.</summary>
     public NpgsqlDataSource Loader { get; }
@@ -81,6 +85,59 @@ internal sealed class RowTables : IAsyncDisposable
         return await FindAsync(lookup, datasetId, cancel);
     }
 
+    /// <summary>The table under this number, also one that was replaced and is still kept; null when there is none.</summary>
+    public async Task<RowTable?> FindStateAsync(RowTable now, Guid number, CancellationToken cancel)
+    {
+        if (now.Number == number)
+        {
+            return now;
+        }
+
+        await using var lookup = await database.OpenAsync(cancel);
+        var row = await lookup.QuerySingleOrDefaultAsync<TableRow>(new CommandDefinition("""
+            select table_name, version, fields::text as fields, key, row_count, sha256, loaded_at
+            from service.retired_row_tables
+            where dataset_id = @DatasetId and table_name = @name and fields is not null
+            """, new { now.DatasetId, name = $"rows_{number:N}" }, cancellationToken: cancel));
+        return row?.Table(now.DatasetId);
+    }
+
+    /// <summary>
+    /// What is granted of a state of the rows beside what was granted of the one before, wherever they differ; everything when there is none before. Both tables are never changed, so whatever is loaded meanwhile is not in it.
+    /// Null when the table before was dropped in this moment.
+    /// </summary>
+    public async Task<GrantedChanges?> CompareAsync(RowTable table, RowSelect select, RowSelect? before, GrantedScope scope, byte[] key, CancellationToken cancel)
+    {
+        int[] places = [.. table.Key.Select(k => scope.Delivered.Index().First(f => f.Item == k).Index)];
+        if (before is null)
+        {
+            return new GrantedChanges(await OpenAsync(select, scope, start: null, key, cancel), null, places);
+        }
+
+        var connection = await Reader.OpenConnectionAsync(cancel);
+        var command = select.Differences(connection, before, table.Key);
+        try
+        {
+            var reader = await command.ExecuteReaderAsync(cancel);
+            var fields = select.Fields(scope);
+            return new GrantedChanges(
+                new GrantedRows(reader, fields, key, ended => CloseAsync(connection, command, reader, ended)),
+                new GrantedRows(reader, fields, key, _ => ValueTask.CompletedTask, first: fields.Count),
+                places);
+        }
+        catch (Exception fault)
+        {
+            await command.DisposeAsync();
+            await connection.DisposeAsync();
+            if (fault is PostgresException { SqlState: PostgresErrorCodes.UndefinedTable })
+            {
+                return null;
+            }
+
+            throw;
+        }
+    }
+
     /// <summary>True when the row at this place is one that the grant gives.</summary>
     public async Task<bool> HoldsAsync(RowSelect select, string start, CancellationToken cancel)
     {
@@ -105,19 +162,7 @@ internal sealed class RowTables : IAsyncDisposable
 
             command = select.Rows(connection, start);
             var reader = await command.ExecuteReaderAsync(cancel);
-            return new GrantedRows(reader, select.Fields(scope), key, async ended =>
-            {
-                if (!ended)
-                {
-                    // A reader that is closed early would read on to the end: cancel the rest first. That costs the server a connection, so only then.
-                    command.Cancel();
-                }
-
-                await reader.DisposeAsync();
-                await command.DisposeAsync();
-                await connection.DisposeAsync();
-            })
-            { Next = next };
+            return new GrantedRows(reader, select.Fields(scope), key, ended => CloseAsync(connection, command, reader, ended)) { Next = next };
         }
         catch
         {
@@ -131,16 +176,28 @@ internal sealed class RowTables : IAsyncDisposable
         }
     }
 
+    private static async ValueTask CloseAsync(NpgsqlConnection connection, NpgsqlCommand command, NpgsqlDataReader reader, bool ended)
+    {
+        if (!ended)
+        {
+            // A reader that is closed early would read on to the end: cancel the rest first. That costs the server a connection, so only then.
+            command.Cancel();
+        }
+
+        await reader.DisposeAsync();
+        await command.DisposeAsync();
+        await connection.DisposeAsync();
+    }
+
     /// <summary>Null while no rows are loaded or the entry is withdrawn: what left the catalogue is not delivered.</summary>
     public static async Task<RowTable?> FindAsync(NpgsqlConnection connection, Guid datasetId, CancellationToken cancel)
     {
         var row = await connection.QuerySingleOrDefaultAsync<TableRow>(new CommandDefinition("""
-            select r.table_name, r.version, r.fields::text as fields, r.row_count, r.sha256, r.loaded_at
+            select r.table_name, r.version, r.fields::text as fields, r.key, r.row_count, r.sha256, r.loaded_at
             from service.dataset_rows r join service.datasets d using (dataset_id)
             where r.dataset_id = @datasetId and d.published_version is not null
             """, new { datasetId }, cancellationToken: cancel));
-        return row is null ? null : new RowTable(datasetId, $"data.{row.TableName}", row.Version, row.RowCount, row.Sha256, row.LoadedAt,
-            [.. JsonSerializer.Deserialize<IReadOnlyList<DatasetField>>(row.Fields, Json.Options)!.Select((f, i) => new RowColumn(f, Column(i)))]);
+        return row?.Table(datasetId);
     }
 
     /// <summary>A name that was never used and says when it was made (UUIDv7).</summary>
@@ -152,7 +209,7 @@ internal sealed class RowTables : IAsyncDisposable
         await connection.ExecuteAsync(new CommandDefinition(
             $"""
             create table data.{name} ({string.Join(", ", fields.Select((f, i) => $"{Column(i)} {FieldTypes.ColumnType(f.Type)}"))});
-            grant select on data.{name} to "{readerRole}"
+            grant select on data.{name} to "{ReaderRole}"
             """, cancellationToken: cancel));
 
     public async ValueTask DisposeAsync()
@@ -166,8 +223,13 @@ internal sealed class RowTables : IAsyncDisposable
         public required string TableName { get; init; }
         public required int Version { get; init; }
         public required string Fields { get; init; }
+        public string[]? Key { get; init; }
         public required long RowCount { get; init; }
         public required string Sha256 { get; init; }
         public required DateTimeOffset LoadedAt { get; init; }
+
+        public RowTable Table(Guid datasetId) => new(datasetId, $"data.{TableName}", Version, RowCount, Sha256, LoadedAt,
+            [.. JsonSerializer.Deserialize<IReadOnlyList<DatasetField>>(Fields, Json.Options)!.Select((f, i) => new RowColumn(f, Column(i)))])
+        { Key = Key ?? [] };
     }
 }

@@ -56,6 +56,7 @@ internal static class NoticeWords
         ["correction.breached"] = new("校核已逾期", "The correction is late"),
         ["correction.escalated"] = new("校核逾期，已上报", "The correction is late and goes up"),
         ["data.corrected"] = new("已接收的数据有误，提供方已更正，请重新获取", "Data you received was wrong and is corrected; fetch it again"),
+        ["standing.failing"] = new("定期交换未能继续，请查看原因", "A standing exchange does not go on; see why"),
         ["catalogue.published"] = new("目录条目已发布", "A catalogue entry is published"),
         ["catalogue.withdrawn"] = new("目录条目已撤回", "A catalogue entry is withdrawn"),
         ["catalogue.review"] = new("有目录条目等待审核发布", "A catalogue entry waits for review and publication"),

@@ -22,6 +22,7 @@ internal sealed class GrantedRows : IAsyncDisposable
     private readonly IReadOnlyList<GrantedField> fields;
     private readonly byte[] key;
     private readonly Func<bool, ValueTask> end;
+    private readonly int first;
     private readonly Kind[] kinds;
     private readonly JsonEncodedText[] names;
     private byte[] text = new byte[4096];
@@ -32,11 +33,12 @@ internal sealed class GrantedRows : IAsyncDisposable
     /// <param name="fields">Those that leave; none is dropped.</param>
     /// <param name="key">The grant's key for hashes.</param>
     /// <param name="end">Called once at the end, told whether everything was read.</param>
-    public GrantedRows(DbDataReader reader, IReadOnlyList<GrantedField> fields, byte[] key, Func<bool, ValueTask> end)
+    /// <param name="first">The reader's column that holds the first of them.</param>
+    public GrantedRows(DbDataReader reader, IReadOnlyList<GrantedField> fields, byte[] key, Func<bool, ValueTask> end, int first = 0)
     {
-        (this.reader, this.fields, this.key, this.end) = (reader, fields, key, end);
+        (this.reader, this.fields, this.key, this.end, this.first) = (reader, fields, key, end, first);
         Fields = [.. fields.Select(f => f.Name)];
-        kinds = [.. fields.Select((_, column) => KindOf(reader, column))];
+        kinds = [.. fields.Select((_, column) => KindOf(reader, first + column))];
         names = [.. fields.Select(f => JsonEncodedText.Encode(f.Name, Hosting.Json.Options.Encoder))];
     }
 
@@ -76,6 +78,12 @@ internal sealed class GrantedRows : IAsyncDisposable
     /// <summary>The value as CSV writes it: empty for null, dates and numbers in their ISO forms.</summary>
     public string? Text(int column) => Treatments.Apply(fields[column].Treatment, Original(column), key);
 
+    public bool IsNull(int column) => reader.IsDBNull(first + column);
+
+    /// <summary>What the receiver is told of the fields: their names, and the type letter of what arrives; a treated value is a text.</summary>
+    public IReadOnlyList<(string Name, string Type)> Columns(IReadOnlyDictionary<string, string> types) =>
+        [.. fields.Select(f => (f.Name, f.Treatment.Kind == TreatmentKind.Plain ? types[f.Name] : "C"))];
+
     /// <param name="csv">Where to.</param>
     /// <param name="column">Which.</param>
     /// <param name="formulaSafe">A spreadsheet is to take nothing for a formula; a number is none.</param>
@@ -89,7 +97,7 @@ internal sealed class GrantedRows : IAsyncDisposable
         {
             csv.WriteField(Hosting.CsvCells.Text(Original(column)));
         }
-        else if (reader.IsDBNull(column))
+        else if (IsNull(column))
         {
             csv.WriteField((string?)null);
         }
@@ -99,11 +107,11 @@ internal sealed class GrantedRows : IAsyncDisposable
         }
         else if (kinds[column] == Kind.Whole)
         {
-            csv.WriteField(reader.GetInt64(column), default, CultureInfo.InvariantCulture);
+            csv.WriteField(reader.GetInt64(first + column), default, CultureInfo.InvariantCulture);
         }
         else if (kinds[column] == Kind.Day)
         {
-            csv.WriteField(reader.GetFieldValue<DateOnly>(column), "yyyy-MM-dd");
+            csv.WriteField(reader.GetFieldValue<DateOnly>(first + column), "yyyy-MM-dd");
         }
         else
         {
@@ -113,7 +121,7 @@ internal sealed class GrantedRows : IAsyncDisposable
 
     public void Write(Utf8JsonWriter json, int column)
     {
-        if (reader.IsDBNull(column))
+        if (IsNull(column))
         {
             json.WriteNull(names[column]);
             return;
@@ -131,16 +139,16 @@ internal sealed class GrantedRows : IAsyncDisposable
                 json.WriteString(names[column], Utf8(column));
                 break;
             case Kind.Truth:
-                json.WriteBoolean(names[column], reader.GetBoolean(column));
+                json.WriteBoolean(names[column], reader.GetBoolean(first + column));
                 break;
             case Kind.Exact:
-                json.WriteNumber(names[column], reader.GetDecimal(column));
+                json.WriteNumber(names[column], reader.GetDecimal(first + column));
                 break;
             case Kind.Whole:
-                json.WriteNumber(names[column], reader.GetInt64(column));
+                json.WriteNumber(names[column], reader.GetInt64(first + column));
                 break;
-            case Kind.Real when double.IsFinite(reader.GetDouble(column)):
-                json.WriteNumber(names[column], reader.GetDouble(column));
+            case Kind.Real when double.IsFinite(reader.GetDouble(first + column)):
+                json.WriteNumber(names[column], reader.GetDouble(first + column));
                 break;
             default:
                 json.WriteString(names[column], Original(column));
@@ -159,30 +167,30 @@ internal sealed class GrantedRows : IAsyncDisposable
         await end(ended);
     }
 
-    private string? Original(int column) => reader.IsDBNull(column) ? null : kinds[column] switch
+    private string? Original(int column) => IsNull(column) ? null : kinds[column] switch
     {
-        Kind.Text => reader.GetString(column),
-        Kind.Truth => reader.GetBoolean(column) ? "true" : "false",
-        Kind.Day => reader.GetFieldValue<DateOnly>(column).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        Kind.Moment => reader.GetDateTime(column).ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF", CultureInfo.InvariantCulture),
-        Kind.Whole => reader.GetInt64(column).ToString(CultureInfo.InvariantCulture),
-        _ => reader.GetValue(column) is DateOnly day ? day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) : Convert.ToString(reader.GetValue(column), CultureInfo.InvariantCulture),
+        Kind.Text => reader.GetString(first + column),
+        Kind.Truth => reader.GetBoolean(first + column) ? "true" : "false",
+        Kind.Day => reader.GetFieldValue<DateOnly>(first + column).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        Kind.Moment => reader.GetDateTime(first + column).ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF", CultureInfo.InvariantCulture),
+        Kind.Whole => reader.GetInt64(first + column).ToString(CultureInfo.InvariantCulture),
+        _ => reader.GetValue(first + column) is DateOnly day ? day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) : Convert.ToString(reader.GetValue(first + column), CultureInfo.InvariantCulture),
     };
 
     /// <summary>A text as the server sent it: in UTF-8, and as such it leaves. Good until the next one is read.</summary>
     private ReadOnlySpan<byte> Utf8(int column)
     {
-        var length = (int)reader.GetBytes(column, 0, null, 0, 0);
+        var length = (int)reader.GetBytes(first + column, 0, null, 0, 0);
         if (length > text.Length)
         {
             text = new byte[Math.Max(length, text.Length * 2)];
         }
 
-        reader.GetBytes(column, 0, text, 0, length);
+        reader.GetBytes(first + column, 0, text, 0, length);
         return text.AsSpan(0, length);
     }
 
-    private static Kind KindOf(DbDataReader reader, int column) => reader is not NpgsqlDataReader ? Kind.Other : reader.GetDataTypeName(column) switch
+    private static Kind KindOf(DbDataReader reader, int place) => reader is not NpgsqlDataReader ? Kind.Other : reader.GetDataTypeName(place) switch
     {
         "text" => Kind.Text,
         "boolean" => Kind.Truth,

@@ -21,9 +21,11 @@ internal sealed class RowSelect
     private readonly List<(string Column, bool Descending)> orders;
     private readonly List<(string Name, object Value, NpgsqlDbType Type)> parameters = [];
     private readonly int? limit;
+    private readonly string prefix;
 
-    private RowSelect(RowTable table, IReadOnlyList<RowColumn> delivered, RowQuery query, List<(string, bool)> orders)
+    private RowSelect(RowTable table, IReadOnlyList<RowColumn> delivered, RowQuery query, List<(string, bool)> orders, string prefix)
     {
+        this.prefix = prefix;
         this.table = table;
         this.delivered = delivered;
         this.orders = orders;
@@ -38,7 +40,11 @@ internal sealed class RowSelect
     public bool IsPaged => limit is not null;
 
     /// <summary>Null when the table has not all that the grant names, or holds what its rows are chosen by as another type: then nothing is delivered.</summary>
-    public static RowSelect? Of(RowTable table, GrantedScope scope, RowQuery query)
+    /// <param name="table">What is read.</param>
+    /// <param name="scope">What is granted.</param>
+    /// <param name="query">What is asked for.</param>
+    /// <param name="prefix">Of the parameters, where two of them stand in one statement.</param>
+    public static RowSelect? Of(RowTable table, GrantedScope scope, RowQuery query, string prefix = "p")
     {
         var columns = scope.Fields.Select(table.Find).ToList();
         if (scope.Delivered.Count == 0 || columns.Contains(null) || query.Filters.Any(f => table.Find(f.Field) is null))
@@ -46,7 +52,7 @@ internal sealed class RowSelect
             return null;
         }
 
-        var select = new RowSelect(table, [.. scope.Delivered.Select(f => table.Find(f)!)], query, [.. query.Sort.Select(o => (table.Find(o.Field)!.Column, o.Descending))]);
+        var select = new RowSelect(table, [.. scope.Delivered.Select(f => table.Find(f)!)], query, [.. query.Sort.Select(o => (table.Find(o.Field)!.Column, o.Descending))], prefix);
         if (!select.Area(scope.Rows?.Area) || !select.Time(scope.Rows?.Time))
         {
             return null;
@@ -76,6 +82,41 @@ internal sealed class RowSelect
     /// <summary>True when the row at this place is granted: a cursor begins at no other.</summary>
     public NpgsqlCommand Holds(NpgsqlConnection connection, string start) =>
         Command(connection, $"select exists (select from {table.Table} t where {string.Join(" and ", [.. granted, "t.ctid = @start::tid"])})", start);
+
+    /// <summary>
+    /// Each row as it is now and as it was before, side by side, where that is not the same; a row that one of them has not is null there throughout. What no grant gives has no part in it, nor in the order:
+    /// that of the file, those that are gone at the end.
+    /// </summary>
+    /// <param name="connection">The reader's.</param>
+    /// <param name="before">The same of an earlier table with the same key.</param>
+    /// <param name="key">Delivered fields that tell the rows apart in both.</param>
+    public NpgsqlCommand Differences(NpgsqlConnection connection, RowSelect before, IReadOnlyList<string> key)
+    {
+        var same = string.Join(" and ", key.Select(k => delivered.Index().First(c => c.Item.Field.Name == k).Index).Select(i => $"n.f{i} = o.f{i}"));
+        var command = Command(connection, $"""
+            select {All("n")}, {All("o")}
+            from ({Side()}) n full join ({before.Side()}) o on {same}
+            where {(before.table.Table == table.Table ? "false" : $"({Compared("n")}) is distinct from ({Compared("o")})")}
+            order by n.place nulls last, o.place
+            """, start: null);
+        foreach (var (name, value, type) in before.parameters)
+        {
+            command.Parameters.Add(new NpgsqlParameter(name, type) { Value = value });
+        }
+
+        return command;
+
+        string All(string side) => string.Join(", ", delivered.Select((_, i) => $"{side}.f{i}"));
+
+        // Numbers that are equal may be written otherwise, and go out as they are written.
+        string Compared(string side) => string.Join(", ", delivered.Select((c, i) => c.Field.Type is "N" or "Y" or "B" or "F" ? $"{side}.f{i}::text" : $"{side}.f{i}"));
+    }
+
+    /// <summary>True when both read the same fields as the same types, so that their values can be compared.</summary>
+    public bool Compares(RowSelect before) => delivered.Select(c => (c.Field.Name, c.Field.Type)).SequenceEqual(before.delivered.Select(c => (c.Field.Name, c.Field.Type)));
+
+    private string Side() =>
+        $"select {string.Join(", ", delivered.Select((c, i) => $"{c.Delivered} as f{i}"))}, t.ctid as place from {table.Table} t{(granted.Count == 0 ? "" : $" where {string.Join(" and ", granted)}")}";
 
     private bool Area(Contracts.AreaFilter? area)
     {
@@ -162,7 +203,7 @@ internal sealed class RowSelect
 
     private string Add(object value, NpgsqlDbType type)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"p{parameters.Count}");
+        var name = string.Create(CultureInfo.InvariantCulture, $"{prefix}{parameters.Count}");
         parameters.Add((name, value, type));
         return $"@{name}";
     }

@@ -234,6 +234,19 @@ internal sealed record RequestView
             }
         }
 
+        if (stored.Process.Grant is not null && (request.Grant?.Method ?? stored.Texts.Method) == "rows")
+        {
+            yield return new Link("standing", "GET", $"{(stored.Side == Side.Asking ? asking : owning)}/standing", null);
+            if (request.State == SharingState.Active)
+            {
+                yield return new Link("changes", "GET", $"{publicAddress}/api/cities/{request.Ask.OwningCity}/grants/{id}/changes", Roles.Integrator);
+                if (stored.Side == Side.Asking)
+                {
+                    yield return new Link("set-standing", "POST", $"{asking}/standing", Roles.Officer);
+                }
+            }
+        }
+
         if (request.State == SharingState.Active)
         {
             yield return new Link("data", "GET", $"{publicAddress}/api/cities/{request.Ask.OwningCity}/grants/{id}/data", Roles.Integrator);

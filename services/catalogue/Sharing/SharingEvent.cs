@@ -306,5 +306,8 @@ internal static class Disposals
 {
     public const string Delete = "delete";
 
-    public static readonly IReadOnlyList<string> All = [Delete, "return", "seal", "anonymise"];
+    /// <summary>Kept and locked away.</summary>
+    public const string Seal = "seal";
+
+    public static readonly IReadOnlyList<string> All = [Delete, "return", Seal, "anonymise"];
 }

@@ -108,6 +108,23 @@ public sealed class MessageTests
             ErrorTo = new DateOnly(2026, 9, 18),
             CorrectedAt = At,
         },
+        new StandingExchangeProgressed
+        {
+            ExchangeId = Exchange,
+            AskingCity = "zhuzhou",
+            OwningCity = "changsha",
+            Version = 9,
+            State = "active",
+            EveryMinutes = 60,
+            DailyAt = "02:30",
+            NextRunAt = At,
+            UpToDateAt = At,
+            LastPull = new StandingPull { DeliveryId = Epoch, StartedAt = At, EndedAt = At, Whole = true, Upserted = 12, Deleted = 3, Bytes = 4567 },
+            Faults = 2,
+            FaultySince = At,
+            Reason = "provider-away",
+            At = At,
+        },
         new AuditRecords { Source = "changsha", Records = [new RecordedEvent { EventId = Exchange, Bytes = "{\"v\":1}"u8.ToArray(), TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }] },
         new RecordsLogged { Source = "changsha", UpToSeq = 80, Digest = [.. Enumerable.Range(0, 32).Select(i => (byte)i)], WitnessedAt = At, At = At },
     ];

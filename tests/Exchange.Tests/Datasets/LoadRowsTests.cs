@@ -98,7 +98,7 @@ public sealed class LoadRowsTests(PublishingCity city)
 
         await using var parts = await city.PartsAsync();
         await using var tables = parts.Tables();
-        var sweep = new DropRowTables(parts.Database, tables, TimeProvider.System, NullLogger<DropRowTables>.Instance);
+        var sweep = new DropRowTables(parts.Database, tables, new(), TimeProvider.System, NullLogger<DropRowTables>.Instance);
         await using (var reader = await city.OpenAsync("reader"))
         await using (var reading = await reader.BeginTransactionAsync())
         {

@@ -51,6 +51,8 @@ public class ExchangeFixture : IAsyncLifetime
             ["City__SweepEvery"] = "00:00:00.5",
             ["Gateway__RepairEvery"] = "00:00:01",
             ["Services__Networks__0"] = "127.0.0.0/8",
+            ["Standing__Every"] = "00:00:00.1",
+            ["Standing__FirstRetry"] = "00:00:00.2",
             ["Webhooks__Every"] = "00:00:00.1",
             ["Webhooks__FirstRetry"] = "00:00:00.1",
         },
