@@ -170,8 +170,7 @@ public sealed class StandingTests(ExchangeFixture exchange)
     private async Task ChangeScopeAsync(string id)
     {
         var path = $"/api/cities/zhuzhou/requests/{id}";
-        var until = DateTime.UtcNow.AddMonths(6).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-        var asked = (await Officer.PostAsync($"{path}/change", new { Reason = "调整范围（示例）", Fields = new[] { "person", "months" }, UseUntil = until }, (await Officer.GetAsync(path)).ETag)).Succeeded("ask for a change");
+        var asked = (await Officer.PostAsync($"{path}/change", new { Scenario = "统计（示例）", Reason = "职责（示例）" }, (await Officer.GetAsync(path)).ETag)).Succeeded("ask for a change");
         (await exchange.Who("zhuzhou", "sharing_head").PostAsync($"{path}/change/sign-off", etag: asked.ETag)).Succeeded("sign the change");
         await Eventually.GetAsync(
             () => exchange.Who("changsha", "reviewer").GetAsync($"/api/cities/changsha/approvals/{id}"),
