@@ -11,7 +11,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// Rows under a grant for a receiver that keeps a copy: everything the first time, then what has changed since the cursor at the end of the time before. A cursor names a state of the rows, and the two tables are compared
 /// as the grant gives them, so that a row that leaves the grant's choice of rows is gone for the receiver and one that changed only in what is hidden has not changed.
 /// </summary>
-internal sealed class ReadRowChanges(Database database, RowTables tables, GrantKeys keys, Transfer transfer)
+internal sealed class ReadRowChanges(RowTables tables, GrantKeys keys, Transfer transfer)
 {
     public const string Form = "changes";
 
@@ -55,19 +55,19 @@ internal sealed class ReadRowChanges(Database database, RowTables tables, GrantK
     private async Task<IResult> HandleAsync(Guid id, string? after, Caller caller, City city, HttpContext http)
     {
         var cancel = http.RequestAborted;
-        var grant = await ReadGrants.FindAsync(database, id, caller, city, cancel);
-        if (grant is null || caller.City != grant.AskingCity || caller.Department != grant.AskingDepartment)
+        var (entered, refused) = await transfer.EnterAsync(id, caller, city, http);
+        if (entered is not { } grant)
         {
-            return Pipeline.NotFound();
+            return refused!;
         }
 
-        if ((transfer.Refusal(grant) ?? transfer.Behind) is { } refused)
+        if (transfer.Behind is { } behind)
         {
-            return refused;
+            return behind;
         }
 
         var faults = new Faults();
-        foreach (var (name, values) in http.Request.Query.Where(p => p.Key != "after" || p.Value.Count > 1))
+        foreach (var (name, values) in http.Request.Query.Where(p => p.Key is not ("after" or PurposeCode.Parameter) || p.Value.Count > 1))
         {
             faults.Add(name, values.Count > 1 ? "twice" : "unknown-parameter", null, values.Count > 1 ? new("此参数只能出现一次。", "This parameter stands once only.") : new("没有这个参数。", "There is no such parameter."));
         }

@@ -9,6 +9,7 @@ create table standing_exchanges (
     version       bigint not null default 1,    -- of what the owning city is told; the highest counts
     every_minutes int check (every_minutes between 5 and 10080),
     daily_at      text check (daily_at ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'),   -- in Beijing
+    purpose       text not null,                -- which the pulls state: the one that was agreed when it was set up or its times were changed
     set_by        text not null,
     set_by_name   text not null,
     set_at        timestamptz not null,

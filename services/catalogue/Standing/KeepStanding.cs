@@ -34,7 +34,7 @@ internal static class KeepStanding
         requests.MapPost("/{id:guid}/standing", PostAsync).AllowPersons(Roles.Officer).WritesOnce()
             .WithSummary("Sets up a standing exchange: the granted rows are pulled into the city's own data schema every so many minutes, or daily at a time in Beijing. The first pull begins at once.");
         requests.MapPut("/{id:guid}/standing", PutAsync).AllowPersons(Roles.Officer).Writes()
-            .WithSummary("Other times for a standing exchange. Needs If-Match.");
+            .WithSummary("Other times for a standing exchange, and the purpose as it is agreed now. Needs If-Match.");
         foreach (var (act, what) in new[] { ("pause", "Pauses it"), ("resume", "Resumes it; it runs at once"), ("run", "Has it run at once"), ("end", "Ends it; the copy stays until the data is disposed of") })
         {
             requests.MapPost($"/{{id:guid}}/standing/{act}", (Guid id, Caller caller, City city, SharingStore requestsOf, StandingStore store, Transaction transaction, PulledTables tables, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel) =>
@@ -71,7 +71,7 @@ internal static class KeepStanding
         }
 
         var ask = stored.Process.Ask;
-        if (stored.Process.State != SharingState.Active || (stored.Process.Grant?.Method ?? stored.Texts.Method) != "rows")
+        if (stored.Process is not { State: SharingState.Active, Grant: { Purpose: { } purpose } grant } || (grant.Method ?? stored.Texts.Method) != "rows")
         {
             return new Refused(NotActive);
         }
@@ -83,14 +83,14 @@ internal static class KeepStanding
 
         var now = clock.Now();
         if (await transaction.Connection.QuerySingleOrDefaultAsync<StandingExchange>(new CommandDefinition($"""
-            insert into standing_exchanges as s (exchange_id, department, owning_city, state, every_minutes, daily_at, set_by, set_by_name, set_at, next_run_at)
-            values (@id, @AskingDepartment, @OwningCity, 'active', @EveryMinutes, @DailyAt, @Subject, @Name, @now, @now)
+            insert into standing_exchanges as s (exchange_id, department, owning_city, state, every_minutes, daily_at, purpose, set_by, set_by_name, set_at, next_run_at)
+            values (@id, @AskingDepartment, @OwningCity, 'active', @EveryMinutes, @DailyAt, @purpose, @Subject, @Name, @now, @now)
             on conflict (exchange_id) do update
-            set state = 'active', every_minutes = excluded.every_minutes, daily_at = excluded.daily_at, set_by = excluded.set_by, set_by_name = excluded.set_by_name, set_at = excluded.set_at,
+            set state = 'active', every_minutes = excluded.every_minutes, daily_at = excluded.daily_at, purpose = excluded.purpose, set_by = excluded.set_by, set_by_name = excluded.set_by_name, set_at = excluded.set_at,
                 next_run_at = excluded.next_run_at, revision = s.revision + 1, version = s.version + 1, faults = 0, faulty_since = null, reason = null, said = null
             where s.state = 'ended'
             returning {StandingExchange.Columns}
-            """, new { id, ask.AskingDepartment, ask.OwningCity, schedule.EveryMinutes, schedule.DailyAt, caller.Subject, caller.Name, now }, cancellationToken: cancel)) is not { } standing)
+            """, new { id, ask.AskingDepartment, ask.OwningCity, schedule.EveryMinutes, schedule.DailyAt, purpose, caller.Subject, caller.Name, now }, cancellationToken: cancel)) is not { } standing)
         {
             return new Refused(Exists);
         }
@@ -126,9 +126,10 @@ internal static class KeepStanding
             return new Refused(WrongState);
         }
 
-        // A pull that waits for a retry keeps its time.
-        var next = standing.State != "active" ? null : standing.Reason is not null ? standing.NextRunAt : (DateTimeOffset?)schedule.After(clock.Now());
-        var changed = await store.ChangeAsync(id, "every_minutes = @EveryMinutes, daily_at = @DailyAt, next_run_at = @next, revision = revision + 1", new { schedule.EveryMinutes, schedule.DailyAt, next }, cancel);
+        // Whoever sets it says anew what it is for; a pull that was refused or failed runs at once.
+        var purpose = stored.Process.Grant?.Purpose ?? standing.Purpose;
+        var next = standing.State != "active" ? null : standing.Reason is not null ? clock.Now() : (DateTimeOffset?)schedule.After(clock.Now());
+        var changed = await store.ChangeAsync(id, "every_minutes = @EveryMinutes, daily_at = @DailyAt, purpose = @purpose, next_run_at = @next, revision = revision + 1", new { schedule.EveryMinutes, schedule.DailyAt, purpose, next }, cancel);
         await store.RecordAsync("standing.set", changed, stored.Process.Ask.DatasetId, stored.Process.Ask.OwningDepartment, caller.Subject, cancel);
         return await ShowAsync(changed, city, tables, service, clock, http, cancel);
     }
@@ -205,6 +206,9 @@ internal sealed record StandingView
     /// <summary>Time of day in Beijing.</summary>
     public string? DailyAt { get; init; }
 
+    /// <summary>The agreed purpose for which it was set up: each pull states it. Once another one is agreed it is refused until somebody sets it anew (PUT).</summary>
+    public required string Purpose { get; init; }
+
     /// <summary>Name of the officer.</summary>
     public required string SetBy { get; init; }
 
@@ -242,6 +246,7 @@ internal sealed record StandingView
         State = standing.State,
         EveryMinutes = standing.EveryMinutes,
         DailyAt = standing.DailyAt,
+        Purpose = standing.Purpose,
         SetBy = standing.SetByName,
         SetAt = standing.SetAt,
         NextRunAt = standing.NextRunAt,

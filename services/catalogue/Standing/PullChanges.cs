@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Exchange.Catalogue.Grants;
 using Exchange.Contracts;
 using Exchange.Hosting;
 using Exchange.Hosting.Messaging;
@@ -13,8 +14,8 @@ namespace Exchange.Catalogue.Standing;
 /// <param name="Exchange">The exchange.</param>
 /// <param name="Department">The asking department.</param>
 /// <param name="OwningCity">Where the rows are.</param>
-/// <param name="Purpose">What the grant says they are for.</param>
-internal sealed record PullOrder(Guid Exchange, string Department, string OwningCity, string? Purpose);
+/// <param name="Purpose">What it was set up for, in the agreed words.</param>
+internal sealed record PullOrder(Guid Exchange, string Department, string OwningCity, string Purpose);
 
 /// <summary>How far a pull is; written by it, read beside it.</summary>
 internal sealed class PullProgress(DateTimeOffset startedAt)
@@ -92,13 +93,8 @@ internal sealed class PullChanges(PulledTables tables, GatewayClient gateway, Ti
     };
 
     private Task<HttpResponseMessage> AskAsync(PullOrder order, string? cursor, CancellationToken cancel) =>
-        gateway.SendAsync(HttpMethod.Get, order.Department, order.OwningCity, $"grants/{order.Exchange}/changes{(cursor is null ? "" : $"?after={Uri.EscapeDataString(cursor)}")}", request =>
-        {
-            if (order.Purpose is { } purpose)
-            {
-                request.Headers.TryAddWithoutValidation("Purpose", Uri.EscapeDataString(purpose));
-            }
-        }, cancel);
+        gateway.SendAsync(HttpMethod.Get, order.Department, order.OwningCity, $"grants/{order.Exchange}/changes{(cursor is null ? "" : $"?after={Uri.EscapeDataString(cursor)}")}",
+            request => request.Headers.Add(PurposeCode.Header, PurposeCode.Of(order.Purpose)), cancel);
 
     private async Task<PullOutcome> TakeAsync(PullOrder order, HttpResponseMessage answer, PulledPosition? position, PullProgress progress, CancellationToken cancel)
     {

@@ -166,7 +166,7 @@ internal sealed partial class RunStanding(IServiceScopeFactory scopes, Database 
                 break;
             case PullOutcome.Waits(var reason, var said, var pause):
                 // Nothing is wrong with the way; what was refused may be allowed later.
-                var later = now + (pause is { } asked && asked < settings.LongestRetry ? asked : settings.LongestRetry);
+                var later = now + (pause ?? settings.LongestRetry);
                 if ((before.Reason, before.Said, before.State) == (reason, said, "active"))
                 {
                     await transaction.Connection.ExecuteAsync(new CommandDefinition("update standing_exchanges set running = null, next_run_at = @later where exchange_id = @ExchangeId", new { due.ExchangeId, later }, cancellationToken: cancel));
@@ -248,7 +248,7 @@ internal sealed partial class RunStanding(IServiceScopeFactory scopes, Database 
         """;
 
     private const string ToRun = """
-        select s.exchange_id, s.department, s.owning_city, r.state as mirror, r.dataset_id, r.owning_department, r.reference, coalesce(r.grant_terms ->> 'purpose', r.scenario) as purpose
+        select s.exchange_id, s.department, s.owning_city, r.state as mirror, r.dataset_id, r.owning_department, r.reference, s.purpose
         from standing_exchanges s join sharing_requests r on r.exchange_id = s.exchange_id and r.side = 'asking'
         where s.state = 'active' and s.next_run_at <= @now and s.exchange_id <> all(@busy) and r.state in ('active', 'suspended')
         order by s.next_run_at
@@ -264,7 +264,7 @@ internal sealed partial class RunStanding(IServiceScopeFactory scopes, Database 
         public required Guid DatasetId { get; init; }
         public string? OwningDepartment { get; init; }
         public string? Reference { get; init; }
-        public string? Purpose { get; init; }
+        public required string Purpose { get; init; }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Standing exchanges wait for a moment")]

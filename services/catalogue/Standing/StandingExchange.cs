@@ -23,6 +23,10 @@ internal sealed record StandingExchange
     public required long Version { get; init; }
     public int? EveryMinutes { get; init; }
     public string? DailyAt { get; init; }
+
+    /// <summary>The agreed purpose for which it was set up; each pull states it.</summary>
+    public required string Purpose { get; init; }
+
     public required string SetByName { get; init; }
     public required DateTimeOffset SetAt { get; init; }
     public DateTimeOffset? NextRunAt { get; init; }
@@ -65,7 +69,7 @@ internal sealed record StandingExchange
             $"select {Columns} from standing_exchanges where exchange_id = @id{(locked ? " for update" : "")}", new { id }, cancellationToken: cancel));
 
     public const string Columns = """
-        exchange_id, department, owning_city, state, revision, version, every_minutes, daily_at, set_by_name, set_at, next_run_at, up_to_date_at,
+        exchange_id, department, owning_city, state, revision, version, every_minutes, daily_at, purpose, set_by_name, set_at, next_run_at, up_to_date_at,
         last_pull::text as last_pull, running::text as running, faults, faulty_since, reason, said
         """;
 }

@@ -28,6 +28,8 @@ public sealed class GrantedChangesTests(PublishingCity city)
         new() { Name = "secret", Title = "内部备注", Type = "M" },
     ];
 
+    private static readonly string Stated = $"purpose={PurposeCode.Of(GrantedDataTests.Purpose)}";
+
     private const string Header = "person,month,phone,paid,on_day,area,secret\n";
 
     [Fact]
@@ -202,7 +204,7 @@ public sealed class GrantedChangesTests(PublishingCity city)
         }
 
         (await AskAsync(await GrantAsync(city, dataset, new(["month"])), null)).Refuses(HttpStatusCode.Conflict, "key-not-granted");
-        (await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/changes?filter[person]=x&after=", GrantedDataTests.Program)).Refuses(HttpStatusCode.UnprocessableEntity, "invalid-input");
+        (await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/changes?{Stated}&filter[person]=x&after=", GrantedDataTests.Program)).Refuses(HttpStatusCode.UnprocessableEntity, "invalid-input");
         (await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/changes", GrantedDataTests.Program with { Department = "11430200EXAMPL0201" })).Expect(HttpStatusCode.NotFound);
 
         var whole = await ChangesAsync(grant, null);
@@ -210,9 +212,9 @@ public sealed class GrantedChangesTests(PublishingCity city)
         var cursor = CursorOf(whole);
         (await AskAsync(other, cursor)).Refuses(HttpStatusCode.UnprocessableEntity, "other-cursor");
         (await AskAsync(grant, cursor[..^4] + "AAAA")).Refuses(HttpStatusCode.UnprocessableEntity, "other-cursor");
-        var page = (await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/data?limit=1", GrantedDataTests.Program)).Expect(HttpStatusCode.OK).Headers["Link"];
+        var page = (await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/data?limit=1&{Stated}", GrantedDataTests.Program)).Expect(HttpStatusCode.OK).Headers["Link"];
         (await AskAsync(grant, page[(page.IndexOf("cursor=", StringComparison.Ordinal) + 7)..page.IndexOf('>', StringComparison.Ordinal)])).Refuses(HttpStatusCode.UnprocessableEntity, "other-cursor");
-        (await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/data?limit=1&cursor={cursor}", GrantedDataTests.Program)).Refuses(HttpStatusCode.UnprocessableEntity, "other-cursor");
+        (await city.SendAsync(HttpMethod.Get, $"/grants/{grant}/data?limit=1&cursor={cursor}&{Stated}", GrantedDataTests.Program)).Refuses(HttpStatusCode.UnprocessableEntity, "other-cursor");
 
         // Nothing happened: the same state, and no line.
         var same = await ChangesAsync(grant, cursor);
@@ -274,7 +276,7 @@ public sealed class GrantedChangesTests(PublishingCity city)
         var end = JsonSerializer.Deserialize<JsonElement>(changes.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
         Assert.Equal(("end", Lines(changes).Count), (end.GetProperty("op").GetString(), end.GetProperty("changes").GetInt32()));
         receiver.Cursor = CursorOf(changes);
-        var full = (await city.SendAsync(HttpMethod.Get, $"/grants/{receiver.Grant}/data?format=ndjson", GrantedDataTests.Program)).Expect(HttpStatusCode.OK).Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var full = (await city.SendAsync(HttpMethod.Get, $"/grants/{receiver.Grant}/data?format=ndjson&{Stated}", GrantedDataTests.Program)).Expect(HttpStatusCode.OK).Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.True(full.Select(Plain).Order(StringComparer.Ordinal).SequenceEqual(receiver.Rows.Values.Select(Plain).Order(StringComparer.Ordinal)), $"{when}\n{string.Join('\n', full)}\n---\n{string.Join('\n', receiver.Rows.Values)}");
 
         // How a number was written is not what it is, where it goes out as a number.
@@ -286,7 +288,7 @@ public sealed class GrantedChangesTests(PublishingCity city)
     /// <summary>Between the first line and the last.</summary>
     private static List<string> Lines(Answer changes) => [.. changes.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..^1]];
 
-    private Task<Answer> AskAsync(Guid grant, string? cursor) => city.SendAsync(HttpMethod.Get, $"/grants/{grant}/changes{(cursor is null ? "" : $"?after={cursor}")}", GrantedDataTests.Program);
+    private Task<Answer> AskAsync(Guid grant, string? cursor) => city.SendAsync(HttpMethod.Get, $"/grants/{grant}/changes?{Stated}{(cursor is null ? "" : $"&after={cursor}")}", GrantedDataTests.Program);
 
     private async Task<Answer> ChangesAsync(Guid grant, string? cursor) => (await AskAsync(grant, cursor)).Expect(HttpStatusCode.OK);
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Dapper;
+using Exchange.Catalogue.Grants;
 using Exchange.Local.Accounts;
 using Npgsql;
 using Xunit;
@@ -86,8 +87,13 @@ public sealed class StandingTests(ExchangeFixture exchange)
         // Another scope: everything comes anew and takes the copy's place.
         await ChangeScopeAsync(id);
         await RunAsync(id);
+        // It was set up for the purpose of before, and states that: somebody says that it goes on for the new one.
+        var refused = await Eventually.GetAsync(() => Officer.GetAsync(Path(id)), a => Reason(a) == "refused", show: a => a.Text);
+        Assert.Contains("使用目的", refused["reason"].GetProperty("said").GetString(), StringComparison.Ordinal);
+        Assert.Equal(2, (await CopyAsync(copy)).Count);
+        Assert.Equal("统计（示例）", (await Officer.PutAsync(Path(id), new { DailyAt = "23:59" }, refused.ETag)).Succeeded("for the new purpose")["purpose"].GetString());
         await PulledAsync(id, 1, 0, whole: true);
-        await SameAsync(id, copy);
+        await SameAsync(id, copy, "统计（示例）");
         Assert.Equal(["示例戊 1"], await CopyAsync(copy));
 
         // The grant ends, the copy stays until the data is disposed of, and goes then.
@@ -102,7 +108,9 @@ public sealed class StandingTests(ExchangeFixture exchange)
         await using var zhuzhou = await OpenAsync();
         Assert.Null(await zhuzhou.ExecuteScalarAsync<string>("select to_regclass(@copy)::text", new { copy }));
         await OwnerAsync(id, v => v.GetProperty("receiver").GetProperty("state").GetString() == "disposed");
-        await exchange.TimelineAsync(id, "standing.set", "standing.paused", "standing.resumed", "standing.ended", "standing.disposed");
+        await Eventually.GetAsync(
+            () => Officer.GetAsync($"/api/audit/exchanges/{id}?limit=200"),
+            a => new[] { "standing.set", "standing.paused", "standing.resumed", "standing.failing", "standing.ended", "standing.disposed" }.All(t => a.Text.Contains($"\"{t}\"", StringComparison.Ordinal)), show: a => a.Text);
     }
 
     [Fact]
@@ -195,9 +203,10 @@ public sealed class StandingTests(ExchangeFixture exchange)
     }
 
     /// <summary>The copy is what the grant gives now.</summary>
-    private async Task SameAsync(string id, string copy)
+    private async Task SameAsync(string id, string copy, string purpose = ExchangeFixture.Scenario)
     {
-        var csv = (await exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv")).Succeeded("data").Text;
+        using var program = new Participant(exchange.Gateway, exchange.Who("zhuzhou", "integrator").Account) { Purpose = PurposeCode.Of(purpose) };
+        var csv = (await program.GetAsync($"/api/cities/changsha/grants/{id}/data?format=csv")).Succeeded("data").Text;
         Assert.Equal(csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(l => l.Replace(',', ' ')).Order(StringComparer.Ordinal), (await CopyAsync(copy)).Order(StringComparer.Ordinal));
     }
 
