@@ -112,6 +112,7 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
         Tell(program, $"compares Changsha's receipt with its own SHA-256: {digest[..16]}… is the same.");
 
         await MaskAsync(place, officer, askingHead, reviewer, owningHead, program, ct);
+        await StandAsync(place, officer, reviewer, id, Text(entry, "dataset_id"), ct);
         await CorrectAsync(officer, reviewer, id, fields[^1], ct);
         await DisposeAsync(officer, askingHead, id, ct);
         return await ProveAsync(place, officer, id, delivery, ct);
@@ -168,6 +169,38 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
         Tell(program, $"finds none of the originals in it, and asking for one name is refused: {refused.Status} {Text(refused["errors"][0], "message")}");
     }
 
+    /// <summary>From here on Zhuzhou's own service keeps a copy in step: everything once, then what has changed, deletions included; both sides see how it goes.</summary>
+    private async Task StandAsync(Place place, Participant officer, Participant reviewer, string id, string dataset, CancellationToken ct)
+    {
+        using var provider = Who("changsha", "officer");
+        var rows = await File.ReadAllLinesAsync(Path.Combine(place.Samples, "changsha", "rows", "307002430100-000002.csv"), ct);
+        await LoadAsync(rows);
+        Tell(provider, "loads the rows with the key that tells them apart: document_no.");
+        var standing = $"/api/cities/zhuzhou/requests/{id}/standing";
+        (await officer.PostAsync(standing, new { DailyAt = "02:30" }, ct: ct)).Succeeded("set up a standing exchange");
+        var whole = await PulledAsync(rows.Length - 1, 0);
+        Tell(officer, $"sets up a standing exchange, daily at 02:30; Zhuzhou's service pulls everything at once: {Text(whole["last_pull"], "upserted")} rows into {Text(whole["table"], "name")[..20]}….");
+
+        // The next day: one row is other, one is gone, one is new.
+        await LoadAsync([rows[0], rows[1].Replace("参保缴费", "中断缴费", StringComparison.Ordinal), .. rows.Skip(3), rows[2].Replace("430100000002", "430100009999", StringComparison.Ordinal)]);
+        var behind = await UntilAsync("Changsha sees that its receiver is behind", () => reviewer.GetAsync($"/api/cities/changsha/approvals/{id}/standing", ct), a => a.Status == 200 && a.Json.TryGetProperty("behind_since", out _));
+        Tell(reviewer, $"sees that Zhuzhou's copy is behind since {Text(behind.Json, "behind_since")}: rows were loaded that it has not acknowledged.");
+        (await officer.PostAsync($"{standing}/run", etag: (await officer.GetAsync(standing, ct)).ETag, ct: ct)).Succeeded("run it");
+        var changes = await PulledAsync(2, 1);
+        await UntilAsync("Changsha sees that its receiver is in step", () => reviewer.GetAsync($"/api/cities/changsha/approvals/{id}/standing", ct), a => a.Status == 200 && !a.Json.TryGetProperty("behind_since", out _));
+        var last = changes["last_pull"];
+        Tell(officer, $"has it run at once: {Text(last, "upserted")} rows new or other, {Text(last, "deleted")} gone, {Text(last, "bytes")} bytes in place of {Text(whole["last_pull"], "bytes")}. Both cities show the copy in step.");
+
+        async Task LoadAsync(string[] lines)
+        {
+            using var csv = new StringContent(string.Join("\r\n", lines), Encoding.UTF8, "text/csv");
+            (await provider.PutAsync($"/api/cities/changsha/datasets/{dataset}/rows?key=document_no", csv, (await provider.GetAsync($"/api/cities/changsha/datasets/{dataset}", ct)).ETag, ct: ct)).Succeeded("load the rows");
+        }
+
+        Task<Answer> PulledAsync(int upserted, int deleted) => UntilAsync($"{upserted} rows are pulled and {deleted} are gone", () => officer.GetAsync(standing, ct), a =>
+            a.Status == 200 && a.Json.TryGetProperty("last_pull", out var pull) && (pull.GetProperty("upserted").GetInt64(), pull.GetProperty("deleted").GetInt64()) == (upserted, deleted) && !a.Json.TryGetProperty("behind_since", out _));
+    }
+
     /// <summary>A receiver finds an error, the provider verifies and corrects it, and everyone who received it is told (art. 26).</summary>
     private async Task CorrectAsync(Participant officer, Participant reviewer, string id, string field, CancellationToken ct)
     {
@@ -200,7 +233,8 @@ internal sealed class Demo(Stack stack, string folder) : IDisposable
         Tell(officer, $"records the disposal and may not confirm it alone: {alone.Status} {Text(alone.Json, "title")} ({Text(alone.Json, "article")})");
         (await head.PostAsync($"{path}/confirm-disposal", etag: recorded.ETag, ct: ct)).Succeeded("confirm");
         await UntilAsync("Changsha knows", () => officer.GetAsync(path, ct), a => Text(a.Json, "state") == "disposed");
-        Tell(head, "confirms it as the second person. Both cities show the exchange as disposed.");
+        await UntilAsync("the copy is gone", () => officer.GetAsync($"{path}/standing", ct), a => Text(a.Json, "state") == "disposed" && !a.Json.TryGetProperty("table", out _));
+        Tell(head, "confirms it as the second person. Both cities show the exchange as disposed, and the copy that was kept in step is deleted.");
     }
 
     private async Task<int> ProveAsync(Place place, Participant officer, string id, string delivery, CancellationToken ct)

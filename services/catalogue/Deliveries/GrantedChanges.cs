@@ -29,6 +29,7 @@ internal sealed class GrantedChanges(GrantedRows now, GrantedRows? before, IRead
         var waiting = new ArrayBufferWriter<byte>(FlushAt * 2);
         await using var json = new Utf8JsonWriter(waiting, new JsonWriterOptions { Encoder = Hosting.Json.Options.Encoder });
         Begin(json, types);
+        EndLine(json, waiting);
         while (await now.NextAsync(cancel))
         {
             Compare(json, waiting);
@@ -39,13 +40,12 @@ internal sealed class GrantedChanges(GrantedRows now, GrantedRows? before, IRead
             }
         }
 
-        Line(json, waiting);
         json.WriteStartObject();
         json.WriteString("op", "end");
         json.WriteString("cursor", cursor);
         json.WriteNumber("changes", Written);
         json.WriteEndObject();
-        Line(json, waiting);
+        EndLine(json, waiting);
         await body.WriteAsync(waiting.WrittenMemory, cancel);
     }
 
@@ -85,7 +85,6 @@ internal sealed class GrantedChanges(GrantedRows now, GrantedRows? before, IRead
             return;
         }
 
-        Line(json, waiting);
         Written++;
         json.WriteStartObject();
         json.WriteString("op", isNow ? "upsert" : "delete");
@@ -108,9 +107,11 @@ internal sealed class GrantedChanges(GrantedRows now, GrantedRows? before, IRead
         }
 
         json.WriteEndObject();
+        EndLine(json, waiting);
     }
 
-    private static void Line(Utf8JsonWriter json, ArrayBufferWriter<byte> waiting)
+    /// <summary>The writer keeps what it has not flushed at a place of the buffer: nothing of a line is left there when the buffer is emptied.</summary>
+    private static void EndLine(Utf8JsonWriter json, ArrayBufferWriter<byte> waiting)
     {
         json.Flush();
         json.Reset();

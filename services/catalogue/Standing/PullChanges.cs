@@ -49,7 +49,7 @@ internal abstract record PullOutcome
 /// One pull: asks the provider for what has changed since the copy's position, carries it into the copy in one transaction and acknowledges the delivery with the digest of what arrived.
 /// When the provider cannot tell changes since then (410), everything comes and takes the copy's place.
 /// </summary>
-internal sealed class PullChanges(PulledTables tables, GatewayClient gateway, TimeProvider clock)
+internal sealed partial class PullChanges(PulledTables tables, GatewayClient gateway, TimeProvider clock, ILogger<PullChanges> log)
 {
     private const long LongestLine = 64 << 20;
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
@@ -76,6 +76,7 @@ internal sealed class PullChanges(PulledTables tables, GatewayClient gateway, Ti
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested && OutcomeOf(fault) is { } outcome)
         {
+            LogFault(log, fault, order.Exchange, outcome.Reason);
             return outcome;
         }
     }
@@ -214,6 +215,9 @@ internal sealed class PullChanges(PulledTables tables, GatewayClient gateway, Ti
             return null;
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The pull of exchange {Exchange} did not come to its end ({Reason}); the copy is as it was")]
+    private static partial void LogFault(ILogger log, Exception fault, Guid exchange, string reason);
 
     /// <summary>The first line: what the lines after it hold.</summary>
     private sealed record Begin(bool Whole, IReadOnlyList<string> Key, IReadOnlyList<(string Name, string Type)> Fields)

@@ -28,7 +28,8 @@ public sealed class StandingFaultTests(FaultFixture exchange)
 
             // The one who leads is killed while its changes wait for somebody who reads the copy.
             await LoadAsync(dataset, "示例甲,14,\n示例戊,1,\n");
-            await using var zhuzhou = await exchange.AdminAsync("zhuzhou");
+            await using var zhuzhou = new Npgsql.NpgsqlConnection(exchange.Stack.Databases.AdminConnectionString("zhuzhou"));
+            await zhuzhou.OpenAsync();
             await using var loader = new Npgsql.NpgsqlConnection(exchange.Stack.Databases.ConnectionString("zhuzhou", "loader"));
             await loader.OpenAsync();
             await using (var held = await loader.BeginTransactionAsync())
@@ -40,6 +41,7 @@ public sealed class StandingFaultTests(FaultFixture exchange)
                 var leader = Leader(port!.Value);
                 schedule.Note($"{leader} killed while it applies");
                 await exchange.Stack.KillAsync(leader);
+                await zhuzhou.ExecuteAsync("update service.leases set expires_at = clock_timestamp() where name = 'standing'");
                 Assert.Equal(["示例丁 1", "示例甲 13"], await CopyAsync(copy));
             }
 
@@ -65,6 +67,7 @@ public sealed class StandingFaultTests(FaultFixture exchange)
     });
 
     [Fact]
+    [Trait("length", "long")]
     public Task A_provider_killed_while_it_sends_is_asked_again_until_the_copy_is_whole() => exchange.RunAsync(async schedule =>
     {
         var (id, dataset) = await StandingAsync();
@@ -85,7 +88,7 @@ public sealed class StandingFaultTests(FaultFixture exchange)
         await exchange.KillNoticedAsync("changsha");
         exchange.Stack.Resume("zhuzhou");
         var faulty = await Eventually.GetAsync(() => Officer.GetAsync(Path(id)), a => a.Status == 200 && a["faults"].GetInt32() > 0, show: a => a.Text);
-        Assert.Contains(faulty["reason"].GetProperty("code").GetString(), (string[])["cut", "provider-away"]);
+        Assert.True(faulty["reason"].GetProperty("code").GetString() is "cut" or "provider-away", faulty.Text);
         Assert.Equal(3, (await CopyAsync(copy)).Count);
         await exchange.ReviveAsync("changsha");
 
