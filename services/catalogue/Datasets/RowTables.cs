@@ -103,17 +103,26 @@ internal sealed class RowTables : IAsyncDisposable
     }
 
     /// <summary>
-    /// What is granted of a state of the rows beside what was granted of the one before, wherever they differ; everything when there is none before. Both tables are never changed, so whatever is loaded meanwhile is not in it.
-    /// Null when the table before was dropped in this moment.
+    /// What is granted of a state of the rows beside what was granted of the one before, wherever they differ; everything from a place on when there is none before. The tables are never changed, so whatever is loaded meanwhile is not in it.
+    /// Null when one that was replaced was dropped in this moment.
     /// </summary>
-    public async Task<GrantedChanges?> CompareAsync(RowTable table, RowSelect select, RowSelect? before, GrantedScope scope, byte[] key, CancellationToken cancel)
+    public async Task<GrantedChanges?> CompareAsync(RowTable table, RowSelect select, RowSelect? before, GrantedScope scope, string? start, byte[] key, CancellationToken cancel)
     {
         int[] places = [.. table.Key.Select(k => scope.Delivered.Index().First(f => f.Item == k).Index)];
-        if (before is null)
+        try
         {
-            return new GrantedChanges(await OpenAsync(select, scope, start: null, key, cancel), null, places);
+            return before is null
+                ? new GrantedChanges(await OpenAsync(select, scope, start, key, cancel), null, places)
+                : await CompareAsync(table, select, before, scope, key, places, cancel);
         }
+        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return null;
+        }
+    }
 
+    private async Task<GrantedChanges> CompareAsync(RowTable table, RowSelect select, RowSelect before, GrantedScope scope, byte[] key, int[] places, CancellationToken cancel)
+    {
         var connection = await Reader.OpenConnectionAsync(cancel);
         var command = select.Differences(connection, before, table.Key);
         try
@@ -125,15 +134,10 @@ internal sealed class RowTables : IAsyncDisposable
                 new GrantedRows(reader, fields, key, _ => ValueTask.CompletedTask, first: fields.Count),
                 places);
         }
-        catch (Exception fault)
+        catch
         {
             await command.DisposeAsync();
             await connection.DisposeAsync();
-            if (fault is PostgresException { SqlState: PostgresErrorCodes.UndefinedTable })
-            {
-                return null;
-            }
-
             throw;
         }
     }

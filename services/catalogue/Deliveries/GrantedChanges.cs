@@ -13,22 +13,26 @@ internal sealed class GrantedChanges(GrantedRows now, GrantedRows? before, IRead
 {
     private const int FlushAt = 32 * 1024;
 
+    /// <summary>Where the next part begins, when this is not all.</summary>
+    public string? Next => now.Next;
+
     /// <summary>Lines of rows written so far.</summary>
     public long Written { get; private set; }
 
     /// <summary>
     /// NDJSON, each line whole for itself: first <c>begin</c> with the key, the columns and whether everything follows or changes only, then <c>upsert</c> (key and row) and <c>delete</c> (key), at last <c>end</c> with the next
-    /// cursor and the number of lines in between. Without that last line a stream was cut.
+    /// cursor, the number of lines in between and whether more parts follow. Without that last line a stream was cut.
     /// </summary>
     /// <param name="body">Where to.</param>
     /// <param name="types">Type letters of the fields.</param>
+    /// <param name="continued">Parts were sent before.</param>
     /// <param name="cursor">What the receiver asks with the next time.</param>
     /// <param name="cancel">Ends it.</param>
-    public async Task WriteAsync(Stream body, IReadOnlyDictionary<string, string> types, string cursor, CancellationToken cancel)
+    public async Task WriteAsync(Stream body, IReadOnlyDictionary<string, string> types, bool continued, string cursor, CancellationToken cancel)
     {
         var waiting = new ArrayBufferWriter<byte>(FlushAt * 2);
         await using var json = new Utf8JsonWriter(waiting, new JsonWriterOptions { Encoder = Hosting.Json.Options.Encoder });
-        Begin(json, types);
+        Begin(json, types, continued);
         EndLine(json, waiting);
         while (await now.NextAsync(cancel))
         {
@@ -44,6 +48,7 @@ internal sealed class GrantedChanges(GrantedRows now, GrantedRows? before, IRead
         json.WriteString("op", "end");
         json.WriteString("cursor", cursor);
         json.WriteNumber("changes", Written);
+        json.WriteBoolean("more", Next is not null);
         json.WriteEndObject();
         EndLine(json, waiting);
         await body.WriteAsync(waiting.WrittenMemory, cancel);
@@ -51,11 +56,12 @@ internal sealed class GrantedChanges(GrantedRows now, GrantedRows? before, IRead
 
     public ValueTask DisposeAsync() => now.DisposeAsync();
 
-    private void Begin(Utf8JsonWriter json, IReadOnlyDictionary<string, string> types)
+    private void Begin(Utf8JsonWriter json, IReadOnlyDictionary<string, string> types, bool continued)
     {
         json.WriteStartObject();
         json.WriteString("op", "begin");
         json.WriteBoolean("whole", before is null);
+        json.WriteBoolean("continued", continued);
         json.WriteStartArray("key");
         foreach (var place in key)
         {

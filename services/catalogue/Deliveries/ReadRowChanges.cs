@@ -11,7 +11,7 @@ namespace Exchange.Catalogue.Deliveries;
 /// Rows under a grant for a receiver that keeps a copy: everything the first time, then what has changed since the cursor at the end of the time before. A cursor names a state of the rows, and the two tables are compared
 /// as the grant gives them, so that a row that leaves the grant's choice of rows is gone for the receiver and one that changed only in what is hidden has not changed.
 /// </summary>
-internal sealed class ReadRowChanges(RowTables tables, GrantKeys keys, Transfer transfer)
+internal sealed class ReadRowChanges(RowTables tables, GrantKeys keys, Transfer transfer, ChangeSettings settings)
 {
     public const string Form = "changes";
 
@@ -20,7 +20,10 @@ internal sealed class ReadRowChanges(RowTables tables, GrantKeys keys, Transfer 
 
     private const string Nothing = "nothing";
 
-    /// <summary>No row has it: a place of pages never begins at item 0.</summary>
+    /// <summary>Fact of a part after which others follow: the receiver is not there yet.</summary>
+    public const string More = "more";
+
+    /// <summary>The place of a cursor after everything; no row has it, for places are counted from item 1.</summary>
     private const string NoPlace = "(0,0)";
 
     private readonly RowCursors cursors = new(keys);
@@ -45,8 +48,8 @@ internal sealed class ReadRowChanges(RowTables tables, GrantKeys keys, Transfer 
         .AllowCallers(Roles.Integrator, Roles.Officer)
         .WithSummary("What has changed in the granted rows since a cursor, treated as agreed, as NDJSON; without a cursor everything. Each call is a delivery of its own (header Exchange-Delivery-Id).")
         .WithDescription("""
-            One object a line: `{"op":"begin","whole":…,"key":[…],"fields":[{"name","type"}]}`, then `{"op":"upsert","key":{…},"row":{…}}` and `{"op":"delete","key":{…}}` each key at most once;
-            at last `{"op":"end","cursor":"…","changes":n}`. A stream without its last line was cut and is asked for again with the same cursor. `whole`: what is not in it is gone.
+            One object a line: `{"op":"begin","whole":…,"continued":…,"key":[…],"fields":[{"name","type"}]}`, then `{"op":"upsert","key":{…},"row":{…}}` and `{"op":"delete","key":{…}}` each key at most once;
+            at last `{"op":"end","cursor":"…","changes":n,"more":…}`. A stream without its last line was cut and is asked for again with the same cursor. `whole`: what is not in it is gone; a large table comes in parts, each asked for with the cursor of the one before, while `more` is true.
             410: the cursor is too old, or fields, treatments, rows or key are others now; begin without one. The rows need a key (`PUT /datasets/{id}/rows?key=…`) that is granted plain or hashed.
             """)
         .Produces(StatusCodes.Status200OK, contentType: "application/x-ndjson")
@@ -94,11 +97,11 @@ internal sealed class ReadRowChanges(RowTables tables, GrantKeys keys, Transfer 
         }
 
         var digest = DigestOf(scope, table.Key);
-        RowTable? from = null;
+        var (since, start) = (Nothing, (string?)null);
         RowSelect? before = null;
         if (!string.IsNullOrEmpty(after))
         {
-            if (cursors.Open(id, after) is not { Place: NoPlace } place)
+            if (cursors.Open(id, after) is not { } place)
             {
                 return new Refused(OtherCursor);
             }
@@ -109,12 +112,32 @@ internal sealed class ReadRowChanges(RowTables tables, GrantKeys keys, Transfer 
                 return new Refused(BeginAnew);
             }
 
-            (from, before) = (state, earlier);
+            since = place.Table.ToString("N");
+            if (place.Place == NoPlace)
+            {
+                before = earlier;
+            }
+            else
+            {
+                // On with the state that the parts before were of, whatever was loaded meanwhile.
+                (table, start) = (state, place.Place);
+            }
         }
 
-        if (await tables.CompareAsync(table, select, before, scope, keys.ForHashes(id), cancel) is not { } changes)
+        if (before is null && RowSelect.Of(table, scope, RowQuery.First(settings.ChangesPart)) is { } part)
+        {
+            select = part;
+        }
+
+        if (await tables.CompareAsync(table, select, before, scope, start, keys.ForHashes(id), cancel) is not { } changes)
         {
             return new Refused(BeginAnew);
+        }
+
+        var facts = new Dictionary<string, string>(StringComparer.Ordinal) { [State] = table.Number.ToString("N"), [Since] = since };
+        if (changes.Next is not null)
+        {
+            facts[More] = "yes";
         }
 
         await using (changes)
@@ -123,11 +146,16 @@ internal sealed class ReadRowChanges(RowTables tables, GrantKeys keys, Transfer 
             {
                 Form = Form,
                 Fields = scope.Delivered,
-                Facts = new Dictionary<string, string>(StringComparer.Ordinal) { [State] = table.Number.ToString("N"), [Since] = from?.Number.ToString("N") ?? Nothing },
+                Facts = facts,
                 Head = response => response.ContentType = RowForms.MediaType(RowForms.NdJson),
                 Write = async (body, stop) =>
                 {
-                    await changes.WriteAsync(body, table.Columns.ToDictionary(c => c.Field.Name, c => c.Field.Type, StringComparer.Ordinal), cursors.Seal(id, new RowPlace(table.Number, NoPlace, digest)), stop);
+                    await changes.WriteAsync(
+                        body,
+                        table.Columns.ToDictionary(c => c.Field.Name, c => c.Field.Type, StringComparer.Ordinal),
+                        continued: start is not null,
+                        cursors.Seal(id, new RowPlace(table.Number, changes.Next ?? NoPlace, digest)),
+                        stop);
                     // The end waits for a commit; the reader's connection need not.
                     await changes.DisposeAsync();
                 },

@@ -46,7 +46,7 @@ internal sealed partial record RowQuery
 
     public static readonly RowQuery All = new();
 
-    /// <summary>The first rows, in the order of the file.</summary>
+    /// <summary>So many rows, in the order of the file.</summary>
     public static RowQuery First(int rows) => new() { Limit = rows };
 
     public IReadOnlyList<RowCondition> Filters { get; private init; } = [];

@@ -257,7 +257,7 @@ internal sealed record StandingView
         Faults = standing.Faults,
         FaultySince = standing.FaultySince,
         Reason = standing.Reason is null ? null : new StandingReason(standing.Reason, StandingWords.Of(standing.Reason)!, standing.Said),
-        Table = position is null ? null : new PulledTable($"data.{PulledTables.NameOf(standing.ExchangeId)}", position.Key, position.Columns),
+        Table = position?.Cursor is null ? null : new PulledTable($"data.{PulledTables.NameOf(standing.ExchangeId)}", position.Key, position.Columns),
         Links = [.. LinksOf(standing, $"{service.PublicAddress}/api/cities/{city.Id}/requests/{standing.ExchangeId}")],
     };
 

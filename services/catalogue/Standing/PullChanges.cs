@@ -47,7 +47,7 @@ internal abstract record PullOutcome
 
 /// <summary>
 /// One pull: asks the provider for what has changed since the copy's position, carries it into the copy in one transaction and acknowledges the delivery with the digest of what arrived.
-/// When the provider cannot tell changes since then (410), everything comes and takes the copy's place.
+/// When the provider cannot tell changes since then (410), everything comes and takes the copy's place; a large state comes in parts, each committed for itself beside the copy until the last is there.
 /// </summary>
 internal sealed partial class PullChanges(PulledTables tables, GatewayClient gateway, TimeProvider clock, ILogger<PullChanges> log)
 {
@@ -65,14 +65,24 @@ internal sealed partial class PullChanges(PulledTables tables, GatewayClient gat
                 await AcknowledgeAsync(order, position, cancel);
             }
 
-            using var changes = await AskAsync(order, position?.Cursor, cancel);
-            if (changes.StatusCode != HttpStatusCode.Gone || position is null)
+            var sum = new StandingPull { DeliveryId = Guid.Empty, StartedAt = progress.StartedAt, EndedAt = progress.StartedAt, Whole = false, Upserted = 0, Deleted = 0, Bytes = 0 };
+            while (true)
             {
-                return await TakeAsync(order, changes, position, progress, cancel);
-            }
+                var outcome = await StepAsync(order, position, progress, sum, cancel);
+                if (outcome is not PullOutcome.Done(var pull))
+                {
+                    return outcome;
+                }
 
-            using var everything = await AskAsync(order, null, cancel);
-            return await TakeAsync(order, everything, position, progress, cancel);
+                position = await tables.FindAsync(order.Exchange, cancel);
+                if (position?.PartCursor is null)
+                {
+                    return outcome;
+                }
+
+                // Another part of the same state. What has come of it is committed: whatever happens, it goes on from here.
+                sum = pull;
+            }
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested && OutcomeOf(fault) is { } outcome)
         {
@@ -93,11 +103,24 @@ internal sealed partial class PullChanges(PulledTables tables, GatewayClient gat
         _ => null,
     };
 
+    private async Task<PullOutcome> StepAsync(PullOrder order, PulledPosition? position, PullProgress progress, StandingPull sum, CancellationToken cancel)
+    {
+        var cursor = position?.PartCursor ?? position?.Cursor;
+        using var changes = await AskAsync(order, cursor, cancel);
+        if (changes.StatusCode != HttpStatusCode.Gone || cursor is null)
+        {
+            return await TakeAsync(order, changes, position, progress, sum, cancel);
+        }
+
+        using var everything = await AskAsync(order, null, cancel);
+        return await TakeAsync(order, everything, position, progress, sum, cancel);
+    }
+
     private Task<HttpResponseMessage> AskAsync(PullOrder order, string? cursor, CancellationToken cancel) =>
         gateway.SendAsync(HttpMethod.Get, order.Department, order.OwningCity, $"grants/{order.Exchange}/changes{(cursor is null ? "" : $"?after={Uri.EscapeDataString(cursor)}")}",
             request => request.Headers.Add(PurposeCode.Header, PurposeCode.Of(order.Purpose)), cancel);
 
-    private async Task<PullOutcome> TakeAsync(PullOrder order, HttpResponseMessage answer, PulledPosition? position, PullProgress progress, CancellationToken cancel)
+    private async Task<PullOutcome> TakeAsync(PullOrder order, HttpResponseMessage answer, PulledPosition? position, PullProgress progress, StandingPull sum, CancellationToken cancel)
     {
         if (!answer.IsSuccessStatusCode)
         {
@@ -113,9 +136,15 @@ internal sealed partial class PullChanges(PulledTables tables, GatewayClient gat
         await using var body = await answer.Content.ReadAsStreamAsync(cancel);
         var lines = new ChangeLines(body, idle, Silence, LongestLine);
         var begin = Begin.Read(await lines.NextAsync() ?? throw new IOException("The stream was cut before its first line."));
+        if (begin.Whole ? begin.Continued && position?.PartCursor is null : position is not { Cursor: not null, PartCursor: null })
+        {
+            throw new NotUnderstoodException("It goes on from where the copy is not.");
+        }
+
         progress.Whole = begin.Whole;
         await using var incoming = await tables.BeginAsync(begin.Whole, begin.Fields, begin.Key, clock.GetUtcNow(), cancel);
         string? cursor = null;
+        var more = false;
         while (await lines.NextAsync() is { } line)
         {
             using (line)
@@ -130,14 +159,14 @@ internal sealed partial class PullChanges(PulledTables tables, GatewayClient gat
                         await incoming.DeleteAsync(root.GetProperty("key"), cancel);
                         break;
                     case "end" when root.GetProperty("changes").GetInt64() == incoming.Rows:
-                        cursor = root.GetProperty("cursor").GetString();
+                        (cursor, more) = (root.GetProperty("cursor").GetString(), root.TryGetProperty("more", out var parts) && parts.GetBoolean());
                         break;
                     default:
                         throw new NotUnderstoodException("A line is of no known kind, or stands behind the end.");
                 }
             }
 
-            (progress.Rows, progress.Bytes) = (incoming.Rows, lines.Bytes);
+            (progress.Rows, progress.Bytes) = (sum.Upserted + sum.Deleted + incoming.Rows, sum.Bytes + lines.Bytes);
         }
 
         if (cursor is null)
@@ -145,8 +174,24 @@ internal sealed partial class PullChanges(PulledTables tables, GatewayClient gat
             throw new IOException("The stream was cut before its last line.");
         }
 
-        var reached = new PulledPosition { Cursor = cursor, Columns = incoming.Columns, Key = incoming.Key, DeliveryId = delivery, Sha256 = lines.Sha256, Bytes = lines.Bytes, Rows = incoming.Rows };
-        await incoming.ApplyAsync(order.Exchange, position, reached, cancel);
+        if (more && !begin.Whole)
+        {
+            throw new NotUnderstoodException("Only a whole state comes in parts.");
+        }
+
+        // While parts are on their way the copy is as it was, with its columns and its cursor.
+        var reached = new PulledPosition
+        {
+            Cursor = more ? position?.Cursor : cursor,
+            PartCursor = more ? cursor : null,
+            Columns = more ? position?.Columns ?? [] : incoming.Columns,
+            Key = more ? position?.Key ?? [] : incoming.Key,
+            DeliveryId = delivery,
+            Sha256 = lines.Sha256,
+            Bytes = lines.Bytes,
+            Rows = incoming.Rows,
+        };
+        await incoming.ApplyAsync(order.Exchange, position, reached, begin.Continued, cancel);
         var ended = clock.Now();
         await AcknowledgeAsync(order, reached, cancel);
         return new PullOutcome.Done(new StandingPull
@@ -155,9 +200,9 @@ internal sealed partial class PullChanges(PulledTables tables, GatewayClient gat
             StartedAt = progress.StartedAt,
             EndedAt = ended,
             Whole = begin.Whole,
-            Upserted = incoming.Upserted,
-            Deleted = incoming.Deleted,
-            Bytes = lines.Bytes,
+            Upserted = sum.Upserted + incoming.Upserted,
+            Deleted = sum.Deleted + incoming.Deleted,
+            Bytes = sum.Bytes + lines.Bytes,
         });
     }
 
@@ -220,7 +265,7 @@ internal sealed partial class PullChanges(PulledTables tables, GatewayClient gat
     private static partial void LogFault(ILogger log, Exception fault, Guid exchange, string reason);
 
     /// <summary>The first line: what the lines after it hold.</summary>
-    private sealed record Begin(bool Whole, IReadOnlyList<string> Key, IReadOnlyList<(string Name, string Type)> Fields)
+    private sealed record Begin(bool Whole, bool Continued, IReadOnlyList<string> Key, IReadOnlyList<(string Name, string Type)> Fields)
     {
         public static Begin Read(JsonDocument line)
         {
@@ -234,6 +279,7 @@ internal sealed partial class PullChanges(PulledTables tables, GatewayClient gat
 
                 var begin = new Begin(
                     root.GetProperty("whole").GetBoolean(),
+                    root.TryGetProperty("continued", out var continued) && continued.GetBoolean(),
                     [.. root.GetProperty("key").EnumerateArray().Select(k => k.GetString()!)],
                     [.. root.GetProperty("fields").EnumerateArray().Select(f => (f.GetProperty("name").GetString()!, f.GetProperty("type").GetString()!))]);
                 return begin.Key.Count > 0 && begin.Key.All(k => begin.Fields.Any(f => f.Name == k)) && begin.Fields.DistinctBy(f => f.Name).Count() == begin.Fields.Count

@@ -15,8 +15,11 @@ internal sealed record PulledColumn(string Name, string Type, string Column);
 /// <summary>Where the copy stands. It lies beside the copy and changes in the same transaction: whatever is killed when, the one is never without the other.</summary>
 internal sealed record PulledPosition
 {
-    /// <summary>What the next changes are asked with.</summary>
-    public required string Cursor { get; init; }
+    /// <summary>What the next changes are asked with; null while the first state is not whole yet.</summary>
+    public string? Cursor { get; init; }
+
+    /// <summary>Where a state that comes in parts goes on; null when none is on its way.</summary>
+    public string? PartCursor { get; init; }
 
     public required IReadOnlyList<PulledColumn> Columns { get; init; }
 
@@ -49,7 +52,8 @@ internal sealed class PulledTables(RowTables tables)
     private const string Positions = """
         create table if not exists data.standing_positions (
             exchange_id  uuid primary key,
-            cursor       text not null,
+            cursor       text,
+            part_cursor  text,
             columns      jsonb not null,
             key          text[] not null,
             delivery_id  uuid not null,
@@ -61,6 +65,9 @@ internal sealed class PulledTables(RowTables tables)
 
     /// <summary>The copy's table, without its schema.</summary>
     public static string NameOf(Guid exchange) => $"shared_{exchange:N}";
+
+    /// <summary>What has come of a state that is not whole yet.</summary>
+    public static string PartsOf(Guid exchange) => $"parts_{exchange:N}";
 
     /// <summary>Null before the first pull is committed.</summary>
     public async Task<PulledPosition?> FindAsync(Guid exchange, CancellationToken cancel)
@@ -122,7 +129,7 @@ internal sealed class PulledTables(RowTables tables)
         var name = NameOf(exchange);
         await using var connection = await tables.Loader.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await connection.ExecuteAsync(new CommandDefinition($"{Transaction.MayNotFreeze}; set local lock_timeout = '20s'", cancellationToken: cancel));
+        await connection.ExecuteAsync(new CommandDefinition($"{Transaction.MayNotFreeze}; set local lock_timeout = '20s'; drop table if exists data.{PartsOf(exchange)}", cancellationToken: cancel));
         if (!seal)
         {
             await connection.ExecuteAsync(new CommandDefinition($"drop table if exists data.{name}", cancellationToken: cancel));
@@ -136,7 +143,7 @@ internal sealed class PulledTables(RowTables tables)
         await connection.ExecuteAsync(new CommandDefinition(Positions, cancellationToken: cancel));
         await connection.ExecuteAsync(new CommandDefinition("""
             insert into data.standing_positions (exchange_id, cursor, columns, key, delivery_id, sha256, bytes, rows, acknowledged) values (@exchange, @Nowhere, '[]', '{}', @exchange, '', 0, 0, true)
-            on conflict (exchange_id) do update set cursor = excluded.cursor, columns = excluded.columns, key = excluded.key, acknowledged = true
+            on conflict (exchange_id) do update set cursor = excluded.cursor, part_cursor = null, columns = excluded.columns, key = excluded.key, acknowledged = true
             """, new { exchange, Nowhere }, cancellationToken: cancel));
         await transaction.CommitAsync(cancel);
     }
@@ -146,11 +153,12 @@ internal sealed class PulledTables(RowTables tables)
         try
         {
             var row = await connection.QuerySingleOrDefaultAsync<PositionRow>(new CommandDefinition($"""
-                select cursor, columns::text as columns, key, delivery_id, sha256, bytes, rows from data.standing_positions where exchange_id = @exchange {(locked ? "for update" : "")}
+                select cursor, part_cursor, columns::text as columns, key, delivery_id, sha256, bytes, rows from data.standing_positions where exchange_id = @exchange {(locked ? "for update" : "")}
                 """, new { exchange }, cancellationToken: cancel));
             return row is null ? null : new PulledPosition
             {
                 Cursor = row.Cursor,
+                PartCursor = row.PartCursor,
                 Columns = JsonSerializer.Deserialize<IReadOnlyList<PulledColumn>>(row.Columns, Json.Options)!,
                 Key = row.Key,
                 DeliveryId = row.DeliveryId,
@@ -167,7 +175,8 @@ internal sealed class PulledTables(RowTables tables)
 
     private sealed record PositionRow
     {
-        public required string Cursor { get; init; }
+        public string? Cursor { get; init; }
+        public string? PartCursor { get; init; }
         public required string Columns { get; init; }
         public required string[] Key { get; init; }
         public required Guid DeliveryId { get; init; }
@@ -231,21 +240,23 @@ internal sealed class IncomingRows(
     }
 
     /// <summary>
-    /// Carries everything into the copy and moves its position, in one transaction. A whole state takes the old table's place at once; readers of that one finish before.
+    /// Carries everything into the copy and moves its position, in one transaction. A whole state takes the old table's place at once; readers of that one finish before. Parts of one wait aside until the last.
     /// </summary>
     /// <param name="exchange">Whose copy.</param>
     /// <param name="from">The position that was asked from.</param>
-    /// <param name="to">The position it is brought to.</param>
+    /// <param name="to">The position it is brought to; with a part's cursor when more parts follow.</param>
+    /// <param name="continued">Parts of this state came before.</param>
     /// <param name="cancel">Ends it.</param>
     /// <exception cref="PositionMovedException">The copy is no longer where the changes begin.</exception>
-    public async Task ApplyAsync(Guid exchange, PulledPosition? from, PulledPosition to, CancellationToken cancel)
+    public async Task ApplyAsync(Guid exchange, PulledPosition? from, PulledPosition to, bool continued, CancellationToken cancel)
     {
         await copy.CompleteAsync(cancel);
         await copy.DisposeAsync();
         copied = true;
         // Whoever is first has the row; a process that was frozen or lost its lease finds another cursor there.
         await connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(hashtextextended(@name, 0))", new { name = PulledTables.NameOf(exchange) }, cancellationToken: cancel));
-        if ((await PulledTables.FindAsync(connection, exchange, locked: true, cancel))?.Cursor != from?.Cursor)
+        var now = await PulledTables.FindAsync(connection, exchange, locked: true, cancel);
+        if ((now?.Cursor, now?.PartCursor) != (from?.Cursor, from?.PartCursor))
         {
             throw new PositionMovedException();
         }
@@ -254,11 +265,18 @@ internal sealed class IncomingRows(
         var together = string.Join(", ", columns.Where(c => keys.Contains(c.Name)).Select(c => c.Column));
         if (whole)
         {
-            await connection.ExecuteAsync(new CommandDefinition($"""
-                alter table data.{name} add primary key ({together});
-                drop table if exists data.{copyOf};
-                alter table data.{name} rename to {copyOf}
-                """, cancellationToken: cancel));
+            var parts = PulledTables.PartsOf(exchange);
+            await connection.ExecuteAsync(new CommandDefinition(continued
+                ? $"insert into data.{parts} select * from data.{name}; drop table data.{name}"
+                : $"drop table if exists data.{parts}; alter table data.{name} rename to {parts}", cancellationToken: cancel));
+            if (to.PartCursor is null)
+            {
+                await connection.ExecuteAsync(new CommandDefinition($"""
+                    alter table data.{parts} add primary key ({together});
+                    drop table if exists data.{copyOf};
+                    alter table data.{parts} rename to {copyOf}
+                    """, cancellationToken: cancel));
+            }
         }
         else
         {
@@ -273,11 +291,11 @@ internal sealed class IncomingRows(
         }
 
         await connection.ExecuteAsync(new CommandDefinition("""
-            insert into data.standing_positions (exchange_id, cursor, columns, key, delivery_id, sha256, bytes, rows)
-            values (@exchange, @Cursor, @columns::jsonb, @key, @DeliveryId, @Sha256, @Bytes, @Rows)
-            on conflict (exchange_id) do update set cursor = excluded.cursor, columns = excluded.columns, key = excluded.key,
+            insert into data.standing_positions (exchange_id, cursor, part_cursor, columns, key, delivery_id, sha256, bytes, rows)
+            values (@exchange, @Cursor, @PartCursor, @columns::jsonb, @key, @DeliveryId, @Sha256, @Bytes, @Rows)
+            on conflict (exchange_id) do update set cursor = excluded.cursor, part_cursor = excluded.part_cursor, columns = excluded.columns, key = excluded.key,
                 delivery_id = excluded.delivery_id, sha256 = excluded.sha256, bytes = excluded.bytes, rows = excluded.rows, acknowledged = false
-            """, new { exchange, to.Cursor, columns = JsonSerializer.Serialize(columns, Json.Options), key = key.ToArray(), to.DeliveryId, to.Sha256, to.Bytes, to.Rows }, cancellationToken: cancel));
+            """, new { exchange, to.Cursor, to.PartCursor, columns = JsonSerializer.Serialize(to.Columns, Json.Options), key = to.Key.ToArray(), to.DeliveryId, to.Sha256, to.Bytes, to.Rows }, cancellationToken: cancel));
         // What was begun is carried out or not, whoever goes away meanwhile.
         await transaction.CommitAsync(CancellationToken.None);
     }

@@ -33,7 +33,7 @@ internal static class ReadReceiver
              from deliveries where exchange_id = @id and form = 'changes' order by opened_at desc limit 1)
             union all
             (select 'reached', delivery_id, opened_at, ended_at, outcome, rows, bytes, facts ->> 'state', facts ->> 'since', acknowledged_at, received_sha256 = sha256
-             from deliveries where exchange_id = @id and form = 'changes' and outcome = 'complete' and received_sha256 = sha256 order by opened_at desc limit 1)
+             from deliveries where exchange_id = @id and form = 'changes' and outcome = 'complete' and received_sha256 = sha256 and facts ->> 'more' is null order by opened_at desc limit 1)
             """, new { id }, cancellationToken: cancel))).ToDictionary(s => s.Which, StringComparer.Ordinal);
         if (told is null && sent.Count == 0)
         {

@@ -162,6 +162,7 @@ public sealed class PublishingCity : IAsyncLifetime
             Settings = new Dictionary<string, string>(StringComparer.Ordinal)
             {
                 ["City__SweepEvery"] = "00:00:00.5",
+                ["City__ChangesPart"] = "5",
                 ["City__LargestFile"] = LargestFile.ToString(System.Globalization.CultureInfo.InvariantCulture),
                 ["Issuers__0__Authority"] = issuer.Address,
                 ["Issuers__0__Metadata"] = issuer.Address + "/.well-known/openid-configuration",

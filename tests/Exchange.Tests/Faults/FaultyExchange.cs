@@ -61,6 +61,7 @@ public class FaultFixture : ExchangeFixture
             {
                 // Those who test the way out ask for it.
                 ["Service__Drain"] = "00:00:00",
+                ["City__ChangesPart"] = StandingFaultTests.Part.ToString(System.Globalization.CultureInfo.InvariantCulture),
                 ["Standing__Every"] = "00:00:00.2",
                 ["Standing__FirstRetry"] = "00:00:00.5",
             },

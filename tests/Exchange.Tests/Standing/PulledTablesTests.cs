@@ -27,8 +27,8 @@ public sealed class PulledTablesTests(PublishingCity city)
         await using (var first = await BeginAsync(whole: true, Row(1, "甲"), Row(2, "乙")))
         await using (var second = await BeginAsync(whole: true, Row(1, "甲"), Row(2, "乙")))
         {
-            await first.ApplyAsync(exchange, null, At(first, "one"), CancellationToken.None);
-            await Assert.ThrowsAsync<PositionMovedException>(() => second.ApplyAsync(exchange, null, At(second, "one"), CancellationToken.None));
+            await first.ApplyAsync(exchange, null, At(first, "one"), continued: false, CancellationToken.None);
+            await Assert.ThrowsAsync<PositionMovedException>(() => second.ApplyAsync(exchange, null, At(second, "one"), continued: false, CancellationToken.None));
         }
 
         Assert.Equal(["1 甲 12.50 0.5 2026-03-05 2026-03-05 00:30:00 t", "2 乙 12.50 0.5 2026-03-05 2026-03-05 00:30:00 t"], await CopyAsync());
@@ -41,10 +41,10 @@ public sealed class PulledTablesTests(PublishingCity city)
             await using (var other = await BeginAsync(whole: false, Row(1, "丁"), Row(3, null)))
             {
                 await other.DeleteAsync(Json("""{"no":2}"""), CancellationToken.None);
-                await other.ApplyAsync(exchange, one, At(other, "two"), CancellationToken.None);
+                await other.ApplyAsync(exchange, one, At(other, "two"), continued: false, CancellationToken.None);
             }
 
-            await Assert.ThrowsAsync<PositionMovedException>(() => frozen.ApplyAsync(exchange, one, At(frozen, "two"), CancellationToken.None));
+            await Assert.ThrowsAsync<PositionMovedException>(() => frozen.ApplyAsync(exchange, one, At(frozen, "two"), continued: false, CancellationToken.None));
         }
 
         Assert.Equal(["1 丁 12.50 0.5 2026-03-05 2026-03-05 00:30:00 t", "3 ∅ 12.50 0.5 2026-03-05 2026-03-05 00:30:00 t"], await CopyAsync());
@@ -58,11 +58,30 @@ public sealed class PulledTablesTests(PublishingCity city)
 
         await using (var twice = await BeginAsync(whole: true, Row(7, "庚"), Row(7, "辛")))
         {
-            await Assert.ThrowsAsync<Npgsql.PostgresException>(() => twice.ApplyAsync(exchange, two, At(twice, "three"), CancellationToken.None));
+            await Assert.ThrowsAsync<Npgsql.PostgresException>(() => twice.ApplyAsync(exchange, two, At(twice, "three"), continued: false, CancellationToken.None));
         }
 
         Assert.Equal("two", (await tables.FindAsync(exchange, CancellationToken.None))!.Cursor);
         Assert.Equal(2, (await CopyAsync()).Count);
+
+        // A state in parts waits beside the copy until it is whole; whoever comes with a part that was taken changes nothing.
+        await using (var part = await BeginAsync(whole: true, Row(5, "壬")))
+        {
+            await part.ApplyAsync(exchange, two, At(part, "two") with { PartCursor = "part" }, continued: false, CancellationToken.None);
+        }
+
+        Assert.Equal(2, (await CopyAsync()).Count);
+        var halfway = (await tables.FindAsync(exchange, CancellationToken.None))!;
+        Assert.Equal(("two", "part"), (halfway.Cursor, halfway.PartCursor));
+        await using (var last = await BeginAsync(whole: true, Row(6, "癸")))
+        await using (var again = await BeginAsync(whole: true, Row(6, "癸")))
+        {
+            await Assert.ThrowsAsync<PositionMovedException>(() => again.ApplyAsync(exchange, two, At(again, "three"), continued: true, CancellationToken.None));
+            await last.ApplyAsync(exchange, halfway, At(last, "three"), continued: true, CancellationToken.None);
+        }
+
+        Assert.Equal(["5 壬", "6 癸"], (await CopyAsync()).Select(row => row[..3]));
+        Assert.Equal(("three", (string?)null), ((await tables.FindAsync(exchange, CancellationToken.None))!.Cursor, (await tables.FindAsync(exchange, CancellationToken.None))!.PartCursor));
 
         // Sealed it is there and nobody reads it; deleted it is gone, and a pull that was on its way does not bring it back.
         await using (var late = await BeginAsync(whole: true, Row(1, "甲")))
@@ -70,12 +89,12 @@ public sealed class PulledTablesTests(PublishingCity city)
             await tables.DisposeAsync(exchange, seal: true, CancellationToken.None);
             Assert.Equal("42501", (await Assert.ThrowsAsync<Npgsql.PostgresException>(CopyAsync)).SqlState);
             await tables.DisposeAsync(exchange, seal: false, CancellationToken.None);
-            await Assert.ThrowsAsync<PositionMovedException>(() => late.ApplyAsync(exchange, null, At(late, "one"), CancellationToken.None));
+            await Assert.ThrowsAsync<PositionMovedException>(() => late.ApplyAsync(exchange, null, At(late, "one"), continued: false, CancellationToken.None));
         }
 
         Assert.Equal("42P01", (await Assert.ThrowsAsync<Npgsql.PostgresException>(CopyAsync)).SqlState);
         Assert.Null(await tables.FindAsync(exchange, CancellationToken.None));
-        Assert.False(await reader.ExecuteScalarAsync<bool>("select exists (select from pg_tables where schemaname = 'data' and tablename like 'incoming%')"));
+        Assert.False(await reader.ExecuteScalarAsync<bool>("select exists (select from pg_tables where schemaname = 'data' and tablename like any (array['incoming%', 'parts%']))"));
 
         async Task<IncomingRows> BeginAsync(bool whole, params string[] lines)
         {
