@@ -51,7 +51,7 @@ public sealed class LoadRowsTests(PublishingCity city)
         await Eventually.GetAsync(
             () => connection.ExecuteScalarAsync<long>("""
                 select count(*) from pg_tables
-                where schemaname = 'data' and tablename <> all(@before) and tablename not in (select table_name from dataset_rows union all select table_name from retired_row_tables)
+                where schemaname = 'data' and tablename like 'rows\_%' and tablename <> all(@before) and tablename not in (select table_name from dataset_rows union all select table_name from retired_row_tables)
                 """, new { before }), orphans => orphans == 0, show: orphans => $"{orphans} tables that nothing points to");
     }
 
