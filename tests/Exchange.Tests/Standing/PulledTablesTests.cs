@@ -73,10 +73,13 @@ public sealed class PulledTablesTests(PublishingCity city)
         Assert.Equal(2, (await CopyAsync()).Count);
         var halfway = (await tables.FindAsync(exchange, CancellationToken.None))!;
         Assert.Equal(("two", "part"), (halfway.Cursor, halfway.PartCursor));
-        await using (var last = await BeginAsync(whole: true, Row(6, "癸")))
         await using (var again = await BeginAsync(whole: true, Row(6, "癸")))
         {
             await Assert.ThrowsAsync<PositionMovedException>(() => again.ApplyAsync(exchange, two, At(again, "three"), continued: true, CancellationToken.None));
+        }
+
+        await using (var last = await BeginAsync(whole: true, Row(6, "癸")))
+        {
             await last.ApplyAsync(exchange, halfway, At(last, "three"), continued: true, CancellationToken.None);
         }
 
