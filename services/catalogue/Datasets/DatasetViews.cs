@@ -43,6 +43,9 @@ internal sealed record AssessmentView(string Result, string? Note, DateTimeOffse
 
 internal sealed record RowsView(int Version, long Count, long Bytes, string Sha256, DateTimeOffset LoadedAt)
 {
+    /// <summary>The data items that tell the rows apart, by which changes are told; absent: none.</summary>
+    public IReadOnlyList<string>? Key { get; init; }
+
     /// <summary>Where the first ones are shown; for those of its own department who may look.</summary>
     public string? Preview { get; init; }
 }
@@ -69,7 +72,7 @@ internal static class DatasetViews
         }
 
         var rows = await connection.QuerySingleOrDefaultAsync<RowsRow>(new CommandDefinition("""
-            select version, row_count, bytes, sha256, loaded_at from dataset_rows where dataset_id = @DatasetId
+            select version, row_count, bytes, sha256, loaded_at, key from dataset_rows where dataset_id = @DatasetId
             """, new { dataset.DatasetId }, cancellationToken: cancel));
         var standing = await connection.QuerySingleOrDefaultAsync<StandingRow>(new CommandDefinition("""
             select version, reply, cited_law, given_by_name, given_at, treatments::text as treatments from standing_sign_offs where dataset_id = @DatasetId and version = @PublishedVersion
@@ -85,7 +88,7 @@ internal static class DatasetViews
             State = newest.State,
             Published = published is null ? null : Entry(dataset, published, city),
             Working = newest.Version == published?.Version ? null : Working(newest),
-            Rows = rows is null ? null : new(rows.Version, rows.RowCount, rows.Bytes, rows.Sha256, rows.LoadedAt),
+            Rows = rows is null ? null : new(rows.Version, rows.RowCount, rows.Bytes, rows.Sha256, rows.LoadedAt) { Key = rows.Key },
             StandingSignOff = standing is null ? null : new(standing.Version, standing.Reply, standing.CitedLaw, reader is null ? null : standing.GivenByName, standing.GivenAt)
             {
                 Treatments = standing.Treatments is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(standing.Treatments, Json.Options),
@@ -111,6 +114,7 @@ internal static class DatasetViews
         public required long Bytes { get; init; }
         public required string Sha256 { get; init; }
         public required DateTimeOffset LoadedAt { get; init; }
+        public string[]? Key { get; init; }
     }
 
     private sealed record CorrectionsRow

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Dapper;
 using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
@@ -43,7 +42,7 @@ internal static class KeepStanding
         }
     }
 
-    private static async Task<Results<Ok<StandingView>, Refused>> GetAsync(
+    private static async Task<Results<Ok<StandingExchangeView>, Refused>> GetAsync(
         Guid id, Caller caller, City city, Transaction transaction, SharingStore requests, PulledTables tables, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         await transaction.BeginAsync(cancel);
@@ -55,7 +54,7 @@ internal static class KeepStanding
         return await ShowAsync(standing, city, tables, service, clock, http, cancel);
     }
 
-    private static async Task<Results<Created<StandingView>, Refused>> PostAsync(
+    private static async Task<Results<Created<StandingExchangeView>, Refused>> PostAsync(
         Guid id, Body body, Caller caller, City city, SharingStore requests, StandingStore store, Transaction transaction, GatewayClient gateway, PulledTables tables, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         var faults = new Faults();
@@ -98,10 +97,10 @@ internal static class KeepStanding
         await store.TellAsync(standing, cancel);
         await store.RecordAsync("standing.set", standing, ask.DatasetId, ask.OwningDepartment, caller.Subject, cancel);
         http.SetETag(standing.Revision);
-        return TypedResults.Created($"{service.PublicAddress}/api/cities/{city.Id}/requests/{id}/standing", StandingView.Of(standing, null, city, service, now));
+        return TypedResults.Created($"{service.PublicAddress}/api/cities/{city.Id}/requests/{id}/standing", StandingExchangeView.Of(standing, null, city, service, now));
     }
 
-    private static async Task<Results<Ok<StandingView>, Refused>> PutAsync(
+    private static async Task<Results<Ok<StandingExchangeView>, Refused>> PutAsync(
         Guid id, Body body, Caller caller, City city, SharingStore requests, StandingStore store, Transaction transaction, PulledTables tables, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         var faults = new Faults();
@@ -134,7 +133,7 @@ internal static class KeepStanding
         return await ShowAsync(changed, city, tables, service, clock, http, cancel);
     }
 
-    private static async Task<Results<Ok<StandingView>, Refused>> ActAsync(
+    private static async Task<Results<Ok<StandingExchangeView>, Refused>> ActAsync(
         Guid id, string act, Caller caller, City city, SharingStore requests, StandingStore store, Transaction transaction, PulledTables tables, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         if (await OwnAsync(id, caller, requests, cancel) is not { } stored || await StandingExchange.FindAsync(transaction.Connection, id, cancel, locked: true) is not { } standing)
@@ -173,12 +172,12 @@ internal static class KeepStanding
     private static async Task<StoredRequest?> OwnAsync(Guid id, Caller caller, SharingStore requests, CancellationToken cancel) =>
         await requests.FindAsync(id, Side.Asking, cancel) is { } stored && caller.City == stored.Process.Ask.AskingCity && caller.Department == stored.Process.Ask.AskingDepartment ? stored : null;
 
-    private static async Task<Results<Ok<StandingView>, Refused>> ShowAsync(
+    private static async Task<Results<Ok<StandingExchangeView>, Refused>> ShowAsync(
         StandingExchange standing, City city, PulledTables tables, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         var position = standing.State == "disposed" ? null : await tables.FindAsync(standing.ExchangeId, cancel);
         http.SetETag(standing.Revision);
-        return TypedResults.Ok(StandingView.Of(standing, position, city, service, clock.Now()));
+        return TypedResults.Ok(StandingExchangeView.Of(standing, position, city, service, clock.Now()));
     }
 
     internal sealed record Body
@@ -190,103 +189,3 @@ internal static class KeepStanding
         public string? DailyAt { get; init; }
     }
 }
-
-/// <summary>A standing exchange as its department reads it.</summary>
-internal sealed record StandingView
-{
-    /// <summary>The id of the exchange.</summary>
-    public required Guid Id { get; init; }
-
-    /// <summary>active, paused, ended or disposed.</summary>
-    public required string State { get; init; }
-
-    /// <summary>Minutes from one pull to the next.</summary>
-    public int? EveryMinutes { get; init; }
-
-    /// <summary>Time of day in Beijing.</summary>
-    public string? DailyAt { get; init; }
-
-    /// <summary>The agreed purpose for which it was set up: each pull states it. Once another one is agreed it is refused until somebody sets it anew (PUT).</summary>
-    public required string Purpose { get; init; }
-
-    /// <summary>Name of the officer.</summary>
-    public required string SetBy { get; init; }
-
-    public required DateTimeOffset SetAt { get; init; }
-
-    public DateTimeOffset? NextRunAt { get; init; }
-
-    /// <summary>The pull that runs now, as of a moment ago.</summary>
-    public RunningPull? Running { get; init; }
-
-    public StandingPull? LastPull { get; init; }
-
-    /// <summary>The copy is as the provider's rows were then.</summary>
-    public DateTimeOffset? UpToDateAt { get; init; }
-
-    /// <summary>Since when it may lag behind the provider; null while it does not.</summary>
-    public DateTimeOffset? BehindSince { get; init; }
-
-    /// <summary>Failed attempts in a row.</summary>
-    public int Faults { get; init; }
-
-    public DateTimeOffset? FaultySince { get; init; }
-
-    /// <summary>Why it does not go on.</summary>
-    public StandingReason? Reason { get; init; }
-
-    /// <summary>Where the copy is; absent before the first pull and once it was disposed of.</summary>
-    public PulledTable? Table { get; init; }
-
-    public required IReadOnlyList<Link> Links { get; init; }
-
-    public static StandingView Of(StandingExchange standing, PulledPosition? position, City city, ServiceSettings service, DateTimeOffset now) => new()
-    {
-        Id = standing.ExchangeId,
-        State = standing.State,
-        EveryMinutes = standing.EveryMinutes,
-        DailyAt = standing.DailyAt,
-        Purpose = standing.Purpose,
-        SetBy = standing.SetByName,
-        SetAt = standing.SetAt,
-        NextRunAt = standing.NextRunAt,
-        Running = standing.Running is null ? null : JsonSerializer.Deserialize<RunningPull>(standing.Running, Json.Options),
-        LastPull = standing.Pull,
-        UpToDateAt = standing.UpToDateAt,
-        BehindSince = standing.BehindSince(now),
-        Faults = standing.Faults,
-        FaultySince = standing.FaultySince,
-        Reason = standing.Reason is null ? null : new StandingReason(standing.Reason, StandingWords.Of(standing.Reason)!, standing.Said),
-        Table = position?.Cursor is null ? null : new PulledTable($"data.{PulledTables.NameOf(standing.ExchangeId)}", position.Key, position.Columns),
-        Links = [.. LinksOf(standing, $"{service.PublicAddress}/api/cities/{city.Id}/requests/{standing.ExchangeId}")],
-    };
-
-    private static IEnumerable<Link> LinksOf(StandingExchange standing, string request)
-    {
-        yield return new Link("self", "GET", $"{request}/standing", null);
-        yield return new Link("request", "GET", request, null);
-        string[] acts = standing.State switch { "active" => ["pause", "run", "end"], "paused" => ["resume", "end"], _ => [] };
-        foreach (var act in acts)
-        {
-            yield return new Link(act, "POST", $"{request}/standing/{act}", Roles.Officer);
-        }
-
-        if (acts.Length > 0)
-        {
-            yield return new Link("change", "PUT", $"{request}/standing", Roles.Officer);
-        }
-    }
-}
-
-/// <summary>How far a running pull is.</summary>
-internal sealed record RunningPull(DateTimeOffset StartedAt, bool Whole, long Rows, long Bytes);
-
-/// <param name="Code">A word that stays the same.</param>
-/// <param name="Text">What it means.</param>
-/// <param name="Said">What the other side said to it.</param>
-internal sealed record StandingReason(string Code, Text Text, string? Said);
-
-/// <param name="Name">The copy's table.</param>
-/// <param name="Key">What tells its rows apart.</param>
-/// <param name="Columns">Which column holds what.</param>
-internal sealed record PulledTable(string Name, IReadOnlyList<string> Key, IReadOnlyList<PulledColumn> Columns);

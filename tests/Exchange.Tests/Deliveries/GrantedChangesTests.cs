@@ -168,6 +168,7 @@ public sealed class GrantedChangesTests(PublishingCity city)
         (await AskAsync(grant, null)).Refuses(HttpStatusCode.Conflict, "rows-without-key");
         revision = (await LoadRawAsync(path, revision, Header + "甲,1,,,,,\n", "person")).Expect(HttpStatusCode.OK).Revision;
         (await LoadRawAsync(path, revision, rows, null)).Refuses(HttpStatusCode.UnprocessableEntity, "invalid-input");
+        Assert.Equal("person", Assert.Single((await city.SendAsync(HttpMethod.Get, path, Officer)).Body.GetProperty("rows").GetProperty("key").EnumerateArray()).GetString());
         var cursor = CursorOf(await ChangesAsync(grant, null));
         revision = (await LoadRawAsync(path, revision, Header + "甲,2,,,,,\n", null)).Expect(HttpStatusCode.OK).Revision;
         Assert.Equal([$$$"""{"op":"upsert","key":{"person":"甲"},"row":{"person":"甲","month":2}}"""], Lines(await ChangesAsync(grant, cursor)));
