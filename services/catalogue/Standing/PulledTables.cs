@@ -129,7 +129,7 @@ internal sealed class PulledTables(RowTables tables)
         var name = NameOf(exchange);
         await using var connection = await tables.Loader.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await connection.ExecuteAsync(new CommandDefinition($"{Transaction.MayNotFreeze}; set local lock_timeout = '20s'; drop table if exists data.{PartsOf(exchange)}", cancellationToken: cancel));
+        await connection.ExecuteAsync(new CommandDefinition($"{Transaction.MayNotFreeze}; set local lock_timeout = '200ms'; drop table if exists data.{PartsOf(exchange)}", cancellationToken: cancel));
         if (!seal)
         {
             await connection.ExecuteAsync(new CommandDefinition($"drop table if exists data.{name}", cancellationToken: cancel));

@@ -72,14 +72,14 @@ internal sealed partial class RunStanding(IServiceScopeFactory scopes, Database 
         await using var connection = await database.OpenAsync(cancel);
         foreach (var over in await connection.QueryAsync<Guid>(new CommandDefinition(Over, cancellationToken: cancel)))
         {
-            await EndAsync(over, cancel);
+            await ApartAsync(over, () => EndAsync(over, cancel), cancel);
         }
 
         foreach (var (id, method) in await connection.QueryAsync<(Guid, string?)>(new CommandDefinition(Disposed, cancellationToken: cancel)))
         {
             if (!running.ContainsKey(id))
             {
-                await DisposeAsync(id, method, cancel);
+                await ApartAsync(id, () => DisposeAsync(id, method, cancel), cancel);
             }
         }
 
@@ -98,6 +98,19 @@ internal sealed partial class RunStanding(IServiceScopeFactory scopes, Database 
         {
             await connection.ExecuteAsync(new CommandDefinition("update standing_exchanges set running = @now::jsonb where exchange_id = @id and running is not null",
                 new { id, now = JsonSerializer.Serialize(Shown(run.Progress), Json.Options) }, cancellationToken: cancel));
+        }
+    }
+
+    /// <summary>One exchange that cannot be ended or disposed of just now, such as a copy that is being read, holds up no other; the next turn comes to it again.</summary>
+    private async Task ApartAsync(Guid id, Func<Task> act, CancellationToken cancel)
+    {
+        try
+        {
+            await act();
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            LogHeld(log, fault.Message, id);
         }
     }
 
@@ -269,6 +282,9 @@ internal sealed partial class RunStanding(IServiceScopeFactory scopes, Database 
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Standing exchanges wait for a moment")]
     private static partial void LogLater(ILogger log, Exception fault);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Exchange {Exchange} is ended or its copy disposed of a moment later ({Reason})")]
+    private static partial void LogHeld(ILogger log, string reason, Guid exchange);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The pull of exchange {Exchange} broke off at a fault of this city's own; it is tried again")]
     private static partial void LogBroken(ILogger log, Exception fault, Guid exchange);

@@ -63,6 +63,7 @@ public class FaultFixture : ExchangeFixture
                 ["Service__Drain"] = "00:00:00",
                 ["City__ChangesPart"] = StandingFaultTests.Part.ToString(System.Globalization.CultureInfo.InvariantCulture),
                 ["Standing__Every"] = "00:00:00.2",
+                ["Standing__LastingAfter"] = "1",
                 ["Standing__FirstRetry"] = "00:00:00.5",
             },
             Detour = (process, target, port) =>

@@ -100,6 +100,9 @@ public sealed class StandingFaultTests(FaultFixture exchange)
         await using var zhuzhou = new Npgsql.NpgsqlConnection(exchange.Stack.Databases.AdminConnectionString("zhuzhou"));
         await zhuzhou.OpenAsync();
         Assert.Equal(await admin.ExecuteScalarAsync<string>(digest + "data." + table), await zhuzhou.ExecuteScalarAsync<string>(digest + view["table"].GetProperty("name").GetString()));
+        // What lasted was told to people and the log, and that it is over too.
+        await exchange.TimelineAsync(id, "standing.failing", "standing.recovered");
+        Assert.Equal(1, (await Officer.GetAsync($"/api/cities/zhuzhou/notices?type=standing.failing&exchange={id}"))["items"].GetArrayLength());
         // It went on from the second part and did not begin anew.
         Assert.Equal(1, await admin.ExecuteScalarAsync<long>("select count(*) from service.deliveries where exchange_id = @id::uuid and facts ->> 'since' = 'nothing'", new { id }));
         await exchange.AtRestAsync();

@@ -103,7 +103,23 @@ public sealed class StandingTests(ExchangeFixture exchange)
         await Eventually.GetAsync(() => Officer.GetAsync(Path(id)), a => a["state"].GetString() == "ended" && Reason(a) == "grant-ended", show: a => a.Text);
         Assert.Single(await CopyAsync(copy));
         var disposed = (await Officer.PostAsync($"/api/cities/zhuzhou/requests/{id}/dispose", new { Method = over["grant"].TryGetProperty("disposal", out var how) ? how.GetString() : "delete", Note = "已删除（示例）" }, over.ETag)).Succeeded("dispose");
-        (await exchange.Who("zhuzhou", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/confirm-disposal", etag: disposed.ETag)).Succeeded("confirm");
+        // Whoever reads it to the end holds that up, and nothing else.
+        await using (var report = await OpenAsync())
+        await using (var reading = await report.BeginTransactionAsync())
+        {
+            await report.ExecuteAsync($"select 1 from {copy}");
+            (await exchange.Who("zhuzhou", "sharing_head").PostAsync($"/api/cities/zhuzhou/requests/{id}/confirm-disposal", etag: disposed.ETag)).Succeeded("confirm");
+            await exchange.MirrorAsync(id, "disposed");
+            var (other, _) = await PublishedAsync("示例甲,1,\n");
+            var also = await exchange.SubmitAsync(other);
+            await exchange.GrantAsync(also);
+            await exchange.MirrorAsync(also, "active");
+            (await SetUpAsync(also, 60)).Succeeded("another one");
+            await PulledAsync(also, 1, 0, whole: true);
+            await ActAsync(also, "end");
+            Assert.Equal("ended", (await Officer.GetAsync(Path(id)))["state"].GetString());
+        }
+
         await Eventually.GetAsync(() => Officer.GetAsync(Path(id)), a => a["state"].GetString() == "disposed" && !a.Json.TryGetProperty("table", out _), show: a => a.Text);
         await using var zhuzhou = await OpenAsync();
         Assert.Null(await zhuzhou.ExecuteScalarAsync<string>("select to_regclass(@copy)::text", new { copy }));
