@@ -152,6 +152,17 @@ public sealed class StandingTests(ExchangeFixture exchange)
         Assert.False(view.Json.TryGetProperty("reason", out _));
         // Daily at half past two in Beijing.
         Assert.Equal((18, 30), (view["next_run_at"].GetDateTimeOffset().UtcDateTime.Hour, view["next_run_at"].GetDateTimeOffset().UtcDateTime.Minute));
+
+        // A quota that is used up is waited for as long as the provider says, and is no fault.
+        (await exchange.Who("changsha", "reviewer").PutAsync($"/api/cities/changsha/grants/{id}/quota", new { Calls = 1 })).Succeeded("a quota");
+        await RunAsync(id);
+        waiting = await Eventually.GetAsync(() => Officer.GetAsync(Path(id)), a => Reason(a) == "quota", show: a => a.Text);
+        Assert.Equal(0, waiting["faults"].GetInt32());
+        var resets = (await exchange.Who("changsha", "reviewer").GetAsync($"/api/cities/changsha/grants/{id}/quota"))["resets_at"].GetDateTimeOffset();
+        Assert.InRange(waiting["next_run_at"].GetDateTimeOffset(), resets.AddSeconds(-2), resets.AddMinutes(1));
+        (await exchange.Who("changsha", "reviewer").PutAsync($"/api/cities/changsha/grants/{id}/quota", new { Calls = 1000 })).Succeeded("a larger one");
+        await RunAsync(id);
+        await PulledAsync(id, 0, 0, whole: false);
         await ActAsync(id, "end");
         Assert.Equal("ended", (await Officer.GetAsync(Path(id)))["state"].GetString());
         (await SetUpAsync(id, 60)).Succeeded("set up again");
