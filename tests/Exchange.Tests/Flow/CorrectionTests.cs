@@ -107,6 +107,10 @@ public sealed class CorrectionTests(ExchangeFixture exchange)
         var dataset = await PublishAsync("unconditional");
         var id = await DeliveredAsync(dataset, "zhuzhou", "labour");
         var officer = exchange.Who("zhuzhou", "officer");
+        await using var city = await OpenAsync("changsha");
+        await using var gateway = await OpenAsync(Exchange.Local.Stack.Gateway);
+        const string Counted = "select concat_ws(' ', f.change, f.swept_at, (select count(*) from service.figure_marks), (select expires_at from service.leases where name = 'figures')) from service.figures_feed f";
+        const string Heard = "select concat_ws(' ', figures_change, figures_as_of, change, digest_change, digest_at) from service.city_feeds where city = 'changsha'";
         var entry = await EntryAsync("deliveries", 1);
         Assert.Equal((0, 1, 1), (entry["figures"].GetProperty("open_corrections").GetInt32(), entry["figures"].GetProperty("running_grants").GetInt32(), entry["figures"].GetProperty("grants").GetInt32()));
         Assert.Equal(("monthly", "current", Day(Today), Day(Today.AddMonths(1))), (Fresh("cycle"), Fresh("state"), Fresh("updated_on"), Fresh("due_on")));
@@ -117,7 +121,6 @@ public sealed class CorrectionTests(ExchangeFixture exchange)
         Assert.Equal(1, (await officer.GetAsync(search + "true"))["total"].GetInt32());
 
         // A row that is lost in the city is counted anew there, deliveries included.
-        await using var city = await OpenAsync("changsha");
         var counted = await FiguresAsync();
         Assert.Equal(1, await city.ExecuteAsync("delete from service.dataset_figures where dataset_id = @dataset", new { dataset }));
         await Eventually.GetAsync(FiguresAsync, again => again == counted);
@@ -137,10 +140,10 @@ public sealed class CorrectionTests(ExchangeFixture exchange)
         Task<string?> FiguresAsync() => city.ExecuteScalarAsync<string>(
             "select open_corrections || ' ' || running_grants || ' ' || grants || ' ' || deliveries || ' ' || data_updated_at from service.dataset_figures where dataset_id = @dataset", new { dataset });
 
-        Task<Answer> EntryAsync(string figure, int wanted) => Eventually.GetAsync(
-            () => officer.GetAsync($"/api/catalogue/datasets/{dataset}"),
-            a => a.Status == 200 && a.Json.TryGetProperty("figures", out var figures) && figures.GetProperty(figure).GetInt32() == wanted,
-            show: a => a.Text);
+        async Task<Answer> EntryAsync(string figure, int wanted) => (await Eventually.GetAsync(
+            async () => (Answer: await officer.GetAsync($"/api/catalogue/datasets/{dataset}"), Counted: await city.ExecuteScalarAsync<string>(Counted), Heard: await gateway.ExecuteScalarAsync<string>(Heard)),
+            seen => seen.Answer.Status == 200 && seen.Answer.Json.TryGetProperty("figures", out var figures) && figures.GetProperty(figure).GetInt32() == wanted,
+            show: seen => $"counted in the city: {seen.Counted}; heard by the gateway: {seen.Heard}; {seen.Answer.Text}")).Answer;
     }
 
     [Fact]
