@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Exchange.Catalogue.Grants;
 using Exchange.Hosting;
 
 namespace Exchange.Catalogue.DataServices;
@@ -153,7 +154,7 @@ internal sealed partial record DataService
         /// <summary>Such as <c>/v1/permits/{number}</c>; a part in braces stands for any one part.</summary>
         public string Path { get; init; } = "";
 
-        /// <summary>Parameters of the address that are passed on.</summary>
+        /// <summary>Parameters of the address that are passed on; none is named <c>purpose</c>, which is said to the exchange.</summary>
         public IReadOnlyList<string> Query { get; init; } = [];
 
         public void Check(string field, Faults faults)
@@ -168,7 +169,7 @@ internal sealed partial record DataService
                 faults.Add($"{field}.path", "path", null, new("写作 /v1/permits 或 /v1/permits/{number}。", "Write /v1/permits or /v1/permits/{number}."));
             }
 
-            Names($"{field}.query", Query, QueryName().IsMatch, faults);
+            Names($"{field}.query", Query, name => QueryName().IsMatch(name) && name != PurposeCode.Parameter, faults);
         }
 
         [GeneratedRegex("^(?:/(?:[A-Za-z0-9._~-]+|\\{[a-z_]+\\}))+\\z", RegexOptions.CultureInvariant)]

@@ -146,7 +146,7 @@ internal sealed class Quotas(QuotaSettings settings, TimeProvider clock)
     {
         var added = uses.GroupBy(u => u.Holder, StringComparer.Ordinal)
             .Select(g => new QuotaUse(g.Key, g.Sum(u => u.Calls), g.Sum(u => u.Rows), g.Sum(u => u.Bytes))).OrderBy(u => u.Holder, StringComparer.Ordinal).ToList();
-        return (await transaction.Connection.QueryAsync<QuotaUse>("""
+        return added.Count == 0 ? [] : (await transaction.Connection.QueryAsync<QuotaUse>("""
             insert into quota_use as q (holder, period, calls, rows, bytes)
             select holder, @period, calls, rows, bytes from unnest(@Holder, @Calls, @Rows, @Bytes) u (holder, calls, rows, bytes)
             on conflict (holder, period) do update set calls = q.calls + excluded.calls, rows = q.rows + excluded.rows, bytes = q.bytes + excluded.bytes

@@ -171,7 +171,7 @@ public sealed class CallServiceTests(ExchangeFixture exchange) : IAsyncLifetime
             Service = new
             {
                 Address = "file:///etc/passwd",
-                Operations = new object[] { new { Method = "DELETE", Path = "/v1/../x", Query = new[] { "a b" } }, new { Method = "GET", Path = "/a" }, new { Method = "GET", Path = "/a" } },
+                Operations = new object[] { new { Method = "DELETE", Path = "/v1/../x", Query = new[] { "a b", "purpose" } }, new { Method = "GET", Path = "/a" }, new { Method = "GET", Path = "/a" } },
                 Probe = "/b",
                 Structure = new[] { "" },
                 RequestHeaders = new[] { "Authorization" },
@@ -183,7 +183,7 @@ public sealed class CallServiceTests(ExchangeFixture exchange) : IAsyncLifetime
         }, before.ETag);
         Assert.Equal(422, refused.Status);
         Assert.Equal(
-            ["address", "credential.header", "credential.value", "most_response_bytes", "operations[0].method", "operations[0].path", "operations[0].query[0]", "operations[2]", "probe", "request_headers[0]", "response_headers[0]", "structure[0]", "timeout_seconds"],
+            ["address", "credential.header", "credential.value", "most_response_bytes", "operations[0].method", "operations[0].path", "operations[0].query[0]", "operations[0].query[1]", "operations[2]", "probe", "request_headers[0]", "response_headers[0]", "structure[0]", "timeout_seconds"],
             refused["errors"].EnumerateArray().Select(e => e.GetProperty("field").GetString()!).Order(StringComparer.Ordinal));
         Assert.Equal(428, (await officer.PutAsync($"/api/cities/changsha/datasets/{dataset}/service", new { })).Status);
         Assert.Equal(403, (await exchange.Who("changsha", "officer", "police").PutAsync($"/api/cities/changsha/datasets/{dataset}/service", new { }, before.ETag)).Status);
