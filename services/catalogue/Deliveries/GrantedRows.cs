@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using CsvHelper;
 using Exchange.Catalogue.Grants;
@@ -18,6 +19,9 @@ internal sealed record GrantedField(string Name, Treatment Treatment, bool IsTex
 /// </summary>
 internal sealed class GrantedRows : IAsyncDisposable
 {
+    /// <summary>2026-03-05; written faster than its pattern.</summary>
+    private const string IsoDay = "O";
+
     private readonly DbDataReader reader;
     private readonly IReadOnlyList<GrantedField> fields;
     private readonly byte[] key;
@@ -26,6 +30,7 @@ internal sealed class GrantedRows : IAsyncDisposable
     private readonly Kind[] kinds;
     private readonly JsonEncodedText[] names;
     private byte[] text = new byte[4096];
+    private char[] characters = new char[4096];
     private bool ended;
     private bool disposed;
 
@@ -76,7 +81,16 @@ internal sealed class GrantedRows : IAsyncDisposable
     }
 
     /// <summary>The value as CSV writes it: empty for null, dates and numbers in their ISO forms.</summary>
-    public string? Text(int column) => Treatments.Apply(fields[column].Treatment, Original(column), key);
+    public string? Text(int column)
+    {
+        var treatment = fields[column].Treatment;
+        if (treatment.Kind == TreatmentKind.Plain || kinds[column] is not (Kind.Text or Kind.Day))
+        {
+            return Treatments.Apply(treatment, Original(column), key);
+        }
+
+        return IsNull(column) ? null : Treatments.Apply(treatment, Characters(column), key);
+    }
 
     public bool IsNull(int column) => reader.IsDBNull(first + column);
 
@@ -111,7 +125,7 @@ internal sealed class GrantedRows : IAsyncDisposable
         }
         else if (kinds[column] == Kind.Day)
         {
-            csv.WriteField(reader.GetFieldValue<DateOnly>(first + column), "yyyy-MM-dd");
+            csv.WriteField(reader.GetFieldValue<DateOnly>(first + column), IsoDay);
         }
         else
         {
@@ -171,10 +185,10 @@ internal sealed class GrantedRows : IAsyncDisposable
     {
         Kind.Text => reader.GetString(first + column),
         Kind.Truth => reader.GetBoolean(first + column) ? "true" : "false",
-        Kind.Day => reader.GetFieldValue<DateOnly>(first + column).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        Kind.Day => reader.GetFieldValue<DateOnly>(first + column).ToString(IsoDay, CultureInfo.InvariantCulture),
         Kind.Moment => reader.GetDateTime(first + column).ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFF", CultureInfo.InvariantCulture),
         Kind.Whole => reader.GetInt64(first + column).ToString(CultureInfo.InvariantCulture),
-        _ => reader.GetValue(first + column) is DateOnly day ? day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) : Convert.ToString(reader.GetValue(first + column), CultureInfo.InvariantCulture),
+        _ => reader.GetValue(first + column) is DateOnly day ? day.ToString(IsoDay, CultureInfo.InvariantCulture) : Convert.ToString(reader.GetValue(first + column), CultureInfo.InvariantCulture),
     };
 
     /// <summary>A text as the server sent it: in UTF-8, and as such it leaves. Good until the next one is read.</summary>
@@ -188,6 +202,23 @@ internal sealed class GrantedRows : IAsyncDisposable
 
         reader.GetBytes(first + column, 0, text, 0, length);
         return text.AsSpan(0, length);
+    }
+
+    private ReadOnlySpan<char> Characters(int column)
+    {
+        if (kinds[column] == Kind.Day)
+        {
+            reader.GetFieldValue<DateOnly>(first + column).TryFormat(characters, out var written, IsoDay, CultureInfo.InvariantCulture);
+            return characters.AsSpan(0, written);
+        }
+
+        var utf8 = Utf8(column);
+        if (utf8.Length > characters.Length)
+        {
+            characters = new char[text.Length];
+        }
+
+        return characters.AsSpan(0, Encoding.UTF8.GetChars(utf8, characters));
     }
 
     private static Kind KindOf(DbDataReader reader, int place) => reader is not NpgsqlDataReader ? Kind.Other : reader.GetDataTypeName(place) switch

@@ -51,7 +51,7 @@ internal enum TreatmentKind
 internal readonly record struct Treatment(TreatmentKind Kind, decimal Width = 0);
 
 /// <summary>
-/// The treatments that a grant may name per field, as words (<see cref="Parse"/>), which field types they fit (<see cref="Fits"/>) and what they make of a value (<see cref="Apply"/>): text in,
+/// The treatments that a grant may name per field, as words (<see cref="Parse"/>), which field types they fit (<see cref="Fits"/>) and what they make of a value (<see cref="Apply(Treatment, string?, ReadOnlySpan{byte})"/>): text in,
 /// text out, for rows in every form and for whatever else carries fields. A value that does not look like what its treatment is for is masked whole: a wrong choice never shows more than the right one.
 /// </summary>
 internal static partial class Treatments
@@ -129,26 +129,30 @@ internal static partial class Treatments
     /// <param name="text">The value as CSV writes it; null for none, which stays none.</param>
     /// <param name="key">The grant's key, for hashes.</param>
     /// <returns>Null for no value, and for one that is dropped.</returns>
-    public static string? Apply(Treatment treatment, string? text, ReadOnlySpan<byte> key) => text is null ? null : treatment.Kind switch
+    public static string? Apply(Treatment treatment, string? text, ReadOnlySpan<byte> key) =>
+        text is null ? null : treatment.Kind == TreatmentKind.Plain ? text : Apply(treatment, text.AsSpan(), key);
+
+    /// <summary>The same for a value that is there and is no string yet.</summary>
+    public static string? Apply(Treatment treatment, ReadOnlySpan<char> text, ReadOnlySpan<byte> key) => treatment.Kind switch
     {
-        TreatmentKind.Plain => text,
+        TreatmentKind.Plain => text.ToString(),
         TreatmentKind.Name => Name(text),
         TreatmentKind.IdNumber => IdNumber(text),
         TreatmentKind.Phone => Phone(text),
-        TreatmentKind.Address => District(text) is { } district ? district + Hidden : Hidden,
+        TreatmentKind.Address => District(text) is { IsEmpty: false } district ? string.Concat(district, Hidden) : Hidden,
         TreatmentKind.BankCard => BankCard(text),
         TreatmentKind.Hashed => Hash(text, key),
         TreatmentKind.Month => Month(text),
-        TreatmentKind.District => District(text) ?? Hidden,
+        TreatmentKind.District => District(text) is { IsEmpty: false } district ? district.ToString() : Hidden,
         TreatmentKind.Band => Band(text, treatment.Width),
         TreatmentKind.Dropped => null,
         _ => Hidden,
     };
 
     /// <summary>First and last character, of two the first only. What holds digits or signs, or is longer than a name, is none.</summary>
-    private static string Name(string text)
+    private static string Name(ReadOnlySpan<char> text)
     {
-        var name = text.AsSpan().Trim();
+        var name = text.Trim();
         if (name.Length is >= 2 and <= 20 && !name.ContainsAnyExceptInRange('\u4E00', '\u9FFF'))
         {
             // As nearly all of them are written: characters of one unit each, and letters all of them.
@@ -175,9 +179,9 @@ internal static partial class Treatments
         };
     }
 
-    private static string IdNumber(string text)
+    private static string IdNumber(ReadOnlySpan<char> text)
     {
-        var number = text.AsSpan().Trim();
+        var number = text.Trim();
         return number.Length switch
         {
             18 when Digits(number[..17]) && (char.IsAsciiDigit(number[17]) || number[17] is 'X' or 'x') => string.Concat(number[..6], "********", number[14..]),
@@ -187,16 +191,16 @@ internal static partial class Treatments
         };
     }
 
-    private static string Phone(string text) =>
+    private static string Phone(ReadOnlySpan<char> text) =>
         // As nearly all of them are written; the expression gives the same for it, more slowly.
-        text is ['1', >= '3' and <= '9', _, ..] && text.Length == 11 && Digits(text) ? string.Concat(text.AsSpan(0, 3), "****", text.AsSpan(7))
-        : PhoneForm().Match(text) is { Success: true } phone ? $"{phone.Groups["shown"].Value}****{phone.Groups["last"].Value}" : Hidden;
+        text is ['1', >= '3' and <= '9', _, ..] && text.Length == 11 && Digits(text) ? string.Concat(text[..3], "****", text[7..])
+        : PhoneForm().Match(text.ToString()) is { Success: true } phone ? $"{phone.Groups["shown"].Value}****{phone.Groups["last"].Value}" : Hidden;
 
-    private static string BankCard(string text)
+    private static string BankCard(ReadOnlySpan<char> text)
     {
         Span<char> digits = stackalloc char[20];
         var count = 0;
-        foreach (var c in text.AsSpan().Trim())
+        foreach (var c in text.Trim())
         {
             if (c is ' ' or '-')
             {
@@ -214,18 +218,18 @@ internal static partial class Treatments
         return count < 13 ? Hidden : string.Concat("************", digits[(count - 4)..count]);
     }
 
-    /// <summary>Province, city and district at the beginning of an address; null when they cannot be told from the rest.</summary>
-    private static string? District(string text)
+    /// <summary>Province, city and district at the beginning of an address; empty when they cannot be told from the rest.</summary>
+    private static ReadOnlySpan<char> District(ReadOnlySpan<char> text)
     {
         foreach (var match in DistrictForm().EnumerateMatches(text))
         {
-            return text.AsSpan(match.Index, match.Length).TrimStart().ToString();
+            return text.Slice(match.Index, match.Length).TrimStart();
         }
 
-        return null;
+        return [];
     }
 
-    private static string Hash(string text, ReadOnlySpan<byte> key)
+    private static string Hash(ReadOnlySpan<char> text, ReadOnlySpan<byte> key)
     {
         if (key.IsEmpty)
         {
@@ -239,9 +243,9 @@ internal static partial class Treatments
         return Convert.ToHexStringLower(hash);
     }
 
-    private static string Month(string text)
+    private static string Month(ReadOnlySpan<char> text)
     {
-        var date = text.AsSpan().Trim();
+        var date = text.Trim();
         if (date.Length > 10 && date[10] is 'T' or ' ')
         {
             date = date[..10];
@@ -259,7 +263,7 @@ internal static partial class Treatments
             : Hidden;
     }
 
-    private static string Band(string text, decimal width)
+    private static string Band(ReadOnlySpan<char> text, decimal width)
     {
         const decimal Furthest = 1e24m;
         if (!decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || Math.Abs(number) > Furthest || Math.Abs(number / width) > Furthest)
