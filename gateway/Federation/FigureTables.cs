@@ -64,7 +64,8 @@ internal static class FigureTables
             Running = changes.Select(c => c.RunningGrants).ToArray(),
             Grants = changes.Select(c => c.Grants).ToArray(),
             Deliveries = changes.Select(c => c.Deliveries).ToArray(),
-            Updated = changes.Select(c => c.DataUpdatedAt?.UtcDateTime).ToArray(),
+            // Not as DateTime: the driver would take the kind of all from the first, and a dataset that was never loaded has none.
+            Updated = changes.Select(c => c.DataUpdatedAt?.ToUniversalTime()).ToArray(),
             Change = changes.Select(c => c.Change).ToArray(),
         }, cancellationToken: cancel));
 }

@@ -77,6 +77,25 @@ public sealed class EntryPageTests(GatewayStack gateway)
     }
 
     [Fact]
+    public async Task Figures_come_together_of_datasets_that_were_loaded_and_of_such_that_were_not()
+    {
+        var (without, with) = (await PublishedAsync(gateway.Zhuzhou, "未装载数字条目"), await PublishedAsync(gateway.Zhuzhou, "已装载数字条目"));
+        gateway.Zhuzhou.Silent = true;
+        try
+        {
+            gateway.Zhuzhou.Count(without.DatasetId, deliveries: 5);
+            gateway.Zhuzhou.Count(with.DatasetId, deliveries: 6, dataUpdatedAt: DateTimeOffset.UtcNow);
+        }
+        finally
+        {
+            gateway.Zhuzhou.Silent = false;
+        }
+
+        await Eventually.GetAsync(() => gateway.ReadAsync(Path(with)), page => page["figures"] is not null && Figures(page).Deliveries == 6, show: Show);
+        Assert.Equal(5, Figures(await gateway.ReadAsync(Path(without))).Deliveries);
+    }
+
+    [Fact]
     public async Task Figures_of_a_restored_city_are_followed_back()
     {
         var entry = await PublishedAsync(gateway.Zhuzhou, "恢复后数字条目");
