@@ -30,9 +30,15 @@ internal sealed partial class StartGate(Database database, Witnesses witnesses, 
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (shut is not null && !stoppingToken.IsCancellationRequested)
+        while (shut is not null)
         {
             await Task.Delay(Turn, TimeProvider.System, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (stoppingToken.IsCancellationRequested)
+            {
+                // A look that is not made any more says nothing of the database.
+                return;
+            }
+
             await LookAsync(stoppingToken);
         }
     }
