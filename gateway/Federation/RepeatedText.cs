@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Exchange.Gateway.Federation;
 
-/// <summary>One copy of what many entries repeat: names of departments, codes of vocabularies, titles of data items..</summary>
+/// <summary>One copy of what many entries repeat: names of departments, codes of vocabularies, titles of data items.</summary>
 internal static class RepeatedText
 {
     /// <summary>More different ones than a catalogue of any size has; what comes after is not shared.</summary>

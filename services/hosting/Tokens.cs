@@ -109,7 +109,7 @@ internal static class Tokens
     /// A program sends one token with all its calls of five minutes, and the check of its signature costs more than a small call does otherwise. One that was found good is taken again
     /// as long as it lives and the issuer still publishes the key that signed it; everything else is checked each time.
     /// </summary>
-    private sealed class KnownTokens(TimeProvider clock) : JsonWebTokenHandler, IDisposable
+    internal sealed class KnownTokens(TimeProvider clock) : JsonWebTokenHandler, IDisposable
     {
         private const int Most = 10_000;
 
@@ -153,7 +153,7 @@ internal static class Tokens
 
     private static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(5);
 
-    private static bool Lives(DateTime? notBefore, DateTime? expires, TimeProvider clock)
+    internal static bool Lives(DateTime? notBefore, DateTime? expires, TimeProvider clock)
     {
         var skew = TimeSpan.FromSeconds(30);
         var now = clock.GetUtcNow().UtcDateTime;
