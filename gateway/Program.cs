@@ -5,6 +5,7 @@ using Exchange.Gateway.Identity;
 using Exchange.Gateway.Interop;
 using Exchange.Gateway.Interop.Ckan;
 using Exchange.Gateway.Interop.Dcat;
+using Exchange.Gateway.Portal;
 using Exchange.Gateway.Quality;
 using Exchange.Gateway.Routing;
 using Exchange.Gateway.Searches;
@@ -31,6 +32,7 @@ return await ExchangeHost.RunAsync(
         builder.Services.AddSingleton<IStartupFilter, Edge>();
         builder.Services.AddSingleton<IStartupFilter, CkanTokens>();
         builder.Services.AddIssuer();
+        builder.AddPortal();
         builder.Services.AddFederation();
         builder.Services.AddHostedService<FollowQuality>();
         builder.Services.AddHarvest();
@@ -66,5 +68,6 @@ return await ExchangeHost.RunAsync(
         CkanApi.Map(app);
         ApiDescription.Map(app);
         Docs.Map(app);
+        app.MapPortal();
         Proxy.Map(app);
     });

@@ -312,6 +312,7 @@ internal sealed class Stack : IAsyncDisposable
                 environment[$"Gateway__Cities__{other.Name}"] = Reach(process, other.Name);
             environment["Gateway__Audit"] = Reach(process, Audit);
             environment["Gateway__AccountsFile"] = AccountsFile;
+            environment["Portal__SampleAccounts"] = PublicAddress.IsLoopback ? "true" : "false";
             if (Path.Combine(options.Root, "deploy", "sources") is var sources && Directory.Exists(sources))
                 environment["Gateway__SourcesFolder"] = sources;
         }

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using Dapper;
+using Exchange.Gateway.Portal.SignIn;
 using Exchange.Hosting;
 using Npgsql;
 
@@ -109,6 +110,20 @@ internal sealed partial class Accounts(Database database, IServiceScopeFactory s
             Department = found.Department,
             Roles = found.Roles!,
         }, 0);
+    }
+
+    /// <summary>The person with this account, without a secret: for the local start's sample accounts.</summary>
+    public async Task<Account?> FindPersonAsync(string clientId, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        return await connection.QuerySingleOrDefaultAsync<Account>(new CommandDefinition(Persons + " and client_id = @clientId", new { clientId }, cancellationToken: cancel));
+    }
+
+    /// <summary>Every person that has an account, by city and department.</summary>
+    public async Task<IReadOnlyList<SampleAccount>> PersonsAsync(CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        return (await connection.QueryAsync<SampleAccount>(new CommandDefinition(Persons + " order by city nulls last, department nulls last, client_id", cancellationToken: cancel))).AsList();
     }
 
     public void Dispose() => hashing.Dispose();
@@ -221,6 +236,8 @@ internal sealed partial class Accounts(Database database, IServiceScopeFactory s
         on conflict (client_id) do update set secret_hash = excluded.secret_hash, subject = excluded.subject, sub_type = excluded.sub_type,
             name = excluded.name, city = excluded.city, department = excluded.department, roles = excluded.roles
         """;
+
+    private const string Persons = "select client_id, subject, sub_type, name, city, department, roles from accounts where sub_type = 'person'";
 
     private const string Find = """
         select a.client_id, a.secret_hash, a.subject, a.sub_type, a.name, a.city, a.department, a.roles, coalesce(f.failures, 0) as failures,

@@ -7,13 +7,12 @@ using Swashbuckle.AspNetCore.SwaggerUI;
 namespace Exchange.Gateway.Interop;
 
 /// <summary>
-/// The start page and <c>/docs</c>: Swagger UI's files from its package behind a page of our own, because the package's page needs inline script, which the
+/// <c>/docs</c>: Swagger UI's files from its package behind a page of our own, because the package's page needs inline script, which the
 /// content security policy does not allow.
 /// </summary>
 internal static class Docs
 {
     private const string ResourcePrefix = "Swashbuckle.AspNetCore.SwaggerUI.node_modules.swagger_ui_dist.";
-    private const string PagePolicy = "default-src 'none'; style-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
     private const string DocsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
     private static readonly Dictionary<string, string> Assets = new()
@@ -25,7 +24,6 @@ internal static class Docs
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/", (HttpContext http) => Page(http, PagePolicy, http.Language() == "en" ? StartEn : StartZh)).AllowAnyone().ExcludeFromDescription();
         routes.MapGet("/docs", (HttpContext http) => Page(http, DocsPolicy, Index)).AllowAnyone().ExcludeFromDescription();
         routes.MapGet("/docs/start.js", () => TypedResults.Text(Script, "text/javascript", System.Text.Encoding.UTF8)).AllowAnyone().ExcludeFromDescription();
         routes.MapGet("/docs/assets/{name}", Asset).AllowAnyone().ExcludeFromDescription();
@@ -80,40 +78,6 @@ internal static class Docs
         <script src="/docs/start.js" defer></script>
         <div id="docs"></div>
         <noscript>The description as a file: <a href="/openapi/v1.json">/openapi/v1.json</a></noscript>
-        </html>
-        """;
-
-    private const string StartZh = """
-        <!doctype html>
-        <html lang="zh-CN">
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>政务数据共享交换</title>
-        <h1>政务数据共享交换</h1>
-        <p>各市政务数据目录、共享申请与交付的统一入口。</p>
-        <ul>
-        <li><a href="/api/catalogue/datasets">跨市目录（JSON，未登录时仅含向社会开放的条目）</a></li>
-        <li><a href="/docs">接口说明</a>，<a href="/openapi/v1.json">OpenAPI 3.1 文件</a></li>
-        <li><a href="/.well-known/openid-configuration">令牌签发方</a></li>
-        <li><a href="/health/ready">运行状态</a></li>
-        </ul>
-        </html>
-        """;
-
-    private const string StartEn = """
-        <!doctype html>
-        <html lang="en">
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>Government data exchange</title>
-        <h1>Government data exchange</h1>
-        <p>The one address for the data catalogues, sharing requests and deliveries of the connected cities.</p>
-        <ul>
-        <li><a href="/api/catalogue/datasets">The catalogue of all cities (JSON; without a token only what is open to society)</a></li>
-        <li><a href="/docs">API</a>, <a href="/openapi/v1.json">OpenAPI 3.1 file</a></li>
-        <li><a href="/.well-known/openid-configuration">Token issuer</a></li>
-        <li><a href="/health/ready">State of the service</a></li>
-        </ul>
         </html>
         """;
 }

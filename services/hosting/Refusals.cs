@@ -89,6 +89,16 @@ public sealed class Faults
     private static bool IsDirection(char c) => c is '\u200E' or '\u200F' or '\u061C' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 }
 
+/// <summary>Where a service has pages, a refusal is shown to a person as one of them. Registered by the gateway alone.</summary>
+public interface IRefusalPages
+{
+    /// <summary>True when the request is a person's for a page.</summary>
+    bool Wants(HttpContext http);
+
+    /// <summary>Writes the page; status and headers are set already.</summary>
+    Task ShowAsync(HttpContext http, Refused refused);
+}
+
 /// <summary>A refusal as an RFC 9457 problem in the reader's language (<c>Accept-Language</c>: zh or en).</summary>
 public sealed class Refused : IResult, IStatusCodeHttpResult, IEndpointMetadataProvider
 {
@@ -143,6 +153,12 @@ public sealed class Refused : IResult, IStatusCodeHttpResult, IEndpointMetadataP
         }
 
         httpContext.Items[typeof(Refused)] = this;
+        if (httpContext.RequestServices.GetService<IRefusalPages>() is { } pages && pages.Wants(httpContext))
+        {
+            await pages.ShowAsync(httpContext, this);
+            return;
+        }
+
         var problem = ToProblem(language, settings.PublicAddress) with { Instance = httpContext.Request.Path, TraceId = Activity.Current?.TraceId.ToString() };
         await response.WriteAsJsonAsync(problem, Json.Options, "application/problem+json", httpContext.RequestAborted);
     }

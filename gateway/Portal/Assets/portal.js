@@ -1,0 +1,106 @@
+// Improves pages that work without it: moves the focus to faults, searches without a full load, keeps what is written,
+// follows what changes by itself, copies code, shows how far an upload is.
+(() => {
+  "use strict";
+  const english = document.documentElement.lang === "en";
+  const say = (zh, en) => (english ? en : zh);
+
+  function begin(root) {
+    root.querySelectorAll("[data-focus]").forEach(element => element.focus());
+    root.querySelectorAll(".copy").forEach(block => {
+      const code = block.querySelector("pre");
+      if (!code || block.querySelector("button") || !navigator.clipboard) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = say("复制", "Copy");
+      button.addEventListener("click", async () => {
+        await navigator.clipboard.writeText(code.textContent);
+        button.textContent = say("已复制", "Copied");
+      });
+      block.append(button);
+    });
+    root.querySelectorAll("form[data-search]").forEach(searchWithoutLoading);
+    root.querySelectorAll("form[data-save]").forEach(keepWhatIsWritten);
+    root.querySelectorAll("form[data-upload]").forEach(showProgress);
+  }
+
+  // Another page's <main> in place of this one's.
+  async function show(address, remember) {
+    const answer = await fetch(address, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector("main");
+    if (!answer.ok || !fresh) { location.assign(address); return; }
+    const focused = document.activeElement?.id;
+    document.querySelector("main").replaceWith(fresh);
+    document.title = page.title;
+    if (remember) history.pushState({ portal: true }, "", address);
+    begin(fresh);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  function searchWithoutLoading(form) {
+    form.addEventListener("change", event => { if (event.target.matches("[type=checkbox], select")) form.requestSubmit(); });
+    form.addEventListener("submit", event => {
+      event.preventDefault();
+      const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+      show(`${form.getAttribute("action")}?${query}`, true);
+    });
+  }
+  window.addEventListener("popstate", () => { if (document.querySelector("form[data-search]")) show(location.href, false); });
+
+  // What is written is kept a moment after the last key, so that a closed window loses nothing.
+  function keepWhatIsWritten(form) {
+    let waiting;
+    const status = form.querySelector("[data-saved]");
+    const save = async () => {
+      const fields = new FormData(form);
+      fields.append("_keep", "1");
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields), headers: { Accept: "text/html" }, redirect: "manual" }).catch(() => null);
+      if (status) status.textContent = answer && answer.status === 204 ? say("已自动保存", "Saved") : say("暂未保存，请点击“继续”保存", "Not saved yet: use Continue");
+    };
+    form.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(save, 800); });
+    form.addEventListener("submit", () => clearTimeout(waiting));
+  }
+
+  function showProgress(form) {
+    form.addEventListener("submit", event => {
+      const bar = form.querySelector("progress");
+      if (!bar) return;
+      event.preventDefault();
+      bar.hidden = false;
+      const request = new XMLHttpRequest();
+      request.open("POST", form.action);
+      request.setRequestHeader("Accept", "text/html");
+      request.setRequestHeader("Form-Token", form.querySelector("[name=_token]").value);
+      request.upload.addEventListener("progress", step => { if (step.lengthComputable) { bar.max = step.total; bar.value = step.loaded; } });
+      request.addEventListener("load", () => {
+        if (request.responseURL && request.responseURL !== form.action && request.status < 400) { location.assign(request.responseURL); return; }
+        const page = new DOMParser().parseFromString(request.responseText, "text/html");
+        const fresh = page.querySelector("main");
+        if (fresh) { document.querySelector("main").replaceWith(fresh); document.title = page.title; begin(fresh); }
+      });
+      request.addEventListener("error", () => { bar.hidden = true; form.submit(); });
+      request.send(new FormData(form));
+    });
+  }
+
+  // Tells when what the page shows is another now. While somebody writes in it, it only says so.
+  const followed = document.querySelector("main[data-live]");
+  if (followed?.dataset.live && window.EventSource) {
+    const events = new EventSource(followed.dataset.live);
+    events.addEventListener("changed", () => {
+      const main = document.querySelector("main");
+      const writing = main.querySelector("form[method=post] :is(input:not([type=hidden]), textarea, select):focus") || [...main.querySelectorAll("form[method=post] textarea, form[method=post] input[type=text]")].some(field => field.value !== field.defaultValue);
+      if (!writing) { show(location.href, false); return; }
+      if (!main.querySelector("[data-news]")) {
+        const news = document.createElement("div");
+        news.className = "notice"; news.dataset.news = ""; news.setAttribute("role", "status");
+        news.textContent = say("此页内容已有更新，提交前请核对。", "What this page shows has changed; check before you send.");
+        main.prepend(news);
+      }
+    });
+    window.addEventListener("pagehide", () => events.close());
+  }
+
+  begin(document);
+})();

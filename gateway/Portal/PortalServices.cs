@@ -1,0 +1,36 @@
+using Exchange.Gateway.Portal.Home;
+using Exchange.Gateway.Portal.SignIn;
+using Exchange.Hosting;
+
+namespace Exchange.Gateway.Portal;
+
+/// <summary>The portal: pages for people, rendered on the server. Each feature has its folder; each page its route and the component that shows it.</summary>
+internal static class PortalServices
+{
+    public static void AddPortal(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        var service = (ServiceSettings)services.Single(s => s.ServiceType == typeof(ServiceSettings)).ImplementationInstance!;
+        var settings = PortalSettings.Read(builder.Configuration, service);
+        services.AddSingleton(settings);
+        services.AddRazorComponents();
+        services.AddHttpContextAccessor();
+        services.AddSingleton<IStartupFilter, LanguagePrefix>();
+        services.AddSingleton<IRefusalPages, PageRefusals>();
+        services.AddSingleton<Places>().AddHostedService(provider => provider.GetRequiredService<Places>());
+        services.AddScoped<Visit>();
+        services.AddScoped<ApiClient>();
+        services.AddHttpClient(ApiClient.Name, client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { UseCookies = false, UseProxy = false, AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
+        services.AddSignIn(service, settings);
+    }
+
+    public static void MapPortal(this WebApplication app)
+    {
+        SiteFiles.Map(app);
+        Follow.Map(app);
+        SignIn.SignIn.Map(app);
+        SignOut.Map(app);
+        StartPage.Map(app);
+    }
+}

@@ -1,0 +1,109 @@
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+using Dapper;
+using Exchange.Gateway.Identity;
+using Exchange.Hosting;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Exchange.Gateway.Portal.SignIn;
+
+/// <summary>
+/// Sessions live in the gateway's database, the cookie holds a random key: what is ended here is ended at every replica and in every browser at once.
+/// </summary>
+internal sealed class Sessions(Database database, PortalSettings settings, TimeProvider clock) : ITicketStore
+{
+    /// <summary>Where the cookie handler keeps the key.</summary>
+    private const string SessionIdClaim = "Microsoft.AspNetCore.Authentication.Cookies-SessionId";
+
+    /// <summary>Begins a session of its own for the person, whatever the browser brought along.</summary>
+    public static async Task BeginAsync(HttpContext http, Account account)
+    {
+        var identity = new ClaimsIdentity(Pages.Scheme, "name", "roles");
+        identity.AddClaims([new("sub", account.Subject), new("sub_type", account.SubType), new("client_id", account.ClientId), new("name", account.Name)]);
+        identity.AddClaims(account.Roles.Select(role => new Claim("roles", role)));
+        if (account.City is not null)
+        {
+            identity.AddClaim(new("city", account.City));
+        }
+
+        if (account.Department is not null)
+        {
+            identity.AddClaim(new("department", account.Department));
+        }
+
+        // The handler would go on under the key of the cookie that came with the request, which somebody else may know.
+        http.Request.Headers.Remove("Cookie");
+        await http.SignInAsync(Pages.Scheme, new ClaimsPrincipal(identity));
+    }
+
+    public async Task<string> StoreAsync(AuthenticationTicket ticket)
+    {
+        var key = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+        await using var connection = await database.OpenAsync(CancellationToken.None);
+        await connection.ExecuteAsync(Insert, new { hash = Hash(key), subject = ticket.Principal.FindFirstValue("sub"), ticket = TicketSerializer.Default.Serialize(ticket), now = clock.GetUtcNow(), expires = Expiry(ticket) });
+        return key;
+    }
+
+    public async Task RenewAsync(string key, AuthenticationTicket ticket)
+    {
+        await using var connection = await database.OpenAsync(CancellationToken.None);
+        await connection.ExecuteAsync("update portal_sessions set ticket = @ticket, expires_at = @expires where key_hash = @hash and ended_at is null",
+            new { hash = Hash(key), ticket = TicketSerializer.Default.Serialize(ticket), expires = Expiry(ticket) });
+    }
+
+    public async Task<AuthenticationTicket?> RetrieveAsync(string key)
+    {
+        var now = clock.GetUtcNow();
+        await using var connection = await database.OpenAsync(CancellationToken.None);
+        var ticket = await connection.QuerySingleOrDefaultAsync<byte[]>("select ticket from portal_sessions where key_hash = @hash and ended_at is null and expires_at > @now and started_at > @oldest",
+            new { hash = Hash(key), now, oldest = now - settings.LongestSession });
+        return ticket is null ? null : TicketSerializer.Default.Deserialize(ticket);
+    }
+
+    public async Task RemoveAsync(string key)
+    {
+        await using var connection = await database.OpenAsync(CancellationToken.None);
+        await connection.ExecuteAsync("update portal_sessions set ended_at = clock_timestamp() where key_hash = @hash and ended_at is null", new { hash = Hash(key) });
+    }
+
+    /// <summary>Ends every session of the person, in whatever browser.</summary>
+    public async Task EndAllAsync(string subject, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        await connection.ExecuteAsync(new CommandDefinition("update portal_sessions set ended_at = clock_timestamp() where subject = @subject and ended_at is null", new { subject }, cancellationToken: cancel));
+    }
+
+    /// <summary>Whose session it was that the request's cookie names, though it may be over; null when it names none.</summary>
+    public async Task<string?> SubjectOfEndedAsync(HttpContext http)
+    {
+        if (KeyOf(http) is not { } key)
+        {
+            return null;
+        }
+
+        await using var connection = await database.OpenAsync(http.RequestAborted);
+        return await connection.ExecuteScalarAsync<string?>("select subject from portal_sessions where key_hash = @hash", new { hash = Hash(key) });
+    }
+
+    /// <summary>True once the request's session was ended, here or anywhere.</summary>
+    public async Task<bool> IsOverAsync(HttpContext http) => KeyOf(http) is not { } key || await RetrieveAsync(key) is null;
+
+    private static string? KeyOf(HttpContext http)
+    {
+        var options = http.RequestServices.GetRequiredService<IOptionsMonitor<CookieAuthenticationOptions>>().Get(Pages.Scheme);
+        return options.CookieManager.GetRequestCookie(http, options.Cookie.Name!) is { } cookie ? options.TicketDataFormat.Unprotect(cookie)?.Principal.FindFirstValue(SessionIdClaim) : null;
+    }
+
+    private DateTimeOffset Expiry(AuthenticationTicket ticket) => ticket.Properties.ExpiresUtc ?? clock.GetUtcNow() + settings.IdleAfter;
+
+    private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
+
+    private const string Insert = """
+        delete from portal_sessions where expires_at < @now - interval '2 days';
+        insert into portal_sessions (key_hash, subject, ticket, started_at, expires_at) values (@hash, @subject, @ticket, @now, @expires)
+        """;
+}
