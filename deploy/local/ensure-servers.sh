@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the .NET SDK and the server programs are there. PostgreSQL and RabbitMQ come from the system's packages;
 # the packages' own services are neither started now nor enabled for the next boot: only private servers are used here.
+# --browser: also Chromium and a Chinese typeface, which the tests of the pages need.
 set -euo pipefail
 
 say() { printf '%s\n' "$*"; }
@@ -23,13 +24,17 @@ dotnet_sdk || fail "The .NET SDK 10 is missing: 'dotnet --list-sdks' shows no 10
 missing=()
 [ -n "${EXCHANGE_POSTGRES:-}" ] || postgres_bin || missing+=(postgresql)
 [ -n "${EXCHANGE_RABBITMQ:-}" ] || rabbit_bin || missing+=(rabbitmq-server)
+if [ "${1:-}" = --browser ] && [ -z "${EXCHANGE_CHROMIUM:-}" ]; then
+    command -v chromium >/dev/null || missing+=(chromium)
+    fc-list :lang=zh-cn 2>/dev/null | grep -c . >/dev/null || missing+=(fonts-noto-cjk)
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 by_hand=(
     "These programs are missing: ${missing[*]}"
     "Install them as root:"
     "    apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
-    "or name running servers in EXCHANGE_POSTGRES and EXCHANGE_RABBITMQ (see README)."
+    "or name running servers in EXCHANGE_POSTGRES and EXCHANGE_RABBITMQ, and a browser in EXCHANGE_CHROMIUM (see README)."
     "PostgreSQL 15 or newer is looked for in /usr/lib/postgresql/*/bin, RabbitMQ in /usr/lib/rabbitmq/bin.")
 command -v apt-get >/dev/null || fail "${by_hand[@]}"
 if [ "$(id -u)" = 0 ]; then root=()

@@ -40,6 +40,9 @@ internal static class NodeTools
         return await SucceedAsync("node", folder, [Path.Combine(folder, "node_modules", program), .. arguments]);
     }
 
+    /// <summary>A file that one of the packages brings; null where they are not to be had.</summary>
+    public static async Task<string?> ReadAsync(string file) => await Installed.Value is { } folder ? await File.ReadAllTextAsync(Path.Combine(folder, "node_modules", file)) : null;
+
     private static async Task<string> FolderAsync()
     {
         if (await Installed.Value is { } folder)

@@ -1,0 +1,32 @@
+using Microsoft.Playwright;
+
+namespace Exchange.Tests.Browser;
+
+[Collection(BrowserExchange.Name), Trait("needs", "server")]
+public sealed class StartPageTests(BrowserFixture exchange)
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Anyone_finds_the_search_box_and_can_change_the_language(bool english)
+    {
+        await using var visitor = await exchange.VisitAsync(english: english);
+        await visitor.GoAsync("/");
+        await visitor.CheckAsync();
+        Assert.Equal(english ? "Three cities' data in one place" : "三市数据，一处可查", await visitor.Page.InnerTextAsync("h1"));
+        await visitor.Page.GetByRole(AriaRole.Link, new() { Name = english ? "中文" : "English" }).ClickAsync();
+        await visitor.Page.WaitForURLAsync(english ? "**/" : "**/en");
+        Assert.Equal(english ? "zh-CN" : "en", await visitor.Page.GetAttributeAsync("html", "lang"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_person_signs_in_and_out(bool script)
+    {
+        await using var visitor = await exchange.SignInAsync("zhuzhou-labour-officer", script);
+        await visitor.CheckAsync();
+        await visitor.PressAsync("退出", "header");
+        await visitor.Page.GetByRole(AriaRole.Link, new() { Name = "登录" }).WaitForAsync();
+    }
+}
