@@ -1,6 +1,6 @@
 namespace Exchange.Gateway.Federation;
 
-internal enum DataState
+public enum DataState
 {
     /// <summary>The next update is not due yet.</summary>
     Current,
@@ -19,7 +19,7 @@ internal enum DataState
 }
 
 /// <summary>Whether the data keeps the cycle that its entry declares (更新周期). Days are Beijing's.</summary>
-internal sealed record DataFreshness
+public sealed record DataFreshness
 {
     /// <summary>The declared cycle, as in <c>update_frequency</c>.</summary>
     public required string Cycle { get; init; }

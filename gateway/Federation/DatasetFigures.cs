@@ -1,7 +1,7 @@
 namespace Exchange.Gateway.Federation;
 
 /// <summary>What is going on around a dataset, as its city counted it.</summary>
-internal sealed record DatasetFigures
+public sealed record DatasetFigures
 {
     /// <summary>Errors that were reported in its data and are not answered yet (art. 26).</summary>
     public required int OpenCorrections { get; init; }
@@ -22,7 +22,7 @@ internal sealed record DatasetFigures
     public required DateTimeOffset AsOf { get; init; }
 
     /// <summary>A dataset without a row has nothing to show: that is known too.</summary>
-    public static DatasetFigures Of(FiguresRow? row, DateTimeOffset asOf) => new()
+    internal static DatasetFigures Of(FiguresRow? row, DateTimeOffset asOf) => new()
     {
         OpenCorrections = row?.OpenCorrections ?? 0,
         RunningGrants = row?.RunningGrants ?? 0,

@@ -3,7 +3,7 @@ using Exchange.Contracts;
 
 namespace Exchange.Gateway.Federation;
 
-internal enum Difference
+public enum Difference
 {
     Added,
     Removed,
@@ -14,7 +14,7 @@ internal enum Difference
 }
 
 /// <summary>One member of an entry in which two versions differ.</summary>
-internal sealed record EntryDifference
+public sealed record EntryDifference
 {
     /// <summary>Name of the member; <c>fields.{name}</c> for a data item as a whole, <c>fields.{name}.{member}</c> for one of its members, <c>fields</c> for their order.</summary>
     public required string Field { get; init; }

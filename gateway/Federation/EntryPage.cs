@@ -74,7 +74,7 @@ internal sealed record EntryCity(string City, CityState State, DateTimeOffset? A
 /// <param name="City">Its city.</param>
 /// <param name="DepartmentName">信息资源提供方.</param>
 /// <param name="Why">All reasons: named (this entry names it, 关联资源代码), names_this, same_department, same_theme, shared_items.</param>
-internal sealed record RelatedView(Guid DatasetId, string Name, string City, string DepartmentName, IReadOnlyList<Relation> Why);
+public sealed record RelatedView(Guid DatasetId, string Name, string City, string DepartmentName, IReadOnlyList<Relation> Why);
 
 /// <summary>What can be read or done next.</summary>
 /// <param name="Rel">self, history, quality, city (the entry at its own city), request (ask for the data), dcat.</param>

@@ -195,47 +195,47 @@ internal sealed partial class ReadDatasetHistory(
 
     private sealed record PublishedVersion(DatasetEntry Entry, DateTimeOffset? WithdrawnAt, string? WithdrawnReason);
 
-    /// <summary>How an entry came to say what it says.</summary>
-    internal sealed record DatasetHistory
-    {
-        public required Guid DatasetId { get; init; }
-        public required string City { get; init; }
-
-        /// <summary>The newest version that this takes into account.</summary>
-        public required int Version { get; init; }
-
-        /// <summary>True when the city is silent or did not answer: there may be newer versions.</summary>
-        public required bool Stale { get; init; }
-
-        /// <summary>As of when this is known to be all.</summary>
-        public required DateTimeOffset AsOf { get; init; }
-
-        /// <summary>Newest first.</summary>
-        public required IReadOnlyList<HistoryChange> Changes { get; init; }
-
-        /// <summary>Cursor of the older versions; absent on the last page.</summary>
-        public string? Next { get; init; }
-    }
-
-    /// <summary>A version was published, or the entry withdrawn.</summary>
-    internal sealed record HistoryChange
-    {
-        public required int Version { get; init; }
-
-        /// <summary>published or withdrawn.</summary>
-        public required string Event { get; init; }
-
-        public required DateTimeOffset At { get; init; }
-
-        /// <summary>The version before it, with which it is compared; absent for the first one.</summary>
-        public int? Since { get; init; }
-
-        /// <summary>Why it was withdrawn.</summary>
-        public string? Reason { get; init; }
-
-        public required IReadOnlyList<EntryDifference> Differences { get; init; }
-    }
-
     [LoggerMessage(Level = LogLevel.Debug, Message = "{City} does not tell the history of an entry: {Reason}")]
     private static partial void LogSilent(ILogger log, string city, string reason);
+}
+
+/// <summary>How an entry came to say what it says.</summary>
+public sealed record DatasetHistory
+{
+    public required Guid DatasetId { get; init; }
+    public required string City { get; init; }
+
+    /// <summary>The newest version that this takes into account.</summary>
+    public required int Version { get; init; }
+
+    /// <summary>True when the city is silent or did not answer: there may be newer versions.</summary>
+    public required bool Stale { get; init; }
+
+    /// <summary>As of when this is known to be all.</summary>
+    public required DateTimeOffset AsOf { get; init; }
+
+    /// <summary>Newest first.</summary>
+    public required IReadOnlyList<HistoryChange> Changes { get; init; }
+
+    /// <summary>Cursor of the older versions; absent on the last page.</summary>
+    public string? Next { get; init; }
+}
+
+/// <summary>A version was published, or the entry withdrawn.</summary>
+public sealed record HistoryChange
+{
+    public required int Version { get; init; }
+
+    /// <summary>published or withdrawn.</summary>
+    public required string Event { get; init; }
+
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>The version before it, with which it is compared; absent for the first one.</summary>
+    public int? Since { get; init; }
+
+    /// <summary>Why it was withdrawn.</summary>
+    public string? Reason { get; init; }
+
+    public required IReadOnlyList<EntryDifference> Differences { get; init; }
 }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Exchange.Gateway.Federation;
 
 /// <summary>Why an entry is shown beside another one.</summary>
-internal enum Relation
+public enum Relation
 {
     /// <summary>The entry names it (关联资源代码).</summary>
     Named,

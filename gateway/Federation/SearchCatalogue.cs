@@ -39,29 +39,7 @@ internal static class SearchCatalogue
         }
 
         var faults = new Faults();
-        var terms = query.Terms(faults);
-
-        if (!Enum.TryParse<SearchSort>(query.Sort ?? nameof(SearchSort.Relevance), ignoreCase: true, out var sort) || int.TryParse(query.Sort, out _))
-        {
-            faults.Add("sort", "unknown-value", null, new("sort 应为 relevance、released 或 name。", "sort is relevance, released or name."));
-        }
-
-        var limit = query.Limit ?? 20;
-        if (limit is < 1 or > MostPerPage)
-        {
-            faults.Add("limit", "out-of-range", null, new($"limit 应在 1 至 {MostPerPage} 之间。", $"limit is between 1 and {MostPerPage}."));
-        }
-
-        var filters = query.Filters();
-        // Escaped, so that no two questions are one text: answers are kept by it.
-        var question = $"{caller is null}|{sort}|{string.Join('+', terms.Select(Uri.EscapeDataString))}|{string.Join('&', filters.Select(filter => $"{filter.Key}={string.Join('+', filter.Value.Select(Uri.EscapeDataString))}"))}";
-        PagePlace? after = null;
-        if (query.Cursor is { Length: > 0 } cursor && (after = Cursor.Read(cursor, question)) is null)
-        {
-            faults.Add("cursor", "unknown-cursor", null, new("游标无效，或不属于此查询；请从第一页重新开始。", "The cursor is not valid for this query; start again at the first page."));
-        }
-
-        if (faults.Any)
+        if (query.Read(caller is null, DataFreshness.DayOf(clock.GetUtcNow()), faults) is not var (request, question))
         {
             return new Refused(faults);
         }
@@ -71,10 +49,9 @@ internal static class SearchCatalogue
             return new Refused(NotLoaded) { RetryAfter = 2 };
         }
 
-        var request = new SearchRequest { Terms = terms, Filters = filters, OpenOnly = caller is null, Sort = sort, Today = DataFreshness.DayOf(clock.GetUtcNow()), Limit = limit, After = after };
         http.Response.Headers.CacheControl = caller is null ? "public, max-age=1" : "private, no-cache";
         http.Response.Headers.Vary = "Authorization";
-        return new Answer(answers.Get(index, $"{question}|{request.Today:O}|{limit}|{query.Cursor}", () => Written(index, request, question)), catalogue.Cities);
+        return new Answer(answers.Get(index, $"{question}|{request.Today:O}|{request.Limit}|{query.Cursor}", () => Written(index, request, question)), catalogue.Cities);
     }
 
     /// <summary>A <see cref="CataloguePage"/> up to its cities, with the entries byte for byte as they are stored, so that a page costs no parsing.</summary>
@@ -156,6 +133,33 @@ internal static class SearchCatalogue
         /// <summary><c>next</c> of the page before.</summary>
         [FromQuery(Name = "cursor")]
         public string? Cursor { get; init; }
+
+        /// <summary>What is searched for, and the question as a text that no other question has; null with every fault told.</summary>
+        public (SearchRequest Request, string Question)? Read(bool openOnly, DateOnly today, Faults faults)
+        {
+            var terms = Terms(faults);
+            if (!Enum.TryParse<SearchSort>(Sort ?? nameof(SearchSort.Relevance), ignoreCase: true, out var sort) || int.TryParse(Sort, out _))
+            {
+                faults.Add("sort", "unknown-value", null, new("sort 应为 relevance、released 或 name。", "sort is relevance, released or name."));
+            }
+
+            var limit = Limit ?? 20;
+            if (limit is < 1 or > MostPerPage)
+            {
+                faults.Add("limit", "out-of-range", null, new($"limit 应在 1 至 {MostPerPage} 之间。", $"limit is between 1 and {MostPerPage}."));
+            }
+
+            var filters = Filters();
+            // Escaped, so that no two questions are one text: answers are kept by it.
+            var question = $"{openOnly}|{sort}|{string.Join('+', terms.Select(Uri.EscapeDataString))}|{string.Join('&', filters.Select(filter => $"{filter.Key}={string.Join('+', filter.Value.Select(Uri.EscapeDataString))}"))}";
+            PagePlace? after = null;
+            if (Cursor is { Length: > 0 } cursor && (after = Federation.Cursor.Read(cursor, question)) is null)
+            {
+                faults.Add("cursor", "unknown-cursor", null, new("游标无效，或不属于此查询；请从第一页重新开始。", "The cursor is not valid for this query; start again at the first page."));
+            }
+
+            return faults.Any ? null : (new SearchRequest { Terms = terms, Filters = filters, OpenOnly = openOnly, Sort = sort, Today = today, Limit = limit, After = after }, question);
+        }
 
         public IReadOnlyList<string> Terms(Faults faults)
         {

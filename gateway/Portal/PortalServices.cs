@@ -1,4 +1,7 @@
+using Exchange.Gateway.Portal.Cities;
+using Exchange.Gateway.Portal.Entry;
 using Exchange.Gateway.Portal.Home;
+using Exchange.Gateway.Portal.Search;
 using Exchange.Gateway.Portal.SignIn;
 using Exchange.Hosting;
 
@@ -32,5 +35,8 @@ internal static class PortalServices
         SignIn.SignIn.Map(app);
         SignOut.Map(app);
         StartPage.Map(app);
+        SearchPages.Map(app);
+        EntryPages.Map(app);
+        CityPages.Map(app);
     }
 }

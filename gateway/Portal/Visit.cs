@@ -112,5 +112,8 @@ public sealed class Visit
         };
 
     /// <summary>After a form was carried out: a page of its own, so that going back or loading it again repeats nothing.</summary>
-    public RedirectHttpResult SeeOther(string path) => TypedResults.Redirect(Url(path), permanent: false, preserveMethod: false);
+    public RedirectHttpResult SeeOther(string path) => TypedResults.LocalRedirect(Encoded(Url(path)));
+
+    /// <summary>A path as a header takes it: whatever is not ASCII in percent signs.</summary>
+    internal static string Encoded(string path) => new Uri(new Uri("http://here"), path).GetComponents(UriComponents.PathAndQuery | UriComponents.Fragment, UriFormat.UriEscaped);
 }

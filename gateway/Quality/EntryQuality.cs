@@ -51,7 +51,7 @@ internal static class EntryQuality
 }
 
 /// <summary>What the rules find in one entry, each point with the field it comes from.</summary>
-internal sealed record QualityReport
+public sealed record QualityReport
 {
     public required Guid DatasetId { get; init; }
 
@@ -92,16 +92,16 @@ internal sealed record QualityReport
 /// <param name="Score">Points reached.</param>
 /// <param name="Max">Points that could be judged.</param>
 /// <param name="Grade">By their share.</param>
-internal sealed record QualityBrief(int RuleSet, int Score, int Max, QualityGrade Grade);
+public sealed record QualityBrief(int RuleSet, int Score, int Max, QualityGrade Grade);
 
 /// <summary>One dimension's part of the score.</summary>
 /// <param name="Dimension">Which.</param>
 /// <param name="Points">Points reached.</param>
 /// <param name="Max">Points of its rules that could be judged.</param>
-internal sealed record DimensionPoints(QualityDimension Dimension, int Points, int Max);
+public sealed record DimensionPoints(QualityDimension Dimension, int Points, int Max);
 
 /// <summary>What one rule found.</summary>
-internal sealed record Finding
+public sealed record Finding
 {
     /// <summary>Id of the rule.</summary>
     public required string Rule { get; init; }
@@ -124,7 +124,7 @@ internal sealed record Finding
     /// <summary>The very fields to mend, such as <c>/fields/2/title</c>; absent when there is nothing to do.</summary>
     public IReadOnlyList<string>? At { get; init; }
 
-    public static Finding Of(QualityRule rule, Verdict verdict) => new()
+    internal static Finding Of(QualityRule rule, Verdict verdict) => new()
     {
         Rule = rule.Id,
         Field = rule.Field,
@@ -137,7 +137,7 @@ internal sealed record Finding
     };
 }
 
-internal enum Met
+public enum Met
 {
     No,
     Yes,
@@ -165,7 +165,7 @@ internal sealed record Verdict(Met Met, Text Message)
 }
 
 /// <summary>The dimensions. Averages are stored by position: new ones come at the end, none is moved.</summary>
-internal enum QualityDimension
+public enum QualityDimension
 {
     Findability,
     Completeness,
@@ -175,7 +175,7 @@ internal enum QualityDimension
     Reuse,
 }
 
-internal enum QualityGrade
+public enum QualityGrade
 {
     Bad,
     Sufficient,

@@ -52,6 +52,10 @@ internal static class RdfForms
         return RdfForm.JsonLd;
     }
 
+    /// <summary>True for a browser: HTML is named, and nothing of ours is liked better.</summary>
+    public static bool WantsPage(this HttpRequest request) => request.Query["profile"].Count == 0
+        && request.GetTypedHeaders().Accept.Where(accepted => accepted.Quality != 0).MaxBy(accepted => accepted.Quality ?? 1)?.MediaType.Value is { } best && best.Equals("text/html", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Names what <paramref name="shown"/> says in this form; another build of the program may write it differently.</summary>
     public static string Tag(this RdfForm form, string shown) => $"\"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Build}|{form}|{shown}")).AsSpan(0, 10))}\"";
 }

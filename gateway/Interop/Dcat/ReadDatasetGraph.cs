@@ -1,5 +1,6 @@
 using System.Globalization;
 using Exchange.Gateway.Federation;
+using Exchange.Gateway.Portal.Entry;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Interop.Dcat;
@@ -12,7 +13,7 @@ internal static class ReadDatasetGraph
 {
     public static void Map(IEndpointRouteBuilder routes)
     {
-        Route("/datasets/{id:guid}", null, "One entry as DCAT-AP 3, in the form that Accept asks for");
+        Route("/datasets/{id:guid}", null, "One entry as DCAT-AP 3, in the form that Accept asks for; for people its page");
         Route("/datasets/{id:guid}.jsonld", RdfForm.JsonLd, "One entry as DCAT-AP 3 in JSON-LD");
         Route("/datasets/{id:guid}.ttl", RdfForm.Turtle, "One entry as DCAT-AP 3 in Turtle");
 
@@ -27,8 +28,13 @@ internal static class ReadDatasetGraph
             .Produces<Problem>(StatusCodes.Status404NotFound, "application/problem+json");
     }
 
-    private static IResult Handle(RdfForm? fixedForm, Guid id, HttpContext http, Caller? caller, CatalogueIndex catalogue, ServiceSettings service)
+    private static async Task<IResult> Handle(RdfForm? fixedForm, Guid id, HttpContext http, Caller? caller, CatalogueIndex catalogue, ServiceSettings service)
     {
+        if (fixedForm is null && http.Request.WantsPage())
+        {
+            return await EntryPages.ShowAsync(id, http);
+        }
+
         if (caller is null && http.Request.Headers.Authorization.Count > 0)
         {
             return TypedResults.Challenge();

@@ -1,11 +1,18 @@
 using Exchange.Gateway.Federation;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Exchange.Gateway.Portal.Home;
 
 /// <summary>The start: a search box, what the exchange is, and how much is there; each figure leads to the entries that it counts.</summary>
 internal static class StartPage
 {
-    public static void Map(IEndpointRouteBuilder pages) => pages.MapPage("/", (Visit visit, CatalogueIndex catalogue, Places places) =>
+    public static void Map(IEndpointRouteBuilder pages)
+    {
+        pages.MapPage("/help", (Visit visit) => visit.Page<HelpPage, string>("")).ForAnyone();
+        pages.MapPage("/", Show).ForAnyone();
+    }
+
+    private static RazorComponentResult Show(Visit visit, CatalogueIndex catalogue, Places places)
     {
         var found = catalogue.Current?.Search(new SearchRequest { OpenOnly = visit.Person is null, Today = visit.Today, Limit = 6, Sort = SearchSort.Released });
         return visit.Page<HomePage, HomeModel>(new HomeModel
@@ -19,7 +26,7 @@ internal static class StartPage
 
         IReadOnlyList<FacetCount> Counts(Facet facet) => found?.Facets.GetValueOrDefault(facet) ?? [];
         int Count(Facet facet, string value) => Counts(facet).FirstOrDefault(count => count.Value == value)?.Count ?? 0;
-    }).ForAnyone();
+    }
 }
 
 /// <summary>What the start page shows.</summary>

@@ -58,7 +58,7 @@ internal static class SignIn
     private static RedirectHttpResult Back(Visit visit)
     {
         var wanted = visit.Form["return"].ToString() is { Length: > 0 } sent ? sent : visit.Http.Request.Query["return"].ToString();
-        return TypedResults.LocalRedirect(IsOurs(wanted) ? wanted : visit.Url("/"));
+        return TypedResults.LocalRedirect(IsOurs(wanted) ? Visit.Encoded(wanted) : visit.Url("/"));
     }
 
     /// <summary>A path on this host, and nothing that a browser could take for another one.</summary>
