@@ -16,7 +16,7 @@ internal static class SignInServices
         services.AddDataProtection().SetApplicationName("exchange").PersistKeysToFileSystem(Directory.CreateDirectory(Path.Combine(service.KeyFolder, "portal")));
         services.AddAntiforgery(options =>
         {
-            options.Cookie = new HostCookie { Name = "__Host-form", HttpOnly = true, SameSite = SameSiteMode.Strict, IsEssential = true };
+            options.Cookie = new HostCookie { Name = "__Host-form", Path = "/", HttpOnly = true, SameSite = SameSiteMode.Strict, IsEssential = true };
             options.FormFieldName = "_token";
             options.HeaderName = "Form-Token";
             options.SuppressXFrameOptionsHeader = true;
@@ -26,7 +26,7 @@ internal static class SignInServices
         services.AddAuthentication().AddCookie(Pages.Scheme);
         services.AddOptions<CookieAuthenticationOptions>(Pages.Scheme).Configure<Sessions, TimeProvider>((options, sessions, clock) =>
         {
-            options.Cookie = new HostCookie { Name = "__Host-session", HttpOnly = true, SameSite = SameSiteMode.Lax, IsEssential = true };
+            options.Cookie = new HostCookie { Name = "__Host-session", Path = "/", HttpOnly = true, SameSite = SameSiteMode.Lax, IsEssential = true };
             options.SessionStore = sessions;
             options.TimeProvider = clock;
             options.ExpireTimeSpan = settings.IdleAfter;

@@ -51,7 +51,7 @@ internal sealed class Visitor : IAsyncDisposable
         await Page.FillAsync("#account", account.ClientId);
         await Page.FillAsync("#secret", account.Secret);
         await PressAsync(english ? "Sign in" : "登录", "main");
-        await Page.GetByText(account.Name).First.WaitForAsync();
+        Assert.True(await Page.Locator("header .name").CountAsync() == 1, $"{clientId} is not signed in: {Page.Url}\n{await Page.InnerTextAsync("body")}");
     }
 
     /// <summary>Presses the button of this name and waits for the page that follows.</summary>
@@ -76,7 +76,8 @@ internal sealed class Visitor : IAsyncDisposable
         {
             await act();
             await moved.Task.WaitAsync(TimeSpan.FromSeconds(20));
-            await page.WaitForLoadStateAsync(LoadState.DOMContentLoaded);
+            // The driver's own wait for the document is now and then told nothing when the page was there at once.
+            await Eventually.GetAsync(() => page.EvaluateAsync<string>("document.readyState"), state => state != "loading");
         }
         finally
         {
