@@ -65,6 +65,7 @@ internal static class Catalogue
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(stack.Databases.ConnectionString(Stack.Gateway, "owner")) { MaxAutoPrepare = 40, AutoPrepareMinUsages = 2 }.ConnectionString);
         await FillNarrowAsync(source, entries);
         await LoadAsync(stack.PublicAddress, reader, source, feed, entries);
+        await PageTimes.RunAsync(stack.PublicAddress, entries);
         await stack.StopAsync(Stack.Gateway);
         clock.Restart();
         await stack.StartAsync(Stack.Gateway);

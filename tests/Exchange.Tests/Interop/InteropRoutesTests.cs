@@ -88,7 +88,7 @@ public sealed partial class InteropRoutesTests(GatewayStack gateway)
 
     [Theory]
     [InlineData(null, "application/ld+json", "@graph")]
-    [InlineData("text/html,application/xhtml+xml,*/*;q=0.8", "application/ld+json", "@graph")]
+    [InlineData("text/html;q=0.5,application/xhtml+xml,*/*;q=0.8", "application/ld+json", "@graph")]
     [InlineData("text/turtle", "text/turtle", "a dcat:Dataset")]
     [InlineData("application/ld+json;q=0.5, text/turtle;q=0.9", "text/turtle", "a dcat:Dataset")]
     [InlineData("application/ld+json, text/turtle", "application/ld+json", "@graph")]
