@@ -12,7 +12,7 @@ namespace Exchange.Gateway.Portal;
 /// </summary>
 internal static class Follow
 {
-    private const int MostPaths = 4;
+    private const int MostPaths = 6;
 
     /// <summary>What <c>Live</c> of a page's shell takes: changes of any of these addresses of the API.</summary>
     public static string Url(params ReadOnlySpan<string> paths) => $"/live?of={string.Join("&of=", paths.ToArray().Select(Uri.EscapeDataString))}";

@@ -84,22 +84,30 @@
     });
   }
 
-  // Tells when what the page shows is another now. While somebody writes in it, it only says so.
-  const followed = document.querySelector("main[data-live]");
-  if (followed?.dataset.live && window.EventSource) {
-    const events = new EventSource(followed.dataset.live);
-    events.addEventListener("changed", () => {
-      const main = document.querySelector("main");
-      const writing = main.querySelector("form[method=post] :is(input:not([type=hidden]), textarea, select):focus") || [...main.querySelectorAll("form[method=post] textarea, form[method=post] input[type=text]")].some(field => field.value !== field.defaultValue);
-      if (!writing) { show(location.href, false); return; }
-      if (!main.querySelector("[data-news]")) {
-        const news = document.createElement("div");
-        news.className = "notice"; news.dataset.news = ""; news.setAttribute("role", "status");
-        news.textContent = say("此页内容已有更新，提交前请核对。", "What this page shows has changed; check before you send.");
-        main.prepend(news);
-      }
-    });
-    window.addEventListener("pagehide", () => events.close());
+  // Tells when what the page shows is another now. While somebody writes in it, it only says so. A hidden page does not listen: browsers allow few connections to one host.
+  const followed = document.querySelector("main[data-live]")?.dataset.live;
+  let events;
+  function follow() {
+    events?.close();
+    if (document.hidden) return;
+    events = new EventSource(followed);
+    events.addEventListener("changed", news);
+  }
+  function news() {
+    const main = document.querySelector("main");
+    const writing = main.querySelector("form[method=post] :is(input:not([type=hidden]), textarea, select):focus")
+      || [...main.querySelectorAll("form[method=post] :is(textarea, input[type=text], input:not([type]))")].some(field => field.value !== field.defaultValue);
+    if (!writing) { show(location.href, false); return; }
+    if (main.querySelector("[data-news]")) return;
+    const said = document.createElement("div");
+    said.className = "notice"; said.dataset.news = ""; said.setAttribute("role", "status");
+    said.textContent = say("此页内容已有更新，提交前请核对。", "What this page shows has changed; check before you send.");
+    main.prepend(said);
+  }
+  if (followed && window.EventSource) {
+    follow();
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) news(); follow(); });
+    window.addEventListener("pagehide", () => events?.close());
   }
 
   begin(document);

@@ -9,14 +9,16 @@ internal static class StartPage
     public static void Map(IEndpointRouteBuilder pages)
     {
         pages.MapPage("/help", (Visit visit) => visit.Page<HelpPage, string>("")).ForAnyone();
-        pages.MapPage("/", Show).ForAnyone();
+        pages.MapPage("/", ShowAsync).ForAnyone();
     }
 
-    private static RazorComponentResult Show(Visit visit, CatalogueIndex catalogue, Places places)
+    private static async Task<RazorComponentResult> ShowAsync(Visit visit, CatalogueIndex catalogue, Places places, ApiClient api, CancellationToken cancel)
     {
         var found = catalogue.Current?.Search(new SearchRequest { OpenOnly = visit.Person is null, Today = visit.Today, Limit = 6, Sort = SearchSort.Released });
         return visit.Page<HomePage, HomeModel>(new HomeModel
         {
+            Todo = await Todo.ReadAsync(visit, api, cancel),
+            Followed = Todo.Of(visit.Person) is { Count: > 0 } lists ? Follow.Url([.. lists]) : null,
             Total = found?.Total ?? 0,
             Cities = [.. catalogue.Cities.Select(city => new HomeCity(city.City, places.City(city.City, visit), Count(Facet.City, city.City), city.State.ToString().ToLowerInvariant(), city.AsOf))],
             Themes = [.. Counts(Facet.Theme).Select(count => new HomeFigure(count.Value, visit.T(Words.Theme(count.Value)), count.Count))],
@@ -32,6 +34,12 @@ internal static class StartPage
 /// <summary>What the start page shows.</summary>
 public sealed record HomeModel
 {
+    /// <summary>What waits for the person who has signed in.</summary>
+    public required IReadOnlyList<TodoLine> Todo { get; init; }
+
+    /// <summary>Tells when one of those numbers changes.</summary>
+    public string? Followed { get; init; }
+
     /// <summary>Entries that the reader may see.</summary>
     public required int Total { get; init; }
 

@@ -29,4 +29,18 @@ public sealed class StartPageTests(BrowserFixture exchange)
         await visitor.PressAsync("退出", "header");
         await visitor.Page.GetByRole(AriaRole.Link, new() { Name = "登录" }).WaitForAsync();
     }
+
+    [Fact]
+    public async Task What_waits_for_a_person_is_counted_and_follows_by_itself()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional", rowsToo: false)).GetProperty("dataset_id").GetGuid();
+        await using var head = await exchange.SignInAsync("zhuzhou-labour-sharing-head");
+        await head.GoAsync("/");
+        await head.CheckAsync();
+        var waiting = head.Page.Locator(".tiles li", new() { HasText = "件申请待签批" }).Locator("strong");
+        var before = int.Parse(await waiting.InnerTextAsync(), System.Globalization.CultureInfo.InvariantCulture);
+        (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
+        await Eventually.GetAsync(() => waiting.InnerTextAsync(), text => text == (before + 1).ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await head.CheckAsync();
+    }
 }
