@@ -21,7 +21,7 @@ internal static class Summary
         }
         return Table.Of(["city", "service or role", "department", "address or account", "secret"], rows) + $"""
 
-            Everything goes through {Text(stack.PublicAddress)}. A token: POST /connect/token with grant_type=client_credentials, client_id, client_secret.
+            Open {Text(stack.PublicAddress)} in a browser: the sign-in page offers these people with a click. Programs use the same address. A token: POST /connect/token with grant_type=client_credentials, client_id, client_secret.
             {more} more people, the other departments' officers, reviewers and heads, are in the file below under accounts.
             Scripts read {place.ExchangeFile}; the log's keys are in {place.TrustFile}; data and logs are in {place.Data}.
             Ctrl-C or deploy/down stops everything and keeps the data.

@@ -56,7 +56,7 @@ internal static class SearchPages
             Suggestions = read is { } done && (page.Total == 0 || page.Similar) ? [.. SearchSuggestions.For(index, done.Request).Select(suggestion => new SearchHint(suggestion.Q, suggestion.Change, suggestion.Total))] : [],
             Facets = [.. Facets.Select(facet => Group(facet.Facet, facet.Title)).Where(group => group.Values.Count > 0)],
             Chips = [.. filters.SelectMany(filter => filter.Value.Select(value => new SearchChip($"{visit.T(Facets.First(f => f.Facet == filter.Key).Title)}：{Name(filter.Key, value)}", Without(filter.Key, value))))],
-            Cities = [.. catalogue.Cities.Where(city => city.State != CityState.Live).Select(city => new SearchCity(places.City(city.City, visit), city.State.ToString().ToLowerInvariant(), city.AsOf))],
+            Cities = [.. catalogue.Cities.Select(city => new SearchCity(places.City(city.City, visit), city.State.ToString().ToLowerInvariant(), city.AsOf))],
             Next = page.Next is not null && read is { } next ? visit.Url($"/search{With(("cursor", Cursor.Of(page.Next, next.Question)))}") : null,
         }, faults.Any ? StatusCodes.Status422UnprocessableEntity : StatusCodes.Status200OK);
 
@@ -113,7 +113,7 @@ public sealed record SearchModel
     public required IReadOnlyList<FacetGroup> Facets { get; init; }
     public required IReadOnlyList<SearchChip> Chips { get; init; }
 
-    /// <summary>Those whose part may not be the newest.</summary>
+    /// <summary>How fresh each city's part is.</summary>
     public required IReadOnlyList<SearchCity> Cities { get; init; }
 
     public string? Next { get; init; }
