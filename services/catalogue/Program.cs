@@ -1,5 +1,6 @@
 using Exchange.Catalogue;
 using Exchange.Catalogue.Approvals;
+using Exchange.Catalogue.Authority;
 using Exchange.Catalogue.Corrections;
 using Exchange.Catalogue.DataServices;
 using Exchange.Catalogue.Datasets;
@@ -147,6 +148,11 @@ return await ExchangeHost.RunAsync(args,
         ReadStatistics.Map(app);
         ReadFigureRows.Map(app);
         LoadCalendar.Map(app);
+
+        var authority = app.MapGroup("/authority").WithTags("authority");
+        ReadClocks.Map(authority);
+        ReadConsents.Map(authority);
+        ReadDisputes.Map(authority);
 
         var webhooks = app.MapGroup("/webhooks").WithTags("webhooks");
         KeepWebhooks.Map(webhooks);

@@ -75,6 +75,7 @@ internal static class EventWords
         ["key.made"] = new("生成密钥", "key made"),
         ["trust.changed"] = new("采用新的日志信任约定", "another agreement on the log taken up"),
         ["dataset.published"] = new("目录条目发布", "catalogue entry published"),
+        ["dataset.returned"] = new("目录条目退回提供部门", "catalogue entry given back to its department"),
         ["dataset.withdrawn"] = new("目录条目撤下", "catalogue entry withdrawn"),
         ["dataset.duty_changed"] = new("依据或职责变化，目录须更新", "a law or duty changed, the entry has to follow"),
         ["update_extension.asked"] = new("申请延长目录更新期限", "extension of an update asked for"),

@@ -41,6 +41,7 @@ internal static class DatasetRoutes
         AssessDataset.Map(datasets);
         ApproveDataset.Map(datasets);
         PublishDataset.Map(datasets);
+        ReturnDataset.Map(datasets);
         WithdrawDataset.Map(datasets);
         StateDutyChange.Map(datasets);
         ExtendUpdate.Map(datasets);

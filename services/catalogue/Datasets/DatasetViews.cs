@@ -37,7 +37,13 @@ internal sealed record DatasetView
 }
 
 /// <summary>A version before publication with its papers (art. 13).</summary>
-internal sealed record WorkingView(int Version, string State, EntryDraft Entry, string DraftedBy, DateTimeOffset DraftedAt, AssessmentView? Secrecy, AssessmentView? PersonalInformation, string? ApprovedBy, DateTimeOffset? ApprovedAt, string? WithdrawnReason);
+internal sealed record WorkingView(int Version, string State, EntryDraft Entry, string DraftedBy, DateTimeOffset DraftedAt, AssessmentView? Secrecy, AssessmentView? PersonalInformation, string? ApprovedBy, DateTimeOffset? ApprovedAt, string? WithdrawnReason)
+{
+    /// <summary>The data authority gave it back and nothing was done about it since.</summary>
+    public ReturnedView? Returned { get; init; }
+}
+
+internal sealed record ReturnedView(string Reason, DateTimeOffset At);
 
 internal sealed record AssessmentView(string Result, string? Note, DateTimeOffset At);
 
@@ -87,7 +93,7 @@ internal static class DatasetViews
             Revision = dataset.Revision,
             State = newest.State,
             Published = published is null ? null : Entry(dataset, published, city),
-            Working = newest.Version == published?.Version ? null : Working(newest),
+            Working = newest.Version == published?.Version ? null : Working(newest) with { Returned = await ReturnedAsync(connection, dataset.DatasetId, newest, cancel) },
             Rows = rows is null ? null : new(rows.Version, rows.RowCount, rows.Bytes, rows.Sha256, rows.LoadedAt) { Key = rows.Key },
             StandingSignOff = standing is null ? null : new(standing.Version, standing.Reply, standing.CitedLaw, reader is null ? null : standing.GivenByName, standing.GivenAt)
             {
@@ -101,11 +107,31 @@ internal static class DatasetViews
     public static DatasetEntry Entry(Dataset dataset, DatasetVersion version, City city) =>
         version.Entry.ToEntry(dataset.DatasetId, version.Version, city.Id, dataset.DepartmentName, dataset.ReleasedOn!.Value, version.PublishedAt!.Value);
 
+    private static async Task<ReturnedView?> ReturnedAsync(NpgsqlConnection connection, Guid dataset, DatasetVersion newest, CancellationToken cancel)
+    {
+        if (newest.State != "draft")
+        {
+            return null;
+        }
+
+        var last = await connection.QuerySingleOrDefaultAsync<LastEvent>(new CommandDefinition("""
+            select event, note, at from dataset_history where dataset_id = @dataset and version = @Version order by position desc limit 1
+            """, new { dataset, newest.Version }, cancellationToken: cancel));
+        return last is { Event: "returned" } ? new ReturnedView(last.Note!, last.At) : null;
+    }
+
     private static WorkingView Working(DatasetVersion v) => new(
         v.Version, v.State, v.Entry, v.DraftedByName, v.DraftedAt,
         v.SecrecyResult is { } secrecy ? new(secrecy, v.SecrecyNote, v.SecrecyAt!.Value) : null,
         v.PersonalResult is { } personal ? new(personal, v.PersonalNote, v.PersonalAt!.Value) : null,
         v.ApprovedByName, v.ApprovedAt, v.WithdrawnReason);
+
+    private sealed record LastEvent
+    {
+        public required string Event { get; init; }
+        public string? Note { get; init; }
+        public required DateTimeOffset At { get; init; }
+    }
 
     private sealed record RowsRow
     {

@@ -59,6 +59,7 @@ internal static class NoticeWords
         ["standing.failing"] = new("定期交换未能继续，请查看原因", "A standing exchange does not go on; see why"),
         ["catalogue.published"] = new("目录条目已发布", "A catalogue entry is published"),
         ["catalogue.withdrawn"] = new("目录条目已撤回", "A catalogue entry is withdrawn"),
+        ["catalogue.returned"] = new("目录条目经审核退回，请修改后重新送审", "A catalogue entry was given back in review; change it and send it again"),
         ["catalogue.review"] = new("有目录条目等待审核发布", "A catalogue entry waits for review and publication"),
         ["catalogue.review_reminder"] = new("目录审核期限将至", "The review of an entry is due soon"),
         ["catalogue.review_breached"] = new("目录审核已逾期", "The review of an entry is late"),

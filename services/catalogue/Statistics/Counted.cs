@@ -62,7 +62,8 @@ internal static class Counted
     /// <summary>Requests by the day on which they were received here, or on the asking side sent (a draft: written).</summary>
     public const string Requests = """
         with placed as (
-            select exchange_id, side, state, reference, dispute is not null as disputed, coalesce(reply ->> 'outcome' = 'refused', false) as refused,
+            select exchange_id, side, state, reference, asking_city, dispute is not null as disputed, coalesce(reply ->> 'outcome' = 'refused', false) as refused,
+                   coalesce(reply ->> 'outcome' = 'approved', false) as agreed,
                    coalesce(reply -> 'grounds', '[]') as grounds, coalesce((extension ->> 'working_days')::int, 0) as extended_by,
                    case when side = 'owning' then owning_department else asking_department end as department,
                    (case when side = 'owning' then received_at else coalesce(submitted_at, created_at) end at time zone interval '8 hours')::date as day

@@ -2,6 +2,7 @@ using Dapper;
 using Exchange.Catalogue.Deadlines;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Exchange.Catalogue.Statistics;
 
@@ -17,7 +18,7 @@ internal static class ReadFigureRows
 
     private static async Task<Results<Ok<RowList>, Refused>> HandleAsync(
         Caller caller, City city, Database database, ServiceSettings service, TimeProvider clock, string? figure, string? outcome, string? department, DateOnly? from, DateOnly? to,
-        int? limit, string? cursor, CancellationToken cancel)
+        [FromQuery(Name = "asking_city")] string? askingCity, int? limit, string? cursor, CancellationToken cancel)
     {
         var faults = new Faults();
         var today = Counted.Today(clock);
@@ -47,7 +48,7 @@ internal static class ReadFigureRows
         await using var connection = await database.OpenAsync(cancel);
         var rows = (await connection.QueryAsync<Row>(new CommandDefinition(ofRequests ? Counted.Requests + OfRequests : Counted.Clocks + OfClocks, new
         {
-            today, period.From, period.To, figure, outcome, department, own, caller.City, after, size = size + 1,
+            today, period.From, period.To, figure, outcome, department, own, caller.City, askingCity, after, size = size + 1,
         }, cancellationToken: cancel))).AsList();
         var page = rows.Take(size).ToList();
         return TypedResults.Ok(new RowList([.. page.Select(r => View(r, figure!, own, caller, city, service.PublicAddress))], rows.Count > size ? Pages.Cursor(page[^1].Subject) : null));
@@ -59,7 +60,7 @@ internal static class ReadFigureRows
         var link = (row.Side, figure) switch
         {
             (null, "correction") => $"{here}/corrections/{row.Subject}",
-            (null, _) => $"{here}/datasets/{row.Subject}",
+            (null, _) => $"{here}/datasets/{row.DatasetId ?? row.Subject}",
             _ when !own => $"{publicAddress}/api/cities/{caller.City}/requests/{row.Subject}",
             ("asking", _) => $"{here}/requests/{row.Subject}",
             _ => $"{here}/approvals/{row.Subject}",
@@ -69,8 +70,9 @@ internal static class ReadFigureRows
 
     // A department of another city sees what it has to do here: only under the name of its own city.
     private const string OfClocks = """
-        select c.subject, r.reference, c.department, c.outcome, c.began_on, c.due_on, c.stopped_on, r.side
+        select c.subject, r.reference, c.department, c.outcome, c.began_on, c.due_on, c.stopped_on, r.side, u.dataset_id
         from counted c
+        left join duty_changes u on u.duty_change_id = c.subject
         left join lateral (
             select reference, side, asking_city, asking_department from sharing_requests r
             where r.exchange_id = c.subject
@@ -90,6 +92,7 @@ internal static class ReadFigureRows
         where side = case when @figure = 'asked' then 'asking' else 'owning' end
           and (@figure in ('received', 'asked') or (@figure = 'refusals' and refused) or (@figure = 'supplements' and supplements > 0) or (@figure = 'extensions' and extended_by > 0))
           and (@department::text is null or department = @department)
+          and (@askingCity::text is null or asking_city = @askingCity)
           and (@outcome::text is null or case when @figure = 'refusals' then case when disputed then 'disputed' else 'undisputed' end = @outcome or jsonb_exists(grounds, @outcome) else state = @outcome end)
           and (@after::uuid is null or exchange_id < @after)
         order by exchange_id desc
@@ -134,5 +137,8 @@ internal static class ReadFigureRows
         public DateOnly? DueOn { get; init; }
         public DateOnly? StoppedOn { get; init; }
         public string? Side { get; init; }
+
+        /// <summary>Of a duty change: the entry that has to follow it.</summary>
+        public Guid? DatasetId { get; init; }
     }
 }

@@ -31,6 +31,9 @@ internal static class ReadStatistics
         var clocks = (await connection.QueryAsync<ClockRow>(new CommandDefinition(Counted.Clocks + OfClocks, parameters, cancellationToken: cancel))).ToLookup(r => r.Whole ? "" : r.Department);
         var requests = (await connection.QueryAsync<RequestRow>(new CommandDefinition(Counted.Requests + OfRequests, parameters, cancellationToken: cancel))).ToLookup(r => r.Whole ? "" : r.Department);
         var grounds = (await connection.QueryAsync<GroundRow>(new CommandDefinition(Counted.Requests + OfGrounds, parameters, cancellationToken: cancel))).ToLookup(r => r.Whole ? "" : r.Department);
+        var months = (await connection.QueryAsync<MonthRow>(new CommandDefinition(Counted.Clocks + OfMonths, parameters, cancellationToken: cancel))).ToLookup(r => r.Month);
+        var arrived = (await connection.QueryAsync<MonthCount>(new CommandDefinition(Counted.Requests + OfArrivals, parameters, cancellationToken: cancel))).ToDictionary(r => r.Month, r => r.Count, StringComparer.Ordinal);
+        var partners = await connection.QueryAsync<PartnerRow>(new CommandDefinition(Counted.Requests + OfPartners, parameters, cancellationToken: cancel));
         var names = await NamesAsync(connection, city, cancel);
         var codes = names.Keys.Union(clocks.Select(g => g.Key).Concat(requests.Select(g => g.Key)).OfType<string>()).Where(code => code.Length > 0).Order(StringComparer.Ordinal);
         var rows = string.Create(CultureInfo.InvariantCulture, $"{service.PublicAddress}/api/cities/{city.Id}/statistics/rows?from={period.From:yyyy-MM-dd}&to={period.To:yyyy-MM-dd}");
@@ -42,6 +45,12 @@ internal static class ReadStatistics
             To = period.To,
             AsOf = clock.Now(),
             Total = FiguresOf("", rows),
+            Partners = [.. partners.Select(p => new PartnerFigure(p.City, p.Received, p.Agreed, p.Refused, $"{rows}&figure={Counted.Received}&asking_city={p.City}"))],
+            Months =
+            [
+                .. months.Select(month => month.Key).Union(arrived.Keys).Order(StringComparer.Ordinal).Select(month => new MonthFigures(
+                    month, arrived.GetValueOrDefault(month), months[month].ToDictionary(r => r.Clock, r => new MonthClock(r.OnTime, r.Late, r.Open, r.OpenLate), StringComparer.Ordinal))),
+            ],
             Departments = [.. codes.Select(code => new DepartmentFigures(code, names.GetValueOrDefault(code), FiguresOf(code, $"{rows}&department={code}")))],
         });
 
@@ -111,6 +120,48 @@ internal static class ReadStatistics
         group by grouping sets ((ground), (ground, department))
         """;
 
+    private const string OfMonths = """
+        select to_char(began_on, 'YYYY-MM') as month, clock,
+               (count(*) filter (where outcome = 'on_time'))::int as on_time, (count(*) filter (where outcome = 'late'))::int as late,
+               (count(*) filter (where outcome in ('open', 'open_late')))::int as open, (count(*) filter (where outcome = 'open_late'))::int as open_late
+        from counted
+        group by 1, 2
+        """;
+
+    private const string OfArrivals = "select to_char(day, 'YYYY-MM') as month, count(*)::int as count from counted where side = 'owning' group by 1";
+
+    private const string OfPartners = """
+        select asking_city as city, count(*)::int as received, (count(*) filter (where agreed))::int as agreed, (count(*) filter (where refused))::int as refused
+        from counted
+        where side = 'owning'
+        group by asking_city
+        order by asking_city
+        """;
+
+    private sealed record MonthRow
+    {
+        public required string Month { get; init; }
+        public required string Clock { get; init; }
+        public required int OnTime { get; init; }
+        public required int Late { get; init; }
+        public required int Open { get; init; }
+        public required int OpenLate { get; init; }
+    }
+
+    private sealed record MonthCount
+    {
+        public required string Month { get; init; }
+        public required int Count { get; init; }
+    }
+
+    private sealed record PartnerRow
+    {
+        public required string City { get; init; }
+        public required int Received { get; init; }
+        public required int Agreed { get; init; }
+        public required int Refused { get; init; }
+    }
+
     private sealed record ClockRow
     {
         public required bool Whole { get; init; }
@@ -164,8 +215,35 @@ internal sealed record StatisticsView
 
     public required Figures Total { get; init; }
 
+    /// <summary>Requests that this city received, by the city that asks.</summary>
+    public required IReadOnlyList<PartnerFigure> Partners { get; init; }
+
+    /// <summary>The city's figures by the month in which a wait began or a request came, in order; months without any are left out.</summary>
+    public required IReadOnlyList<MonthFigures> Months { get; init; }
+
     public required IReadOnlyList<DepartmentFigures> Departments { get; init; }
 }
+
+/// <summary>Requests from one city, its own departments' included.</summary>
+/// <param name="City">The city that asks.</param>
+/// <param name="Received">All that came in the period.</param>
+/// <param name="Agreed">Of those: the reply agrees.</param>
+/// <param name="Refused">Of those: the reply refuses.</param>
+/// <param name="Rows">Where the requests are read.</param>
+internal sealed record PartnerFigure(string City, int Received, int Agreed, int Refused, string Rows);
+
+/// <summary>A month.</summary>
+/// <param name="Month">As <c>2026-03</c>, in Beijing.</param>
+/// <param name="Received">Requests that came in it.</param>
+/// <param name="Clocks">Waits that began in it, by clock.</param>
+internal sealed record MonthFigures(string Month, int Received, IReadOnlyDictionary<string, MonthClock> Clocks);
+
+/// <summary>How the waits of a month stand now.</summary>
+/// <param name="OnTime">Stopped on their last day or before.</param>
+/// <param name="Late">Stopped after it.</param>
+/// <param name="Open">Still run.</param>
+/// <param name="OpenLate">Of those that run: the last day is over.</param>
+internal sealed record MonthClock(int OnTime, int Late, int Open, int OpenLate);
 
 /// <summary>A department's figures; one of another city stands here with what it has to do for this one.</summary>
 /// <param name="Department">Credit code.</param>
