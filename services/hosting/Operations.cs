@@ -17,8 +17,25 @@ internal static partial class Operations
         var group = routes.MapGroup("/operations/quarantine").AllowOperators().WithTags("operations");
         group.MapGet("", ListAsync).WithSummary("Outbox rows whose content could not be sent, with the reason; never their content.");
         group.MapPost("/{id:guid}/requeue", RequeueAsync).WithSummary("Hands a quarantined row to the relay again.");
+        routes.MapGet("/operations/state", StateAsync).AllowOperators().WithTags("operations")
+            .WithSummary("How the service's messages stand: the outbox and the age of its oldest row, the relay, and how many messages each of its queues holds.");
         routes.MapPost("/operations/outbox/resend", ResendAsync).AllowOperators().Writes().WithTags("operations")
             .WithSummary("Sends again what was sent since a time and is still kept (seven days): the same ids and bytes, for an addressee whose database was restored. What is known there already is recognised.");
+    }
+
+    /// <summary>Each process answers for itself whether it leads; the rest is the same for all of a service. Queues are absent while the broker is away.</summary>
+    private static async Task<Ok<ServiceState>> StateAsync(Database database, SetAside aside, RelayState relay, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenAsync(cancel);
+        var outbox = await connection.QuerySingleAsync<OutboxState>(new CommandDefinition("""
+            select count(*) filter (where quarantined_at is null) as waiting,
+                   coalesce(extract(epoch from max(clock_timestamp() - created_at) filter (where quarantined_at is null)), 0)::float8 as oldest_seconds,
+                   count(*) filter (where quarantined_at is not null) as quarantined,
+                   clock_timestamp() as at
+            from outbox
+            where sent_at is null
+            """, cancellationToken: cancel));
+        return TypedResults.Ok(new ServiceState(outbox, new RelayPart(relay.Leading, relay.BrokerConnected, relay.Blocked), await aside.QueuesAsync(cancel)));
     }
 
     private static async Task<Ok<IReadOnlyList<QuarantinedRow>>> ListAsync(Database database, CancellationToken cancel)
@@ -99,6 +116,30 @@ internal static partial class Operations
     }
 
     internal sealed record Resent(int Messages);
+
+    /// <param name="Outbox">What waits to be sent.</param>
+    /// <param name="Relay">What sends it.</param>
+    /// <param name="Queues">What waits here to be taken up, and what was set aside; absent while the broker is away.</param>
+    internal sealed record ServiceState(OutboxState Outbox, RelayPart Relay, IReadOnlyList<SetAside.QueueDepth>? Queues);
+
+    /// <param name="Leading">This process sends; another one of the service may in its place.</param>
+    /// <param name="BrokerConnected">The broker takes its messages.</param>
+    /// <param name="Blocked">Why the broker takes none although it is there; absent when it does.</param>
+    internal sealed record RelayPart(bool Leading, bool BrokerConnected, string? Blocked);
+
+    internal sealed record OutboxState
+    {
+        /// <summary>Rows not sent yet.</summary>
+        public required long Waiting { get; init; }
+
+        /// <summary>Age of the oldest of them, in seconds; 0 when there is none.</summary>
+        public required double OldestSeconds { get; init; }
+
+        /// <summary>Rows whose content could not be sent.</summary>
+        public required long Quarantined { get; init; }
+
+        public required DateTimeOffset At { get; init; }
+    }
 
     internal sealed record QuarantinedRow
     {

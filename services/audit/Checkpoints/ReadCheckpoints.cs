@@ -46,6 +46,7 @@ internal static class ReadCheckpoints
             logs.Add(new LogEntry(row.Year, origins.Of(row.Year), origins.AddressOf(row.Year), row.Size, row.SignedAt, row.Closed)
             {
                 WitnessedSize = agreed is null ? null : (await WitnessedAsync(connection, row.Year, agreed, cancel))?.Size,
+                Witnesses = agreed is null ? [] : [.. await connection.QueryAsync<WitnessSeen>(new CommandDefinition(LastSeen, new { row.Year, names = agreed.Witnesses.Select(w => w.Name).ToArray() }, cancellationToken: cancel))],
                 FinalSize = agreed is null ? null : (await WitnessedAsync(connection, row.Year, agreed with { Quorum = agreed.Witnesses.Count }, cancel))?.Size,
             });
         }
@@ -110,6 +111,13 @@ internal static class ReadCheckpoints
             join checkpoints c on c.year = @year and c.size = s.size
             """, new { year, agreed.Quorum, names = agreed.Witnesses.Select(w => w.Name).ToArray() }, cancellationToken: cancel));
 
+    private const string LastSeen = """
+        select n.name, c.size, c.newest_at as at
+        from unnest(@names) with ordinality as n (name, place)
+        left join lateral (select size, newest_at from cosignatures where year = @Year and witness = n.name order by size desc limit 1) c on true
+        order by n.place
+        """;
+
     public sealed record Newest
     {
         public required long Size { get; init; }
@@ -143,4 +151,19 @@ internal sealed record LogEntry(int Year, string Origin, string Address, long? S
 
     /// <summary>Leaves under the newest checkpoint that all agreed witnesses have cosigned.</summary>
     public long? FinalSize { get; init; }
+
+    /// <summary>The agreed witnesses, in the order of the agreement.</summary>
+    public IReadOnlyList<WitnessSeen> Witnesses { get; init; } = [];
+}
+
+/// <summary>A witness of a log.</summary>
+internal sealed record WitnessSeen
+{
+    public required string Name { get; init; }
+
+    /// <summary>The largest tree that it has cosigned; absent when none.</summary>
+    public long? Size { get; init; }
+
+    /// <summary>When it last said that it knows no larger one.</summary>
+    public DateTimeOffset? At { get; init; }
 }

@@ -75,12 +75,27 @@ public sealed partial class SetAside : BackgroundService
         base.Dispose();
     }
 
-    private async Task<IReadOnlyList<QueueDepth>> CountAsync(CancellationToken cancel)
+    /// <summary>All queues of the service; null while the broker is away.</summary>
+    internal async Task<IReadOnlyList<QueueDepth>?> QueuesAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await CountAsync(Topology.AllQueues(service.Name), cancel);
+        }
+        catch (Exception fault) when (fault is BrokerUnreachableException or OperationInterruptedException or AlreadyClosedException || TransientFault.Is(fault))
+        {
+            return null;
+        }
+    }
+
+    private Task<IReadOnlyList<QueueDepth>> CountAsync(CancellationToken cancel) => CountAsync(Topology.SetAside(service.Name), cancel);
+
+    private async Task<IReadOnlyList<QueueDepth>> CountAsync(IEnumerable<string> queues, CancellationToken cancel)
     {
         await using var connection = await broker.ConnectAsync("set aside", cancel);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: cancel);
         var counted = new List<QueueDepth>();
-        foreach (var queue in Topology.SetAside(service.Name))
+        foreach (var queue in queues)
         {
             counted.Add(new QueueDepth(queue, await channel.MessageCountAsync(queue, cancel)));
         }
