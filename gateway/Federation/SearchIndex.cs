@@ -127,6 +127,21 @@ internal sealed class SearchIndex : IDisposable
         }
     }
 
+    /// <summary>Every entry that <paramref name="wanted"/> says yes to, in no order: for figures over the whole catalogue.</summary>
+    public IReadOnlyList<T> Select<T>(Func<IndexedEntry, T?> wanted)
+        where T : class
+    {
+        gate.EnterReadLock();
+        try
+        {
+            return [.. slots.Values.Select(slot => wanted(documents[slot]!.Entry)).OfType<T>()];
+        }
+        finally
+        {
+            gate.ExitReadLock();
+        }
+    }
+
     public IndexedEntry? Find(Guid id)
     {
         gate.EnterReadLock();

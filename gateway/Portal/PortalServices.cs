@@ -1,8 +1,11 @@
+using Exchange.Gateway.Portal.Authority;
 using Exchange.Gateway.Portal.Cities;
 using Exchange.Gateway.Portal.Entry;
+using Exchange.Gateway.Portal.Figures;
 using Exchange.Gateway.Portal.Home;
 using Exchange.Gateway.Portal.Search;
 using Exchange.Gateway.Portal.SignIn;
+using Exchange.Gateway.Portal.Status;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Portal;
@@ -23,6 +26,7 @@ internal static class PortalServices
         services.AddSingleton<Places>().AddHostedService(provider => provider.GetRequiredService<Places>());
         services.AddScoped<Visit>();
         services.AddScoped<ApiClient>();
+        services.AddScoped<StatusReader>();
         services.AddHttpClient(ApiClient.Name, client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { UseCookies = false, UseProxy = false, AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
         services.AddSignIn(service, settings);
@@ -38,5 +42,8 @@ internal static class PortalServices
         SearchPages.Map(app);
         EntryPages.Map(app);
         CityPages.Map(app);
+        FigurePages.Map(app);
+        AuthorityPages.Map(app);
+        StatusPages.Map(app);
     }
 }

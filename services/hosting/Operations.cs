@@ -30,8 +30,7 @@ internal static partial class Operations
         var outbox = await connection.QuerySingleAsync<OutboxState>(new CommandDefinition("""
             select count(*) filter (where quarantined_at is null) as waiting,
                    coalesce(extract(epoch from max(clock_timestamp() - created_at) filter (where quarantined_at is null)), 0)::float8 as oldest_seconds,
-                   count(*) filter (where quarantined_at is not null) as quarantined,
-                   clock_timestamp() as at
+                   count(*) filter (where quarantined_at is not null) as quarantined
             from outbox
             where sent_at is null
             """, cancellationToken: cancel));
@@ -137,8 +136,6 @@ internal static partial class Operations
 
         /// <summary>Rows whose content could not be sent.</summary>
         public required long Quarantined { get; init; }
-
-        public required DateTimeOffset At { get; init; }
     }
 
     internal sealed record QuarantinedRow

@@ -18,7 +18,7 @@ internal static class ReadFigureRows
 
     private static async Task<Results<Ok<RowList>, Refused>> HandleAsync(
         Caller caller, City city, Database database, ServiceSettings service, TimeProvider clock, string? figure, string? outcome, string? department, DateOnly? from, DateOnly? to,
-        [FromQuery(Name = "asking_city")] string? askingCity, int? limit, string? cursor, CancellationToken cancel)
+        [FromQuery(Name = "asking_city")] string? askingCity, [FromQuery(Name = "sharing_type")] string? sharingType, int? limit, string? cursor, CancellationToken cancel)
     {
         var faults = new Faults();
         var today = Counted.Today(clock);
@@ -48,7 +48,7 @@ internal static class ReadFigureRows
         await using var connection = await database.OpenAsync(cancel);
         var rows = (await connection.QueryAsync<Row>(new CommandDefinition(ofRequests ? Counted.Requests + OfRequests : Counted.Clocks + OfClocks, new
         {
-            today, period.From, period.To, figure, outcome, department, own, caller.City, askingCity, after, size = size + 1,
+            today, period.From, period.To, figure, outcome, department, own, caller.City, askingCity, sharingType, after, size = size + 1,
         }, cancellationToken: cancel))).AsList();
         var page = rows.Take(size).ToList();
         return TypedResults.Ok(new RowList([.. page.Select(r => View(r, figure!, own, caller, city, service.PublicAddress))], rows.Count > size ? Pages.Cursor(page[^1].Subject) : null));
@@ -74,11 +74,12 @@ internal static class ReadFigureRows
         from counted c
         left join duty_changes u on u.duty_change_id = c.subject
         left join lateral (
-            select reference, side, asking_city, asking_department from sharing_requests r
+            select reference, side, asking_city, asking_department, sharing_class from sharing_requests r
             where r.exchange_id = c.subject
             order by (r.side = case when c.clock = 'use_records' then 'asking' else 'owning' end) desc limit 1) r on true
         where c.clock = @figure and (@department::text is null or c.department = @department)
           and (@outcome::text is null or c.outcome = @outcome or (@outcome = 'open' and c.outcome = 'open_late'))
+          and (@sharingType::text is null or (r.side = 'owning' and r.sharing_class = @sharingType))
           and (@own or (r.side = 'owning' and r.asking_city = @City and r.asking_department = c.department))
           and (@after::uuid is null or c.subject < @after)
         order by c.subject desc

@@ -33,6 +33,7 @@ internal static class ReadStatistics
         var grounds = (await connection.QueryAsync<GroundRow>(new CommandDefinition(Counted.Requests + OfGrounds, parameters, cancellationToken: cancel))).ToLookup(r => r.Whole ? "" : r.Department);
         var months = (await connection.QueryAsync<MonthRow>(new CommandDefinition(Counted.Clocks + OfMonths, parameters, cancellationToken: cancel))).ToLookup(r => r.Month);
         var arrived = (await connection.QueryAsync<MonthCount>(new CommandDefinition(Counted.Requests + OfArrivals, parameters, cancellationToken: cancel))).ToDictionary(r => r.Month, r => r.Count, StringComparer.Ordinal);
+        var classes = await connection.QueryAsync<ClassRow>(new CommandDefinition(Counted.Clocks + OfClasses, parameters, cancellationToken: cancel));
         var partners = await connection.QueryAsync<PartnerRow>(new CommandDefinition(Counted.Requests + OfPartners, parameters, cancellationToken: cancel));
         var names = await NamesAsync(connection, city, cancel);
         var codes = names.Keys.Union(clocks.Select(g => g.Key).Concat(requests.Select(g => g.Key)).OfType<string>()).Where(code => code.Length > 0).Order(StringComparer.Ordinal);
@@ -45,6 +46,7 @@ internal static class ReadStatistics
             To = period.To,
             AsOf = clock.Now(),
             Total = FiguresOf("", rows),
+            ReplyByClass = [.. classes.Select(c => new ClassFigure(c.SharingType, c.OnTime, c.Late, c.Open, c.OpenLate, $"{rows}&figure=reply&sharing_type={c.SharingType}"))],
             Partners = [.. partners.Select(p => new PartnerFigure(p.City, p.Received, p.Agreed, p.Refused, $"{rows}&figure={Counted.Received}&asking_city={p.City}"))],
             Months =
             [
@@ -128,6 +130,16 @@ internal static class ReadStatistics
         group by 1, 2
         """;
 
+    private const string OfClasses = """
+        select r.sharing_class as sharing_type,
+               (count(*) filter (where c.outcome = 'on_time'))::int as on_time, (count(*) filter (where c.outcome = 'late'))::int as late,
+               (count(*) filter (where c.outcome in ('open', 'open_late')))::int as open, (count(*) filter (where c.outcome = 'open_late'))::int as open_late
+        from counted c join sharing_requests r on r.exchange_id = c.subject and r.side = 'owning'
+        where c.clock = 'reply' and r.sharing_class is not null
+        group by 1
+        order by 1
+        """;
+
     private const string OfArrivals = "select to_char(day, 'YYYY-MM') as month, count(*)::int as count from counted where side = 'owning' group by 1";
 
     private const string OfPartners = """
@@ -137,6 +149,15 @@ internal static class ReadStatistics
         group by asking_city
         order by asking_city
         """;
+
+    private sealed record ClassRow
+    {
+        public required string SharingType { get; init; }
+        public required int OnTime { get; init; }
+        public required int Late { get; init; }
+        public required int Open { get; init; }
+        public required int OpenLate { get; init; }
+    }
 
     private sealed record MonthRow
     {
@@ -215,6 +236,9 @@ internal sealed record StatisticsView
 
     public required Figures Total { get; init; }
 
+    /// <summary>The city's replies by the sharing class of what was asked for: the limits differ (art. 21).</summary>
+    public required IReadOnlyList<ClassFigure> ReplyByClass { get; init; }
+
     /// <summary>Requests that this city received, by the city that asks.</summary>
     public required IReadOnlyList<PartnerFigure> Partners { get; init; }
 
@@ -223,6 +247,15 @@ internal sealed record StatisticsView
 
     public required IReadOnlyList<DepartmentFigures> Departments { get; init; }
 }
+
+/// <summary>The reply clocks of one sharing class, as <see cref="ClockFigure"/> counts them.</summary>
+/// <param name="SharingType">unconditional, conditional or refused.</param>
+/// <param name="OnTime">Stopped on its last day or before.</param>
+/// <param name="Late">Stopped after it.</param>
+/// <param name="Open">Runs.</param>
+/// <param name="OpenLate">Of those that run: its last day is over.</param>
+/// <param name="Rows">Where the rows behind the figure are read.</param>
+internal sealed record ClassFigure(string SharingType, int OnTime, int Late, int Open, int OpenLate, string Rows);
 
 /// <summary>Requests from one city, its own departments' included.</summary>
 /// <param name="City">The city that asks.</param>

@@ -1,0 +1,210 @@
+using System.Text.Json;
+using Exchange.Contracts;
+
+namespace Exchange.Gateway.Portal.Authority;
+
+/// <summary>What <c>/authority/clocks</c> answers.</summary>
+public sealed record ClockAnswer
+{
+    public required DateOnly Today { get; init; }
+    public required IReadOnlyList<ClockKind> Counts { get; init; }
+    public required IReadOnlyList<ClockLine> Items { get; init; }
+    public string? Next { get; init; }
+}
+
+/// <summary>How many clocks of a kind run.</summary>
+public sealed record ClockKind(string Clock, int Running, int Today, int Overdue);
+
+/// <summary>A running clock.</summary>
+public sealed record ClockLine
+{
+    public required string Clock { get; init; }
+    public required Guid Subject { get; init; }
+    public string? Reference { get; init; }
+    public Guid? DatasetId { get; init; }
+    public string? Name { get; init; }
+    public required string Department { get; init; }
+    public string? DepartmentName { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required LegalDate Due { get; init; }
+    public required int WorkingDaysLeft { get; init; }
+    public required bool Overdue { get; init; }
+    public string? Side { get; init; }
+}
+
+/// <summary>What <c>/authority/consents</c> answers.</summary>
+public sealed record ConsentAnswer
+{
+    public required IReadOnlyList<ExchangeLine> Replies { get; init; }
+    public required IReadOnlyList<UpdateLine> Updates { get; init; }
+}
+
+/// <summary>An entry whose update is to take longer.</summary>
+public sealed record UpdateLine(Guid DatasetId, string Name, string Department, string DepartmentName, DutyLine Change);
+
+/// <summary>A change of law or duty that an entry has to follow.</summary>
+public sealed record DutyLine
+{
+    public required Guid Id { get; init; }
+
+    /// <summary>law, state_council_decision or department_duty.</summary>
+    public required string What { get; init; }
+
+    public required DateOnly ChangedOn { get; init; }
+    public required string Reference { get; init; }
+    public required string StatedBy { get; init; }
+    public required LegalDate Due { get; init; }
+    public UpdateExtensionLine? Extension { get; init; }
+}
+
+public sealed record UpdateExtensionLine(int WorkingDays, string Reason, string Outcome, string? Answer);
+
+/// <summary>A list of exchanges.</summary>
+public sealed record ExchangeList(IReadOnlyList<ExchangeLine> Items, string? Next);
+
+/// <summary>A request as the authority of either side's city reads it.</summary>
+public sealed record ExchangeLine
+{
+    public required Guid Id { get; init; }
+    public string? Reference { get; init; }
+    public required string State { get; init; }
+    public required int Version { get; init; }
+    public required PartyLine Asking { get; init; }
+    public required PartyLine Owning { get; init; }
+    public required DatasetLine Dataset { get; init; }
+    public required string LegalBasis { get; init; }
+    public required string Scenario { get; init; }
+    public required string Scope { get; init; }
+    public required string Method { get; init; }
+    public required IReadOnlyList<string> Fields { get; init; }
+    public required DateOnly UseUntil { get; init; }
+    public DateTimeOffset? SubmittedAt { get; init; }
+    public DateTimeOffset? ReceivedAt { get; init; }
+    public LegalDate? ReplyDue { get; init; }
+    public SupplementNotice? Supplement { get; init; }
+    public Extension? Extension { get; init; }
+    public ExtensionAskedLine? ExtensionAsked { get; init; }
+    public LegalDate? DeliveryDue { get; init; }
+    public Reply? Reply { get; init; }
+    public GrantTerms? Grant { get; init; }
+    public Suspension? Suspension { get; init; }
+    public Dispute? Dispute { get; init; }
+    public LegalDate? DisposalDue { get; init; }
+    public required DateTimeOffset ChangedAt { get; init; }
+    public required IReadOnlyList<LinkLine> Links { get; init; }
+
+    /// <summary>The API says that it can be done next.</summary>
+    public bool Can(string rel) => Links.Any(link => link.Rel == rel);
+}
+
+public sealed record PartyLine(string City, string? Department, string? Name);
+
+public sealed record DatasetLine(Guid Id, int Version, string Name, string? SharingType);
+
+public sealed record ExtensionAskedLine(int WorkingDays, string Reason, DateTimeOffset At);
+
+public sealed record LinkLine(string Rel, string Method, string Href, string? By);
+
+/// <summary>A step of an exchange.</summary>
+public sealed record StepLine
+{
+    public required string Event { get; init; }
+    public required string State { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public string? By { get; init; }
+    public string? Note { get; init; }
+}
+
+/// <summary>An entry as its city's insiders see it.</summary>
+public sealed record ReviewAnswer
+{
+    public required Guid DatasetId { get; init; }
+    public required int Revision { get; init; }
+    public required string State { get; init; }
+    public EntryLine? Published { get; init; }
+    public WorkingLine? Working { get; init; }
+}
+
+/// <summary>The version on its way to publication.</summary>
+public sealed record WorkingLine
+{
+    public required int Version { get; init; }
+    public required string State { get; init; }
+    public required EntryLine Entry { get; init; }
+    public required string DraftedBy { get; init; }
+    public required DateTimeOffset DraftedAt { get; init; }
+    public AssessmentLine? Secrecy { get; init; }
+    public AssessmentLine? PersonalInformation { get; init; }
+    public string? ApprovedBy { get; init; }
+    public DateTimeOffset? ApprovedAt { get; init; }
+}
+
+public sealed record AssessmentLine(string Result, string? Note, DateTimeOffset At);
+
+/// <summary>What an entry says, published or not.</summary>
+public sealed record EntryLine
+{
+    public string? Code { get; init; }
+    public string? Name { get; init; }
+    public string? DepartmentCode { get; init; }
+    public string? Abstract { get; init; }
+    public string? Theme { get; init; }
+    public string? Format { get; init; }
+    public string? UpdateFrequency { get; init; }
+    public string? SharingType { get; init; }
+    public string? SharingConditions { get; init; }
+    public string? SharingMethod { get; init; }
+    public string? RefusalLaw { get; init; }
+    public bool? OpenToSociety { get; init; }
+    public string? OpenConditions { get; init; }
+    public string? Classification { get; init; }
+    public int? Grade { get; init; }
+    public bool? PersonalInformation { get; init; }
+    public IReadOnlyList<FieldLine>? Fields { get; init; }
+    public IReadOnlyList<string>? RelatedCodes { get; init; }
+}
+
+/// <summary>A data item.</summary>
+public sealed record FieldLine
+{
+    public string? Name { get; init; }
+    public string? Title { get; init; }
+    public string? Type { get; init; }
+    public int? Length { get; init; }
+    public string? SharingType { get; init; }
+    public bool? Personal { get; init; }
+}
+
+/// <summary>What <c>/notices</c> answers.</summary>
+public sealed record NoticeAnswer(IReadOnlyList<NoticeLine> Items, string? Next);
+
+public sealed record NoticeLine
+{
+    public required Guid Id { get; init; }
+    public required string Type { get; init; }
+    public required string Title { get; init; }
+    public required string For { get; init; }
+    public Guid? ExchangeId { get; init; }
+    public Guid? DatasetId { get; init; }
+    public string? Reference { get; init; }
+    public required DateTimeOffset At { get; init; }
+}
+
+/// <summary>What <c>/calendar</c> answers.</summary>
+public sealed record CalendarAnswer(IReadOnlyList<CalendarLine> Years);
+
+public sealed record CalendarLine
+{
+    public required int Year { get; init; }
+    public required string Origin { get; init; }
+    public required IReadOnlyList<DateOnly> Off { get; init; }
+    public required IReadOnlyList<DateOnly> Work { get; init; }
+    public required string Source { get; init; }
+    public DateTimeOffset? LoadedAt { get; init; }
+}
+
+/// <summary>Answers of which only the success matters.</summary>
+public sealed record Done
+{
+    public JsonElement? Id { get; init; }
+}
