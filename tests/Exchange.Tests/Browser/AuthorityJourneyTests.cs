@@ -114,7 +114,7 @@ public sealed class AuthorityJourneyTests(BrowserFixture exchange)
     [Fact]
     public async Task The_clocks_of_a_city_come_in_their_order_page_by_page_and_to_its_own_authority_alone()
     {
-        for (var i = 0; i < 3; i++)
+        for (var i = 0; i < 2; i++)
         {
             await ExtensionAskedAsync();
         }
@@ -124,13 +124,13 @@ public sealed class AuthorityJourneyTests(BrowserFixture exchange)
         string? cursor = null;
         do
         {
-            var page = (await authority.GetAsync($"/api/cities/changsha/authority/clocks?limit=2{(cursor is null ? "" : $"&cursor={cursor}")}")).Succeeded("clocks");
+            var page = (await authority.GetAsync($"/api/cities/changsha/authority/clocks?limit=1{(cursor is null ? "" : $"&cursor={cursor}")}")).Succeeded("clocks");
             read.AddRange(page["items"].EnumerateArray().Select(item => (item.GetProperty("due").GetProperty("on").GetString()!, item.GetProperty("subject").GetString()!)));
             cursor = page.Json.TryGetProperty("next", out var next) ? next.GetString() : null;
         }
         while (cursor is not null);
         var whole = (await authority.GetAsync("/api/cities/changsha/authority/clocks?limit=500")).Succeeded("clocks");
-        Assert.True(read.Count >= 3);
+        Assert.True(read.Count >= 2);
         Assert.Equal(whole["counts"].EnumerateArray().Sum(count => count.GetProperty("running").GetInt32()), read.Count);
         Assert.Equal(read.Count, read.Distinct().Count());
         Assert.Equal(read.Select(item => item.Due).Order(StringComparer.Ordinal), read.Select(item => item.Due));
