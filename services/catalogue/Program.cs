@@ -60,6 +60,7 @@ return await ExchangeHost.RunAsync(args,
         builder.Services.AddScoped<IClockSubject, CorrectionClocks>();
         builder.Services.AddScoped<IClockSubject, CatalogueClocks>();
         builder.Services.AddScoped<SharingStore>();
+        builder.Services.AddSingleton<RequestViews>();
         builder.Services.AddScoped<ActOnRequest>();
         builder.Services.AddScoped<ProbeSource>();
         builder.Services.AddScoped<AnswerAutomatically>();

@@ -9,12 +9,12 @@ internal static class ReadCorrections
 {
     public static void Map(RouteGroupBuilder corrections)
     {
-        corrections.MapGet("", ListAsync).AllowCallers().WithSummary("Corrections that the caller's department has filed or has to answer, newest first (art. 26).");
+        corrections.MapGet("", ListAsync).AllowCallers().WithSummary("Corrections that the caller's department has filed or has to answer, newest first (art. 26); exchange gives those of one exchange.");
         corrections.MapGet("/{id:guid}", GetAsync).AllowCallers().WithSummary("One correction with its due date, its result and what can be done next.");
     }
 
     private static async Task<Results<Ok<CorrectionList>, Refused>> ListAsync(
-        Caller caller, Database database, ServiceSettings service, string? state, int? limit, string? cursor, CancellationToken cancel)
+        Caller caller, Database database, ServiceSettings service, string? state, Guid? exchange, int? limit, string? cursor, CancellationToken cancel)
     {
         var faults = new Faults();
         var size = Pages.Limit(limit, faults);
@@ -37,11 +37,12 @@ internal static class ReadCorrections
                 from corrections
                 where @mine and (@authority or case when side = 'asking' then asking_department else owning_department end = @Department)
                   and (@after::uuid is null or correction_id < @after)
+                  and (@exchange::uuid is null or exchange_id = @exchange)
                 order by correction_id desc, side desc) c
             where @state::text is null or state = @state
             order by correction_id desc
             limit @size
-            """, new { mine = caller.City == service.Name, authority = caller.Has(Roles.Authority), caller.Department, after, state, size = size + 1 }, cancellationToken: cancel))).AsList();
+            """, new { mine = caller.City == service.Name, authority = caller.Has(Roles.Authority), caller.Department, after, state, exchange, size = size + 1 }, cancellationToken: cancel))).AsList();
         var page = rows.Take(size).ToList();
         return TypedResults.Ok(new CorrectionList([.. page.Select(c => CorrectionView.Of(c, service.PublicAddress))], rows.Count > size ? Pages.Cursor(page[^1].CorrectionId) : null));
     }

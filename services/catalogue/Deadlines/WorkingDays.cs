@@ -67,6 +67,9 @@ internal sealed class WorkingDays
         return n;
     }
 
+    /// <summary>The same, and less than 0 once the last day is past: by how many working days, and by one when only days off have gone by.</summary>
+    public int Until(DateOnly day, DateOnly last) => day <= last ? Left(day, last) : -Math.Max(1, Left(last, day));
+
     /// <summary>The <paramref name="n"/>th working day before <paramref name="day"/>; the day itself for none.</summary>
     public DateOnly Back(DateOnly day, int n)
     {

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace Exchange.Catalogue.Requests;
 
 /// <summary>What the acts of both sides on a stored request have in common: find it, guard the version, let the process decide, answer with the new view.</summary>
-internal sealed class ActOnRequest(Transaction transaction, SharingStore store, ServiceSettings service)
+internal sealed class ActOnRequest(Transaction transaction, SharingStore store, RequestViews views)
 {
     /// <param name="id">The exchange.</param>
     /// <param name="side">Which city's row.</param>
@@ -42,7 +42,7 @@ internal sealed class ActOnRequest(Transaction transaction, SharingStore store, 
 
     public async Task<Results<Ok<RequestView>, Refused>> AnswerAsync(Guid id, Side side, HttpContext http, CancellationToken cancel)
     {
-        var view = await ReadRequests.ViewAsync(transaction.Connection, id, side, service.PublicAddress, cancel);
+        var view = await ReadRequests.ViewAsync(transaction.Connection, id, side, views, cancel);
         http.SetETag(view!.Version);
         return TypedResults.Ok(view);
     }

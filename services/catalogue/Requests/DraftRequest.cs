@@ -70,7 +70,7 @@ internal static class DraftRequest
     }
 
     private static async Task<Results<Created<RequestView>, Refused>> HandleAsync(
-        Body body, Caller caller, Transaction transaction, SharingStore store, City city, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel)
+        Body body, Caller caller, Transaction transaction, SharingStore store, City city, RequestViews views, ServiceSettings service, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         var entry = body.DatasetId is { } datasetId ? await KnownDatasets.FindAsync(transaction, datasetId, cancel) : null;
         var faults = Check(body, entry, LegalDay.Of(clock.GetUtcNow()));
@@ -118,7 +118,7 @@ internal static class DraftRequest
             return new Refused(refused.Rule, refused.Detail);
         }
 
-        var view = await ReadRequests.ViewAsync(transaction.Connection, ask.ExchangeId, Side.Asking, service.PublicAddress, cancel);
+        var view = await ReadRequests.ViewAsync(transaction.Connection, ask.ExchangeId, Side.Asking, views, cancel);
         http.SetETag(view!.Version);
         return TypedResults.Created($"{service.PublicAddress}/api/cities/{city.Id}/requests/{ask.ExchangeId}", view);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Exchange.Catalogue.Deadlines;
 using Exchange.Contracts;
 using Exchange.Hosting;
 
@@ -108,9 +109,12 @@ internal sealed record RequestView
 
     public required DateTimeOffset ChangedAt { get; init; }
 
+    /// <summary>The dates that run now, the nearest first; empty when nothing is waited for.</summary>
+    public required IReadOnlyList<DueView> Due { get; init; }
+
     public required IReadOnlyList<Link> Links { get; init; }
 
-    public static RequestView Of(SharingRow row, string publicAddress)
+    public static RequestView Of(SharingRow row, WorkingDays days, DateOnly today, string publicAddress)
     {
         var stored = row.ToRequest();
         var request = stored.Process;
@@ -153,8 +157,42 @@ internal sealed record RequestView
             RetainUntil = request.RetainUntil,
             EndReason = row.EndReason,
             ChangedAt = row.ChangedAt,
+            Due = [.. DatesOf(request).OrderBy(due => due.Date.On).Select(due => new DueView(due.What, due.Date.On, due.Date.Provisional, days.Until(today, due.Date.On)))],
             Links = [.. LinksOf(stored, publicAddress)],
         };
+    }
+
+    private static IEnumerable<(string What, LegalDate Date)> DatesOf(SharingRequest request)
+    {
+        if (request.ReplyDue is { } reply && request.State is SharingState.UnderReview or SharingState.SupplementAsked or SharingState.Decided)
+        {
+            yield return ("reply", reply);
+        }
+
+        if (request is { State: SharingState.Approved, DeliveryDue: { } delivery })
+        {
+            yield return ("delivery", delivery);
+        }
+
+        if (request is { State: SharingState.Approved or SharingState.Active, Change: { Outcome: null }, ReplyDue: { } change })
+        {
+            yield return ("change", change);
+        }
+
+        if (request is { State: SharingState.Suspended, Suspension: { EndedAt: null, ReportedAt: null } suspension })
+        {
+            yield return ("repair", new LegalDate(suspension.RepairBy, false));
+        }
+
+        if (request is { IsClosed: false, Consultation: { AnsweredAt: null, FiledAt: null } consultation })
+        {
+            yield return ("consultation", consultation.AnswerBy);
+        }
+
+        if (request is { State: SharingState.Ended or SharingState.Terminated, DisposalDue: { } disposal })
+        {
+            yield return ("disposal", disposal);
+        }
     }
 
     private static IEnumerable<Link> LinksOf(StoredRequest stored, string publicAddress)
@@ -349,6 +387,13 @@ internal sealed record RequestView
 internal sealed record PartyView(string City, string? Department, string? Name);
 
 internal sealed record DatasetView(Guid Id, int Version, string Name, string? SharingType);
+
+/// <summary>A date that runs.</summary>
+/// <param name="What">reply (art. 21), delivery (art. 22), change (art. 25, the reply to it), repair or consultation (art. 27), disposal (art. 27).</param>
+/// <param name="On">Its last day, in Beijing.</param>
+/// <param name="Provisional">It lies past the loaded calendar and is counted anew when that arrives.</param>
+/// <param name="WorkingDaysLeft">Working days after today, up to and with the last day: 0 on it, and less than 0 once it is past.</param>
+internal sealed record DueView(string What, DateOnly On, bool Provisional, int WorkingDaysLeft);
 
 internal sealed record ExtensionAskedView(int WorkingDays, string Reason, DateTimeOffset At);
 

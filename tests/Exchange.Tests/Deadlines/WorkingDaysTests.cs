@@ -39,6 +39,16 @@ public sealed class WorkingDaysTests : IDisposable
     }
 
     // The notices once more, written by hand from their text: a slip in a calendar file shows here.
+    [Theory]
+    [InlineData("2026-09-18", "2026-10-09", 10)] // over two breaks
+    [InlineData("2026-10-09", "2026-10-09", 0)]
+    [InlineData("2026-10-10", "2026-10-09", -1)] // a Saturday of work
+    [InlineData("2026-10-11", "2026-10-09", -1)]
+    [InlineData("2026-10-03", "2026-10-02", -1)] // only days off have gone by, and it is late all the same
+    [InlineData("2026-10-14", "2026-10-09", -4)]
+    public void Days_left_are_less_than_none_once_the_last_day_is_past(string today, string last, int left) =>
+        Assert.Equal(left, WorkingDays.Load().Until(DateOnly.ParseExact(today, "yyyy-MM-dd", CultureInfo.InvariantCulture), DateOnly.ParseExact(last, "yyyy-MM-dd", CultureInfo.InvariantCulture)));
+
     [Fact]
     public void Every_day_of_2025_and_2026_is_as_the_notice_says()
     {
