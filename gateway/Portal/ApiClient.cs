@@ -20,8 +20,10 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
     private static readonly JsonSerializerOptions Reading = new(Json.Options) { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip };
 
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(250);
+    private const int MostTries = 40;
 
-    private static readonly Rule NoAnswer = new("no-answer", StatusCodes.Status502BadGateway, null,
+    public static readonly Rule NoAnswer = new("no-answer", StatusCodes.Status502BadGateway, null,
         new("所需的服务没有给出可读的答复。", "The service that is needed gave no answer that can be read."),
         new("请稍后重试。", "Try again shortly."));
 
@@ -45,7 +47,24 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
     /// <param name="cancel">Ends the call.</param>
     public Task<ApiAnswer<T>> PutAsync<T>(string path, object? body, int? version, string? key, CancellationToken cancel) => SendAsync<T>(HttpMethod.Put, path, body, version, key, cancel);
 
+    /// <summary>
+    /// A form that was sent twice at once (a double click) is one act: the second sending waits for the first and gets its answer, so that the person sees what was done.
+    /// </summary>
     public async Task<ApiAnswer<T>> SendAsync<T>(HttpMethod method, string path, object? body, int? version, string? key, CancellationToken cancel)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var answer = await SendOnceAsync<T>(method, path, body, version, key, cancel);
+            if (answer.Problem?.Rule != RouteWrites.KeyInFlight.Type || body is HttpContent || tries == MostTries)
+            {
+                return answer;
+            }
+
+            await Task.Delay(AskAgain, cancel);
+        }
+    }
+
+    private async Task<ApiAnswer<T>> SendOnceAsync<T>(HttpMethod method, string path, object? body, int? version, string? key, CancellationToken cancel)
     {
         using var request = Request(method, path);
         if (version is { } seen)

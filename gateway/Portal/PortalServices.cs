@@ -1,8 +1,10 @@
 using Exchange.Gateway.Portal.Authority;
 using Exchange.Gateway.Portal.Cities;
+using Exchange.Gateway.Portal.Deliveries;
 using Exchange.Gateway.Portal.Entry;
 using Exchange.Gateway.Portal.Figures;
 using Exchange.Gateway.Portal.Home;
+using Exchange.Gateway.Portal.Requests;
 using Exchange.Gateway.Portal.Search;
 using Exchange.Gateway.Portal.SignIn;
 using Exchange.Gateway.Portal.Status;
@@ -45,5 +47,7 @@ internal static class PortalServices
         FigurePages.Map(app);
         AuthorityPages.Map(app);
         StatusPages.Map(app);
+        RequestPages.Map(app);
+        DeliveryPages.Map(app);
     }
 }

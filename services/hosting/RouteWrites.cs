@@ -26,7 +26,8 @@ public static class RouteWrites
         new("该 Idempotency-Key 已用于另一项内容不同的操作。", "This Idempotency-Key was used for another act or another body."),
         new("请为新操作使用新的键。", "Use a new key for a new act."));
 
-    internal static readonly Rule KeyInFlight = new("idempotency-key-in-flight", StatusCodes.Status409Conflict, null,
+    /// <summary>The same form is being carried out at this moment.</summary>
+    public static readonly Rule KeyInFlight = new("idempotency-key-in-flight", StatusCodes.Status409Conflict, null,
         new("使用同一 Idempotency-Key 的操作正在办理。", "An act with this Idempotency-Key is still being carried out."),
         new("请稍后用同一个键重试，将得到第一次的结果。", "Retry with the same key in a moment; you will get the first answer."));
 

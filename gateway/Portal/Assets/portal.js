@@ -22,6 +22,7 @@
     root.querySelectorAll("form[data-search]").forEach(searchWithoutLoading);
     root.querySelectorAll("form[data-save]").forEach(keepWhatIsWritten);
     root.querySelectorAll("form[data-upload]").forEach(showProgress);
+    root.querySelectorAll("[data-digest]").forEach(computeDigest);
   }
 
   // Another page's <main> in place of this one's.
@@ -81,6 +82,19 @@
       });
       request.addEventListener("error", () => { bar.hidden = true; form.submit(); });
       request.send(new FormData(form));
+    });
+  }
+
+  // SHA-256 of a file that was received, computed here; it is not sent anywhere.
+  function computeDigest(group) {
+    if (!window.crypto?.subtle) return;
+    group.hidden = false;
+    group.querySelector("input").addEventListener("change", async event => {
+      const [file] = event.target.files;
+      if (!file) return;
+      const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+      document.getElementById("sha256").value = [...digest].map(byte => byte.toString(16).padStart(2, "0")).join("");
+      document.getElementById("bytes").value = file.size;
     });
   }
 
