@@ -203,8 +203,9 @@ internal static class Acts
             Rel = "withdraw",
             Roles = [Roles.Officer, Roles.SharingHead],
             Title = new("撤回申请", "Withdraw the request"),
-            Lead = new("撤回后不能恢复；如仍需要，须重新申请。已获授权的，撤回表示不再需要，授权随即结束，须处置已收到的数据（第27条）。", "A withdrawal is final; ask anew if the data is still needed. Once it is granted, withdrawing says that it is no longer needed: the grant ends and what was received is disposed of (art. 27)."),
-            Button = new("撤回申请", "Withdraw the request"),
+            TitleInUse = new("不再需要数据", "The data is no longer needed"),
+            Lead = new("办理后不能恢复；如仍需要，须重新申请。已获授权的，表示不再需要数据，授权随即结束，须处置已收到的数据（第27条）。", "A withdrawal is final; ask anew if the data is still needed. Once it is granted, withdrawing says that it is no longer needed: the grant ends and what was received is disposed of (art. 27)."),
+            Button = new("确认撤回", "Withdraw it"),
             Done = "withdrawn",
             Grave = true,
             Questions = (_, _) => [new("reason", new("撤回理由", "Why"), "text")],
@@ -230,6 +231,10 @@ public sealed record Act
 
     public required Text Title { get; init; }
     public required Text Lead { get; init; }
+
+    /// <summary>What it is called once something is granted; null: the same.</summary>
+    public Text? TitleInUse { get; init; }
+
     public required Text Button { get; init; }
 
     /// <summary>What is said afterwards.</summary>
@@ -240,6 +245,8 @@ public sealed record Act
 
     /// <summary>Cannot be undone.</summary>
     public bool Grave { get; init; }
+
+    public Text TitleFor(RequestView request) => request.Grant is not null && TitleInUse is { } inUse ? inUse : Title;
 
     public Func<RequestView, DatasetEntry?, IReadOnlyList<Question>> Questions { get; init; } = static (_, _) => [];
 
