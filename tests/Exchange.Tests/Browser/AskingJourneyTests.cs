@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
+using Exchange.Local.Accounts;
 using Exchange.Tests.Flow;
 using Microsoft.Playwright;
 
@@ -11,6 +12,8 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
 {
     private const string Officer = "zhuzhou-labour-officer";
     private const string Head = "zhuzhou-labour-sharing-head";
+
+    private static Task<Guid>? shared;
 
     [Theory]
     [InlineData(true)]
@@ -65,7 +68,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
         await officer.Page.FillAsync("#use_until", $"{DateTime.UtcNow.AddYears(1):yyyy-MM-dd}");
         await officer.PressAsync("继续");
         await officer.CheckAsync();
-        await officer.FollowAsync("更改使用范围");
+        await officer.MoveAsync(() => officer.Page.ClickAsync("a#scope"));
         Assert.Equal("经办人员（示例）", await officer.Page.InputValueAsync("#scope"));
         await officer.Page.FillAsync("#scope", "转移接续科经办人员（示例）");
         await officer.PressAsync("保存并返回核对");
@@ -186,7 +189,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
     [Fact]
     public async Task Every_page_of_a_running_request_is_there_in_English()
     {
-        var dataset = await EntryAsync();
+        var dataset = await AnEntryAsync();
         var id = await exchange.SubmitAsync(dataset);
         await exchange.GrantAsync(id);
         await exchange.MirrorAsync(id, "active");
@@ -210,7 +213,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
     [Fact]
     public async Task Whoever_cannot_ask_is_told_why_and_who_can()
     {
-        var dataset = await EntryAsync();
+        var dataset = await AnEntryAsync();
         foreach (var (account, why) in new[]
         {
             (Head, "您的账号没有经办人角色"),
@@ -219,10 +222,13 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
             (exchange.Stack.Accounts.First(one => one.City is null && one.Roles.Contains("auditor")).ClientId, "您的账号不属于任何一个市的部门"),
         })
         {
-            await using var visitor = await exchange.SignInAsync(account);
+            await using var visitor = await exchange.SignInAsync(account, script: account == Head);
             await visitor.GoAsync($"/requests/new?dataset={dataset}", 403);
             Assert.Contains(why, await visitor.TextAsync(), StringComparison.Ordinal);
-            await visitor.CheckAsync();
+            if (account == Head)
+            {
+                await visitor.CheckAsync();
+            }
         }
 
         await using var stranger = await exchange.VisitAsync();
@@ -235,7 +241,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
     [InlineData(false)]
     public async Task A_session_that_ends_in_the_middle_of_the_form_loses_nothing(bool script)
     {
-        var dataset = await EntryAsync();
+        var dataset = await AnEntryAsync();
         await using var officer = await exchange.SignInAsync(Officer, script);
         await officer.GoAsync($"/requests/new?dataset={dataset}");
         await officer.Page.FillAsync("#legal_basis", "登录结束前写下的依据（示例）");
@@ -259,14 +265,14 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
     [Fact]
     public async Task The_second_of_two_tabs_sees_the_newest_state_and_keeps_what_was_typed()
     {
-        var draft = (await exchange.DraftRequestAsync(await EntryAsync())).Succeeded("draft");
+        var draft = (await exchange.DraftRequestAsync(await AnEntryAsync())).Succeeded("draft");
         var request = $"/requests/{draft["id"].GetString()}";
         await using var officer = await exchange.SignInAsync(Officer, script: false);
         await officer.GoAsync($"{request}/withdraw");
         await officer.Page.FillAsync("#reason", "先前打开的页面写的理由（示例）");
         var first = await officer.OpenTabAsync();
         await officer.GoAsync($"{request}/revise/check");
-        await officer.FollowAsync("更改使用场景");
+        await officer.MoveAsync(() => officer.Page.ClickAsync("a#scenario"));
         await officer.Page.FillAsync("#scenario", "另一标签页改过的场景（示例）");
         await officer.PressAsync("保存并返回核对");
         await officer.PressAsync("保存修改");
@@ -284,7 +290,8 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
     [Fact]
     public async Task A_form_that_is_sent_twice_is_one_request()
     {
-        var dataset = await EntryAsync();
+        var dataset = await AnEntryAsync();
+        var before = await CountAsync();
         await using var officer = await exchange.SignInAsync(Officer);
         foreach (var (step, fill) in new (string, Func<IPage, Task>)[]
         {
@@ -309,15 +316,96 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
         // And once more from the page that is still open.
         await officer.PressAsync("保存申请，送负责人签批");
         Assert.Equal(reached[0], officer.Page.Url);
-        var list = (await exchange.Who("zhuzhou", "officer").GetAsync("/api/cities/zhuzhou/requests?limit=50")).Succeeded("list");
-        Assert.Single(list["items"].EnumerateArray(), one => one.GetProperty("dataset").GetProperty("id").GetString() == dataset.ToString());
+        Assert.Equal(before + 1, await CountAsync());
+
+        async Task<int> CountAsync() => (await exchange.Who("zhuzhou", "officer").GetAsync("/api/cities/zhuzhou/requests?limit=500")).Succeeded("list")["items"].GetArrayLength();
+    }
+
+    [Fact]
+    public async Task What_the_provider_does_is_shown_and_answered()
+    {
+        var id = await exchange.SubmitAsync(await AnEntryAsync());
+        var request = $"/requests/{id}";
+        var received = await exchange.ReceivedAsync(id);
+        (await exchange.Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/ask-supplement", new { Missing = new[] { new { Item = "legal_basis", What = "请写明条款（示例）" } } }, received.ETag)).Succeeded("ask");
+        await exchange.MirrorAsync(id, "supplement_asked");
+        await using var officer = await exchange.SignInAsync(Officer);
+        await using var head = await exchange.SignInAsync(Head, script: false);
+
+        await officer.GoAsync(request);
+        Assert.Contains("请写明条款（示例）", await officer.TextAsync(), StringComparison.Ordinal);
+        await officer.CheckAsync();
+        await officer.FollowAsync("补正材料");
+        await officer.CheckAsync();
+        await officer.Page.FillAsync("#note", "已补充条款（示例）");
+        await officer.Page.FillAsync("#legal_basis", "《示例条例》第四条（示例）");
+        await officer.PressAsync("提交补正");
+        await exchange.MirrorAsync(id, "under_review");
+        Assert.Equal("《示例条例》第四条（示例）", (await exchange.ReceivedAsync(id))["legal_basis"].GetString());
+        await exchange.GrantAsync(id);
+        await exchange.MirrorAsync(id, "active");
+
+        // The page that stays open follows by itself.
+        await officer.Page.GetByText("本部门使用中").First.WaitForAsync();
+        await officer.FollowAsync("申请变更范围或用途");
+        await officer.Page.CheckAsync("input[value=remark]");
+        await officer.Page.FillAsync("#reason", "《示例条例》第五条（示例）");
+        await officer.PressAsync("拟订变更，送负责人签批");
+        Assert.Contains("待本部门共享机构负责人签批变更申请", await officer.TextAsync(), StringComparison.Ordinal);
+        await officer.CheckAsync();
+        await head.GoAsync($"{request}/sign-off-change");
+        Assert.Contains("remark", (await exchange.Who("zhuzhou", "officer").GetAsync($"/api/cities/zhuzhou{request}"))["prepared_change"].GetProperty("fields").ToString(), StringComparison.Ordinal);
+        await head.PressAsync("签批并发出");
+        await OwningAsync(id, a => a.Json.TryGetProperty("change", out var change) && change.ValueKind == System.Text.Json.JsonValueKind.Object);
+        await OwnAsync(id, "reviewer", "change/decide", new { Decision = "approve" });
+        await OwnAsync(id, "sharing_head", "change/sign-off");
+
+        await OwnAsync(id, "sharing_head", "consult", new { Kind = "change", Reason = "系统升级（示例）", EffectiveOn = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(30) });
+        await MirroredAsync(id, "consultation");
+        await head.GoAsync($"{request}/answer-consultation");
+        Assert.Contains("系统升级（示例）", await head.TextAsync(), StringComparison.Ordinal);
+        await head.PressAsync("提交答复");
+        Assert.Equal(2, await head.Page.Locator("#errors li").CountAsync());
+        await head.Page.CheckAsync("#agree-1");
+        await head.Page.FillAsync("#answer", "升级期间需保留接口（示例）");
+        await head.PressAsync("提交答复");
+        await OwningAsync(id, a => a["consultation"].TryGetProperty("agreed", out var agreed) && agreed.ValueKind == System.Text.Json.JsonValueKind.False);
+
+        await OwnAsync(id, "sharing_head", "suspend", new { Reason = "超出用途（示例）", RepairBy = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(7) });
+        await exchange.MirrorAsync(id, "suspended");
+        await officer.GoAsync($"{request}/data");
+        Assert.Contains("不能接收数据", await officer.TextAsync(), StringComparison.Ordinal);
+        await officer.GoAsync($"{request}/report-repair");
+        await officer.CheckAsync();
+        await officer.Page.FillAsync("#note", "已收回越权账号（示例）");
+        await officer.PressAsync("提交报告");
+        await OwningAsync(id, a => a["suspension"].TryGetProperty("repair", out var repair) && repair.GetString() == "已收回越权账号（示例）");
+        await head.GoAsync($"{request}/dispute");
+        await head.Page.FillAsync("#position", "未超出约定用途（示例）");
+        await head.PressAsync("提交意见");
+        await MirroredAsync(id, "dispute");
+        await officer.GoAsync(request);
+        Assert.Contains("未超出约定用途（示例）", await officer.TextAsync(), StringComparison.Ordinal);
+        await officer.CheckAsync();
+
+        Task<Answer> MirroredAsync(string id, string part) => Eventually.GetAsync(
+            () => exchange.Who("zhuzhou", "officer").GetAsync($"/api/cities/zhuzhou/requests/{id}"), a => a.Json.TryGetProperty(part, out var told) && told.ValueKind == System.Text.Json.JsonValueKind.Object, show: a => a.Text);
+    }
+
+    private Task<Answer> OwningAsync(string id, Func<Answer, bool> until) =>
+        Eventually.GetAsync(() => exchange.Who("changsha", "reviewer").GetAsync($"/api/cities/changsha/approvals/{id}"), a => a.Status == 200 && until(a), show: a => a.Text);
+
+    private async Task OwnAsync(string id, string role, string act, object? body = null)
+    {
+        var now = await OwningAsync(id, _ => true);
+        (await exchange.Who("changsha", role).PostAsync($"/api/cities/changsha/approvals/{id}/{act}", body, now.ETag)).Succeeded(act);
     }
 
     /// <summary>Anyone's act is refused when its form is not ours, and what belongs to others is not there.</summary>
     [Fact]
     public async Task Other_departments_see_nothing_and_forms_of_other_sites_do_nothing()
     {
-        var draft = (await exchange.DraftRequestAsync(await EntryAsync())).Succeeded("draft");
+        var draft = (await exchange.DraftRequestAsync(await AnEntryAsync())).Succeeded("draft");
         var request = $"/requests/{draft["id"].GetString()}";
         await using var other = await exchange.SignInAsync("zhuzhou-housing-fund-officer", script: false);
         foreach (var path in new[] { request, $"{request}/withdraw", $"{request}/data", $"{request}/deliveries", $"{request}/record", $"{request}/revise/basis" })
@@ -330,6 +418,9 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
         Assert.Equal(400, forged.Status);
         Assert.Equal("draft", (await exchange.Who("zhuzhou", "officer").GetAsync($"/api/cities/zhuzhou{request}")).Succeeded("read")["state"].GetString());
     }
+
+    /// <summary>The tests run one after the other, and most only need that there is something to ask for.</summary>
+    private Task<Guid> AnEntryAsync() => shared ??= EntryAsync();
 
     /// <summary>An entry of Changsha's labour department that the catalogue and Zhuzhou know.</summary>
     private async Task<Guid> EntryAsync()
