@@ -72,6 +72,8 @@ internal static class Words
     /// <summary>State of a request.</summary>
     public static Text State(string state) => States.GetValueOrDefault(state) ?? Text.Same(state);
 
+    public static bool IsState(string? state) => state is not null && States.ContainsKey(state);
+
     public static Text Role(string role) => RoleNames.GetValueOrDefault(role) ?? Text.Same(role);
 
     private static Text Guide(IReadOnlyDictionary<string, string> table, string word) => new(table.GetValueOrDefault(word, word), English.GetValueOrDefault(word, word));

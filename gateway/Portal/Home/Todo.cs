@@ -15,9 +15,9 @@ internal static class Todo
     [
         (Roles.Reviewer, "approvals", "/approvals", "under_review", new("件申请待审核", "to review")),
         (Roles.SharingHead, "approvals", "/approvals", "decided", new("件答复待签批", "replies to sign")),
-        (Roles.SharingHead, "requests", "/requests", "draft", new("件申请待签批", "requests to sign")),
-        (Roles.Officer, "requests", "/requests", "signed_off", new("件申请待提交", "requests to submit")),
-        (Roles.Officer, "requests", "/requests", "supplement_asked", new("件申请待补正", "requests to supplement")),
+        (Roles.SharingHead, "requests", "/requests?state=draft", "draft", new("件申请待签批", "requests to sign")),
+        (Roles.Officer, "requests", "/requests?state=signed_off", "signed_off", new("件申请待提交", "requests to submit")),
+        (Roles.Officer, "requests", "/requests?state=supplement_asked", "supplement_asked", new("件申请待补正", "requests to supplement")),
     ];
 
     /// <summary>The lists of the API that this person's numbers come from.</summary>

@@ -15,7 +15,7 @@ internal static class ListRequests
         pages.MapForm("/requests", DiscardAsync).ForSignedIn(Roles.Officer);
     }
 
-    private static async Task<IResult> ShowAsync(Visit visit, ApiClient api, KeptForms kept, CatalogueIndex catalogue, string? group, string? cursor, CancellationToken cancel)
+    private static async Task<IResult> ShowAsync(Visit visit, ApiClient api, KeptForms kept, CatalogueIndex catalogue, string? group, string? state, string? cursor, CancellationToken cancel)
     {
         var person = visit.Person!;
         if (person.City is not { } city)
@@ -24,9 +24,12 @@ internal static class ListRequests
         }
 
         var path = string.Create(CultureInfo.InvariantCulture, $"/api/cities/{city}/requests?limit={PageSize}");
-        if (RequestGroups.StatesOf(group) is { } states)
+        // One state, as where the start page counts them, or the several of a tab.
+        state = Words.IsState(state) ? state : null;
+        group = state is null && RequestGroups.StatesOf(group) is not null ? group : null;
+        if ((state ?? (group is null ? null : string.Join(',', RequestGroups.StatesOf(group)!))) is { } states)
         {
-            path += $"&state={string.Join(',', states)}";
+            path += $"&state={states}";
         }
 
         var answer = await api.GetAsync<RequestList>(cursor is null ? path : $"{path}&cursor={Uri.EscapeDataString(cursor)}", cancel);
@@ -34,7 +37,8 @@ internal static class ListRequests
         return visit.Page<RequestListPage, RequestListModel>(new RequestListModel
         {
             City = city,
-            Group = RequestGroups.StatesOf(group) is null ? null : group,
+            Group = group,
+            State = state,
             Items = answer.Value?.Items ?? [],
             Next = answer.Value?.Next,
             IsFirst = cursor is null,
@@ -63,6 +67,9 @@ public sealed record RequestListModel
 
     /// <summary>Null: all of them.</summary>
     public string? Group { get; init; }
+
+    /// <summary>Only requests in this state; null: in any.</summary>
+    public string? State { get; init; }
 
     public IReadOnlyList<RequestView> Items { get; init; } = [];
 
