@@ -1,5 +1,6 @@
 using Dapper;
 using Exchange.Catalogue.Datasets;
+using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -14,7 +15,7 @@ internal static class ReadConsents
     public static void Map(RouteGroupBuilder authority) => authority.MapGet("/consents", ListAsync).AllowCallers(Roles.Authority)
         .WithSummary("Extensions that wait for the city's data authority: of replies (art. 21) and of catalogue updates (art. 17); at most 500 of each, the most urgent first.");
 
-    private static async Task<Results<Ok<ConsentList>, Refused>> ListAsync(Caller caller, City city, Database database, ServiceSettings service, CancellationToken cancel)
+    private static async Task<Results<Ok<ConsentList>, Refused>> ListAsync(Caller caller, City city, Database database, RequestViews views, CancellationToken cancel)
     {
         if (caller.City != city.Id)
         {
@@ -35,7 +36,7 @@ internal static class ReadConsents
             limit @Most
             """, new { Most }, cancellationToken: cancel));
         return TypedResults.Ok(new ConsentList(
-            [.. replies.Select(row => RequestView.Of(row, service.PublicAddress))],
+            [.. replies.Select(row => views.Of(row))],
             [.. updates.Select(row => new UpdateConsent(row.DatasetId, row.Name, row.DepartmentCode, row.DepartmentName, DutyChangeView.Of(row.ToChange())))]));
     }
 

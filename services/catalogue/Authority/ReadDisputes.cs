@@ -1,4 +1,5 @@
 using Dapper;
+using Exchange.Catalogue.Requests;
 using Exchange.Catalogue.Sharing;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -11,7 +12,7 @@ internal static class ReadDisputes
     public static void Map(RouteGroupBuilder authority) => authority.MapGet("/disputes", ListAsync).AllowCallers(Roles.Authority)
         .WithSummary("Exchanges of the city with a dispute (art. 28), newest first; open ones alone with open=true. For its data authority.");
 
-    private static async Task<Results<Ok<DisputeList>, Refused>> ListAsync(Caller caller, City city, Database database, ServiceSettings service, bool? open, int? limit, string? cursor, CancellationToken cancel)
+    private static async Task<Results<Ok<DisputeList>, Refused>> ListAsync(Caller caller, City city, Database database, RequestViews views, bool? open, int? limit, string? cursor, CancellationToken cancel)
     {
         var faults = new Faults();
         var size = Pages.Limit(limit, faults);
@@ -34,7 +35,7 @@ internal static class ReadDisputes
             limit @size
             """, new { city = city.Id, open, after, size = size + 1 }, cancellationToken: cancel))).AsList();
         var page = rows.Take(size).ToList();
-        return TypedResults.Ok(new DisputeList([.. page.Select(row => RequestView.Of(row, service.PublicAddress))], rows.Count > size ? Pages.Cursor(page[^1].ExchangeId) : null));
+        return TypedResults.Ok(new DisputeList([.. page.Select(row => views.Of(row))], rows.Count > size ? Pages.Cursor(page[^1].ExchangeId) : null));
     }
 
     internal sealed record DisputeList(IReadOnlyList<RequestView> Items, string? Next);
