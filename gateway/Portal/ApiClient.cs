@@ -50,11 +50,11 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
     /// <summary>
     /// A form that was sent twice at once (a double click) is one act: the second sending waits for the first and gets its answer, so that the person sees what was done.
     /// </summary>
-    public async Task<ApiAnswer<T>> SendAsync<T>(HttpMethod method, string path, object? body, int? version, string? key, CancellationToken cancel)
+    public async Task<ApiAnswer<T>> SendAsync<T>(HttpMethod method, string path, object? body, int? version, string? key, CancellationToken cancel, Action<HttpRequestHeaders>? headers = null)
     {
         for (var tries = 1; ; tries++)
         {
-            var answer = await SendOnceAsync<T>(method, path, body, version, key, cancel);
+            var answer = await SendOnceAsync<T>(method, path, body, version, key, headers, cancel);
             if (answer.Problem?.Rule != RouteWrites.KeyInFlight.Type || body is HttpContent || tries == MostTries)
             {
                 return answer;
@@ -64,9 +64,10 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
         }
     }
 
-    private async Task<ApiAnswer<T>> SendOnceAsync<T>(HttpMethod method, string path, object? body, int? version, string? key, CancellationToken cancel)
+    private async Task<ApiAnswer<T>> SendOnceAsync<T>(HttpMethod method, string path, object? body, int? version, string? key, Action<HttpRequestHeaders>? headers, CancellationToken cancel)
     {
         using var request = Request(method, path);
+        headers?.Invoke(request.Headers);
         if (version is { } seen)
         {
             request.Headers.TryAddWithoutValidation("If-Match", string.Create(CultureInfo.InvariantCulture, $"\"{seen}\""));

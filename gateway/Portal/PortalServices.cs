@@ -1,6 +1,9 @@
+using Exchange.Gateway.Portal.Approvals;
 using Exchange.Gateway.Portal.Authority;
 using Exchange.Gateway.Portal.Cities;
 using Exchange.Gateway.Portal.Deliveries;
+using Exchange.Gateway.Portal.Corrections;
+using Exchange.Gateway.Portal.Entries;
 using Exchange.Gateway.Portal.Entry;
 using Exchange.Gateway.Portal.Figures;
 using Exchange.Gateway.Portal.Home;
@@ -49,5 +52,8 @@ internal static class PortalServices
         StatusPages.Map(app);
         RequestPages.Map(app);
         DeliveryPages.Map(app);
+        ApprovalsPages.Map(app);
+        EntriesPages.Map(app);
+        CorrectionsPages.Map(app);
     }
 }

@@ -23,6 +23,7 @@
     root.querySelectorAll("form[data-save]").forEach(keepWhatIsWritten);
     root.querySelectorAll("form[data-upload]").forEach(showProgress);
     root.querySelectorAll("[data-digest]").forEach(computeDigest);
+    root.querySelectorAll("form[data-check]").forEach(checkWhileWriting);
   }
 
   // Another page's <main> in place of this one's.
@@ -61,6 +62,42 @@
     };
     form.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(save, 800); });
     form.addEventListener("submit", () => clearTimeout(waiting));
+  }
+
+  // What is wrong is shown at a field once its writer has been there; nothing is kept.
+  function checkWhileWriting(form) {
+    const been = new Set();
+    const status = form.querySelector("[data-checked]");
+    let waiting, asked = 0;
+    const mark = (field, message) => {
+      const place = field.closest(".group") ?? field.parentElement;
+      let error = document.getElementById(`${field.id}-error`);
+      place.classList.toggle("wrong", Boolean(message));
+      if (!message) { field.removeAttribute("aria-invalid"); error?.remove(); return; }
+      field.setAttribute("aria-invalid", "true");
+      if (!error) {
+        error = document.createElement("p");
+        error.className = "error"; error.id = `${field.id}-error`;
+        if (place.tagName === "TD") place.append(error); else field.before(error);
+      }
+      error.textContent = message;
+    };
+    const check = async () => {
+      const mine = ++asked;
+      const fields = new FormData(form);
+      fields.append("_check", "1");
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields), headers: { Accept: "application/json" }, redirect: "manual" }).catch(() => null);
+      if (mine !== asked || !answer || !answer.ok) return;
+      const faults = await answer.json();
+      const told = new Map();
+      faults.forEach(fault => told.set(fault.field, told.has(fault.field) ? `${told.get(fault.field)} ${fault.message}` : fault.message));
+      been.forEach(id => { const field = document.getElementById(id); if (field) mark(field, told.get(id)); });
+      if (status) status.textContent = faults.length ? say(`还有 ${faults.length} 处需要填写或更正`, `${faults.length} more to fill in or mend`) : say("检查通过，可以保存", "All is right: it can be kept");
+    };
+    form.addEventListener("change", event => { if (event.target.id) been.add(event.target.id); });
+    form.addEventListener("focusout", event => { if (event.target.id && event.target.value) been.add(event.target.id); });
+    form.addEventListener("input", event => { if (event.target.id) been.add(event.target.id); clearTimeout(waiting); waiting = setTimeout(check, 500); });
+    form.addEventListener("submit", () => { clearTimeout(waiting); asked++; });
   }
 
   function showProgress(form) {

@@ -10,10 +10,10 @@ internal static class DraftDataset
 {
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapPost("/datasets", PostAsync).AllowCallers(Roles.Officer).Writes()
-            .WithSummary("Drafts an entry for the own department (art. 13); all faults at once.");
+            .WithSummary("Drafts an entry for the own department (art. 13); all faults at once. With check=true it only tells them and keeps nothing.");
 
-    private static async Task<Results<Created<DatasetView>, Refused>> PostAsync(
-        EntryDraft draft, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)
+    private static async Task<Results<Created<DatasetView>, NoContent, Refused>> PostAsync(
+        EntryDraft draft, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel, bool check = false)
     {
         var faults = EntryRules.Check(draft);
         if (faults.Any)
@@ -24,6 +24,11 @@ internal static class DraftDataset
         if (caller.City != city.Id || caller.Department != draft.DepartmentCode || await ListDepartments.FindAsync(transaction.Connection, draft.DepartmentCode!, cancel) is null)
         {
             return new Refused(DatasetRefusals.ForeignDepartment);
+        }
+
+        if (check)
+        {
+            return TypedResults.NoContent();
         }
 
         try

@@ -15,8 +15,9 @@ internal static class ReadDatasets
 
     /// <param name="state">A state of the newest version; without one, everything the reader may see.</param>
     /// <param name="department">Credit code of the department.</param>
+    /// <param name="q">A part of the name.</param>
     private static async Task<Results<Ok<DatasetPage>, Refused>> AllAsync(
-        Caller? caller, City city, Database database, CancellationToken cancel, string? state = null, string? department = null, string? code = null, int? limit = null, string? cursor = null)
+        Caller? caller, City city, Database database, CancellationToken cancel, string? state = null, string? department = null, string? code = null, string? q = null, int? limit = null, string? cursor = null)
     {
         var faults = new Faults();
         var most = Pages.Limit(limit, faults);
@@ -37,6 +38,7 @@ internal static class ReadDatasets
             where (@after::uuid is null or d.dataset_id > @after)
               and (@department is null or d.department_code = @department)
               and (@code is null or d.code = @code)
+              and (@q is null or strpos(lower(case when who.insider then d.name else p.entry ->> 'name' end), lower(@q)) > 0)
               and (who.insider or (p.version is not null and (@known or (p.entry ->> 'open_to_society')::boolean)))
               and (@state is null or case when who.insider then newest.state else p.state end = @state)
             order by d.dataset_id
@@ -46,6 +48,7 @@ internal static class ReadDatasets
             after,
             department,
             code,
+            q = string.IsNullOrWhiteSpace(q) ? null : q.Trim(),
             state,
             known = caller is not null,
             authority = inCity && caller!.Has(Roles.Authority),

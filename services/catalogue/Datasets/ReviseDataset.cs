@@ -9,10 +9,10 @@ internal static class ReviseDataset
 {
     public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapPut("/datasets/{id:guid}", PutAsync).AllowCallers(Roles.Officer).Writes()
-            .WithSummary("Changes an entry: the version in work, or a new one beside the published (art. 17).");
+            .WithSummary("Changes an entry: the version in work, or a new one beside the published (art. 17). With check=true it only tells what is wrong and keeps nothing.");
 
-    private static async Task<Results<Ok<DatasetView>, Refused>> PutAsync(
-        Guid id, EntryDraft draft, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel)
+    private static async Task<Results<Ok<DatasetView>, NoContent, Refused>> PutAsync(
+        Guid id, EntryDraft draft, Caller caller, City city, Transaction transaction, TimeProvider clock, HttpContext http, CancellationToken cancel, bool check = false)
     {
         var connection = transaction.Connection;
         if (await Dataset.LockAsync(connection, id, cancel) is not { } dataset)
@@ -49,6 +49,11 @@ internal static class ReviseDataset
             return new Refused(DatasetRefusals.GrantRuns, new(string.Concat(changes.Select(c => c.Message.Zh)), string.Join(' ', changes.Select(c => c.Message.En))));
         }
 
+        if (check)
+        {
+            return TypedResults.NoContent();
+        }
+
         // A withdrawn entry may come back with the same words; anything else that says the same changes nothing.
         if (newest.State == "withdrawn" || !newest.Entry.Says(next))
         {
@@ -62,6 +67,7 @@ internal static class ReviseDataset
             }
         }
 
-        return await DatasetRoutes.ShowAsync(connection, id, city, caller, http, cancel);
+        var shown = await DatasetRoutes.ShowAsync(connection, id, city, caller, http, cancel);
+        return shown.Result switch { Ok<DatasetView> ok => ok, Refused refusal => refusal, var other => throw new InvalidOperationException($"An entry is not shown as {other.GetType().Name}.") };
     }
 }

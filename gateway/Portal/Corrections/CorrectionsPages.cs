@@ -1,0 +1,149 @@
+using Exchange.Contracts;
+using Exchange.Gateway.Portal.Approvals;
+using Exchange.Hosting;
+
+namespace Exchange.Gateway.Portal.Corrections;
+
+/// <summary>Errors reported in data (校核, art. 26): those we have to answer, and those we filed.</summary>
+internal static class CorrectionsPages
+{
+    private const int PerPage = 20;
+
+    private static readonly string[] Readers = [Roles.Officer, Roles.Reviewer, Roles.SharingHead, Roles.DepartmentHead, Roles.Authority];
+
+    public static void Map(IEndpointRouteBuilder pages)
+    {
+        pages.MapPage("/corrections", ListAsync).ForSignedIn(Readers);
+        pages.MapPage("/corrections/{id:guid}", (Guid id, Visit visit, ApiClient api, CancellationToken cancel) => PageAsync(id, visit, api, FormFaults.None, StatusCodes.Status200OK, cancel)).ForSignedIn(Readers);
+        pages.MapForm("/corrections/{id:guid}", AnswerAsync).ForSignedIn(Roles.Reviewer);
+    }
+
+    private static async Task<IResult> ListAsync(Visit visit, ApiClient api, CancellationToken cancel, string? state = null, string? cursor = null)
+    {
+        if (visit.Person is not { City: { } city, Department: not null })
+        {
+            return visit.NoDepartment();
+        }
+
+        var chosen = state is "filed" or "received" or "answered" ? state : "";
+        var path = $"/api/cities/{city}/corrections?limit={PerPage}{(chosen.Length > 0 ? $"&state={chosen}" : "")}";
+        var listed = api.GetAsync<CorrectionList>(path + (cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}"), cancel);
+        // What has to be answered stands on top whatever page is turned to; nobody leaves more than these open.
+        var open = cursor is null && chosen.Length == 0 ? api.GetAsync<CorrectionList>($"/api/cities/{city}/corrections?limit=200&state=received", cancel) : null;
+        var answer = await listed;
+        return answer.Value is { } list
+            ? visit.Page<CorrectionListPage, CorrectionListModel>(new CorrectionListModel
+            {
+                Open = open is null ? [] : [.. ((await open).Value?.Items ?? []).Where(correction => correction.Link("answer") is not null).OrderBy(correction => correction.Due?.On ?? DateOnly.MaxValue)],
+                Items = list.Items,
+                Next = list.Next,
+                State = chosen,
+                Cursor = cursor,
+                LivePath = path,
+            })
+            : visit.Refusal(answer.Problem!);
+    }
+
+    private static async Task<IResult> AnswerAsync(Guid id, Visit visit, ApiClient api, CancellationToken cancel)
+    {
+        var form = visit.Form;
+        var body = new AnswerBody(FormRead.Text(form["result"]), FormRead.Text(form["explanation"]), FormRead.Day(form["error_from"]), FormRead.Day(form["error_to"]));
+        var answer = await api.PostAsync<CorrectionState>($"/api/cities/{visit.Person!.City}/corrections/{id}/answer", body, visit.Version, visit.Key, cancel);
+        return answer.Problem is { } problem
+            ? await PageAsync(id, visit, api, FormFaults.Of(problem, field => field is "result" or "explanation" or "error_from" or "error_to" ? field : null), problem.Status, cancel)
+            : visit.SeeOther($"/corrections/{id}?done=answered");
+    }
+
+    private static async Task<IResult> PageAsync(Guid id, Visit visit, ApiClient api, FormFaults faults, int status, CancellationToken cancel)
+    {
+        if (visit.Person is not { City: { } city, Department: not null })
+        {
+            return visit.NoDepartment();
+        }
+
+        var path = $"/api/cities/{city}/corrections/{id}";
+        var answer = await api.GetAsync<CorrectionState>(path, cancel);
+        if (answer.Value is not { } correction)
+        {
+            return visit.Refusal(answer.Problem!);
+        }
+
+        var entry = await api.GetAsync<NamedEntry>($"/api/catalogue/datasets/{correction.DatasetId}", cancel);
+        return visit.Page<CorrectionPage, CorrectionModel>(new CorrectionModel
+        {
+            Correction = correction,
+            EntryName = entry.Value?.Name,
+            Faults = faults,
+            Done = status == StatusCodes.Status200OK && visit.Http.Request.Query["done"] == "answered",
+            LivePath = path,
+            Owning = correction.Links.Any(link => link.Rel == "exchange" && link.Href.Contains("/approvals/", StringComparison.Ordinal)),
+        }, status);
+    }
+
+    private sealed record AnswerBody(string? Result, string? Explanation, DateOnly? ErrorFrom, DateOnly? ErrorTo);
+
+    /// <summary>The entry by its name.</summary>
+    private sealed record NamedEntry(string? Name);
+}
+
+/// <summary>A page of corrections.</summary>
+public sealed record CorrectionList(IReadOnlyList<CorrectionState> Items, string? Next);
+
+/// <summary>A correction as the API shows it.</summary>
+public sealed record CorrectionState
+{
+    public required Guid Id { get; init; }
+    public required Guid ExchangeId { get; init; }
+    public string? Reference { get; init; }
+
+    /// <summary>filed, received or answered.</summary>
+    public required string State { get; init; }
+
+    public required int Version { get; init; }
+    public required PartyName Asking { get; init; }
+    public required PartyName Owning { get; init; }
+    public required Guid DatasetId { get; init; }
+    public required string Field { get; init; }
+    public required string Record { get; init; }
+    public string? Wrong { get; init; }
+    public required string Right { get; init; }
+    public required string Evidence { get; init; }
+    public DateOnly? Since { get; init; }
+    public required DateTimeOffset FiledAt { get; init; }
+    public LegalDate? Due { get; init; }
+    public string? Result { get; init; }
+    public string? Explanation { get; init; }
+    public DateOnly? ErrorFrom { get; init; }
+    public DateOnly? ErrorTo { get; init; }
+    public int? Told { get; init; }
+    public DateTimeOffset? AnsweredAt { get; init; }
+    public IReadOnlyList<ApiLink> Links { get; init; } = [];
+
+    public ApiLink? Link(string rel) => Links.FirstOrDefault(link => link.Rel == rel);
+}
+
+/// <summary>What the list shows.</summary>
+public sealed record CorrectionListModel
+{
+    /// <summary>Those we have to answer, soonest due first.</summary>
+    public required IReadOnlyList<CorrectionState> Open { get; init; }
+
+    public required IReadOnlyList<CorrectionState> Items { get; init; }
+    public string? Next { get; init; }
+    public required string State { get; init; }
+    public string? Cursor { get; init; }
+    public required string LivePath { get; init; }
+}
+
+/// <summary>What the page of one correction shows.</summary>
+public sealed record CorrectionModel
+{
+    public required CorrectionState Correction { get; init; }
+    public string? EntryName { get; init; }
+    public required FormFaults Faults { get; init; }
+    public bool Done { get; init; }
+    public required string LivePath { get; init; }
+
+    /// <summary>We provide the data; false: we reported the error.</summary>
+    public required bool Owning { get; init; }
+}
