@@ -38,11 +38,13 @@ internal static class ListApprovals
             mine.AddRange(waiting.Value?.Items ?? []);
         }
 
+        mine = [.. mine.DistinctBy(view => view.Id).OrderBy(view => view.Ours?.On ?? DateOnly.MaxValue)];
         return visit.Page<ApprovalListPage, ApprovalListModel>(new ApprovalListModel
         {
-            Mine = [.. mine.DistinctBy(view => view.Id).OrderBy(view => view.Ours?.On ?? DateOnly.MaxValue)],
+            Mine = mine,
             HasDuty = person.Has(Roles.Reviewer, Roles.SharingHead),
-            Items = listed.Value!.Items,
+            // What stands on top of the page is not told twice.
+            Items = chosen.Length == 0 ? [.. listed.Value!.Items.Where(item => !mine.Exists(view => view.Id == item.Id))] : listed.Value!.Items,
             Next = listed.Value.Next,
             State = chosen,
             From = fromCity,
