@@ -1,5 +1,8 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Exchange.Gateway.Identity;
 using Exchange.Hosting;
@@ -26,6 +29,8 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
     public static readonly Rule NoAnswer = new("no-answer", StatusCodes.Status502BadGateway, null,
         new("所需的服务没有给出可读的答复。", "The service that is needed gave no answer that can be read."),
         new("请稍后重试。", "Try again shortly."));
+
+    private readonly ConcurrentDictionary<string, string> states = new(StringComparer.Ordinal);
 
     private (string Text, DateTimeOffset At)? token;
 
@@ -95,6 +100,11 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
         {
             using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             var bytes = await response.Content.ReadAsByteArrayAsync(limit.Token);
+            if (method == HttpMethod.Get)
+            {
+                states[path] = StateOf(response.Headers.ETag, bytes);
+            }
+
             return response.IsSuccessStatusCode
                 ? new ApiAnswer<T>(bytes.Length == 0 ? default : JsonSerializer.Deserialize<T>(bytes, Reading), null, (int)response.StatusCode, response.Headers.ETag?.Tag)
                 : new ApiAnswer<T>(default, JsonSerializer.Deserialize<Problem>(bytes, Reading), (int)response.StatusCode, null);
@@ -112,6 +122,16 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
         headers?.Invoke(request.Headers);
         return await clients.CreateClient(Name).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
     }
+
+    /// <summary>What tells the states of an answer apart.</summary>
+    public static string StateOf(EntityTagHeaderValue? etag, byte[] body) => etag?.Tag ?? Convert.ToHexString(SHA256.HashData(body));
+
+    /// <summary>The same in few characters, for an address.</summary>
+    public static string Short(string state) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(state)))[..16];
+
+    /// <summary>What this visit has read of these addresses; null when it has not read them all.</summary>
+    public string? Seen(IReadOnlyList<string?> paths) =>
+        paths.All(path => path is not null && states.ContainsKey(path)) ? Short(string.Concat(paths.Select(path => states[path!]))) : null;
 
     private HttpRequestMessage Request(HttpMethod method, string path)
     {

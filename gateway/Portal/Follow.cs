@@ -1,8 +1,8 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using Exchange.Hosting;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Exchange.Gateway.Portal;
 
@@ -17,6 +17,10 @@ internal static class Follow
     /// <summary>What <c>Live</c> of a page's shell takes: changes of any of these addresses of the API.</summary>
     public static string Url(params ReadOnlySpan<string> paths) => $"/live?of={string.Join("&of=", paths.ToArray().Select(Uri.EscapeDataString))}";
 
+    /// <summary>The same with what the page has seen, so that what changes between the page and its first look is news too.</summary>
+    public static string? Since(string? live, ApiClient api) =>
+        live is not null && api.Seen(QueryHelpers.ParseQuery(live[live.IndexOf('?', StringComparison.Ordinal)..])["of"]) is { } seen ? $"{live}&seen={seen}" : live;
+
     public static void Map(IEndpointRouteBuilder pages) => pages.MapPage("/live", (Visit visit, ApiClient api, PortalSettings settings, TimeProvider clock, CancellationToken cancel) =>
     {
         string[] paths = [.. visit.Http.Request.Query["of"].OfType<string>().Where(path => path.StartsWith("/api/", StringComparison.Ordinal)).Take(MostPaths)];
@@ -27,6 +31,11 @@ internal static class Follow
     {
         var seen = await StateAsync(api, paths, cancel);
         yield return new SseItem<string>("", "following");
+        if (seen is not null && visit.Http.Request.Query["seen"].ToString() is { Length: > 0 } shown && shown != ApiClient.Short(seen))
+        {
+            yield return new SseItem<string>("", "changed");
+        }
+
         while (!cancel.IsCancellationRequested)
         {
             await Task.Delay(every, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -58,7 +67,7 @@ internal static class Follow
                     return null;
                 }
 
-                state += answer.Headers.ETag?.Tag ?? Convert.ToHexString(SHA256.HashData(await answer.Content.ReadAsByteArrayAsync(cancel)));
+                state += ApiClient.StateOf(answer.Headers.ETag, await answer.Content.ReadAsByteArrayAsync(cancel));
             }
             catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException or IOException)
             {

@@ -33,6 +33,7 @@
     const fresh = page.querySelector("main");
     if (!answer.ok || !fresh) { location.assign(address); return; }
     const focused = document.activeElement?.id;
+    document.querySelectorAll("main details[open][id]").forEach(opened => { const same = fresh.querySelector(`#${CSS.escape(opened.id)}`); if (same) same.open = true; });
     document.querySelector("main").replaceWith(fresh);
     document.title = page.title;
     if (remember) history.pushState({ portal: true }, "", address);
@@ -144,10 +145,17 @@
     events = new EventSource(followed);
     events.addEventListener("changed", news);
   }
+  function isWritten(field) {
+    if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+    if (field.tagName !== "SELECT") return field.value !== field.defaultValue;
+    const first = Math.max(0, [...field.options].findIndex(option => option.defaultSelected));
+    return !field.multiple && field.selectedIndex !== first;
+  }
   function news() {
     const main = document.querySelector("main");
-    const writing = main.querySelector("form[method=post] :is(input:not([type=hidden]), textarea, select):focus")
-      || [...main.querySelectorAll("form[method=post] :is(textarea, input[type=text], input:not([type]))")].some(field => field.value !== field.defaultValue);
+    // What was sent and has faults is nowhere but on this page.
+    const writing = main.querySelector("form[method=post] :is(input:not([type=hidden]), textarea, select):focus, .error-summary")
+      || [...main.querySelectorAll("form[method=post] :is(textarea, input:not([type=hidden]), select)")].some(isWritten);
     if (!writing) { show(location.href, false); return; }
     if (main.querySelector("[data-news]")) return;
     const said = document.createElement("div");
