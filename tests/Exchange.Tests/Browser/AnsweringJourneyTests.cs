@@ -82,7 +82,6 @@ public sealed class AnsweringJourneyTests(BrowserFixture exchange)
         Assert.Matches("(?s)姓名.*张\\*三.*缴费月数.*宽度 10 的区间.*备注\\s+不提供", signed);
         await head.PressAsync("签批并答复");
         await head.Page.GetByText("答复已签批并发送申请方").WaitForAsync();
-        await head.CheckAsync();
 
         await exchange.MirrorAsync(id, "active");
         var data = (await exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data")).Succeeded("data");
@@ -117,7 +116,6 @@ public sealed class AnsweringJourneyTests(BrowserFixture exchange)
         await deputy.FollowAsync("核对并签批");
         await deputy.PressAsync("签批并答复");
         Assert.Contains("拟办人不得审签本人提出的答复意见", await deputy.Page.InnerTextAsync("#errors"), StringComparison.Ordinal);
-        await deputy.CheckAsync();
 
         await using var head = await exchange.SignInAsync(Head);
         await head.GoAsync($"/approvals/{id}/sign");
@@ -154,12 +152,18 @@ public sealed class AnsweringJourneyTests(BrowserFixture exchange)
         Assert.Equal("材料不全（示例）", await reviewer.Page.InputValueAsync("#refuse-reason"));
         await reviewer.CheckAsync();
         await reviewer.Page.CheckAsync("#ground-not_necessary");
+        // Meanwhile somebody else acts: the page says so and takes nothing away; what is sent then meets the newest state, with what was written.
+        (await exchange.Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/extend", new { WorkingDays = 3, Reason = "情况复杂（示例）" }, (await OwnAsync(id, _ => true)).ETag)).Succeeded("extend");
+        await reviewer.Page.Locator("[data-news]").WaitForAsync();
+        await reviewer.PressAsync(propose);
+        Assert.Contains("情况复杂（示例）", await reviewer.TextAsync(), StringComparison.Ordinal);
+        Assert.True(await reviewer.Page.IsCheckedAsync("#ground-not_necessary"));
+        Assert.Equal("材料不全（示例）", await reviewer.Page.InputValueAsync("#refuse-reason"));
         await reviewer.PressAsync(propose);
         await using var head = await exchange.SignInAsync(Head, english: english);
         await head.GoAsync($"/approvals/{id}/sign");
         await head.CheckAsync();
         await head.PressAsync(english ? "Sign and answer" : "签批并答复");
-        await head.CheckAsync();
         var mirror = await exchange.MirrorAsync(id, "refused");
         Assert.Equal("材料不全（示例）", mirror["reply"].GetProperty("reason").GetString());
         await reviewer.GoAsync("/approvals?state=refused");
@@ -182,7 +186,6 @@ public sealed class AnsweringJourneyTests(BrowserFixture exchange)
         await head.Page.Locator("#act-suspend > summary").ClickAsync();
         await head.PressAsync("暂停共享");
         Assert.Equal(2, await head.Page.Locator("#act-suspend .error").CountAsync());
-        await head.CheckAsync();
         await head.Page.FillAsync("#suspend-reason", "超范围使用（示例）");
         await head.Page.FillAsync("#suspend-repair_by", DateTime.UtcNow.AddDays(10).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
         await head.PressAsync("暂停共享");
@@ -238,7 +241,6 @@ public sealed class AnsweringJourneyTests(BrowserFixture exchange)
         Assert.Contains("须核对备注（示例）", await reviewer.TextAsync(), StringComparison.Ordinal);
         Assert.Equal("masked:name", await reviewer.Page.InputValueAsync("#treat-person"));
         await reviewer.PressAsync("提交同意意见，送负责人签批");
-        await reviewer.CheckAsync();
         await using var head = await exchange.SignInAsync(Head);
         await head.GoAsync("/approvals");
         await head.MoveAsync(() => head.Page.Locator($"#mine + .scroll a[href$='{id}']").ClickAsync());
