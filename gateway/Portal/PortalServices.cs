@@ -42,6 +42,7 @@ internal static class PortalServices
         SiteFiles.Map(app);
         Follow.Map(app);
         SignIn.SignIn.Map(app);
+        OutsideProvider.Map(app);
         SignOut.Map(app);
         StartPage.Map(app);
         SearchPages.Map(app);

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using Exchange.Gateway.Portal.SignIn;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Portal;
@@ -25,6 +26,9 @@ internal sealed record PortalSettings
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
     public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Another party at which people may sign in; null for none.</summary>
+    public ProviderSettings? Provider { get; init; }
+
     public static PortalSettings Read(IConfiguration configuration, ServiceSettings service)
     {
         var reader = new SettingsReader(configuration);
@@ -37,6 +41,11 @@ internal sealed record PortalSettings
         if (settings.OwnAddress is { } own && !(Uri.TryCreate(own, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"))
         {
             reader.Fault("Portal:OwnAddress", "must be an absolute http or https address");
+        }
+
+        if (settings.Provider is not null)
+        {
+            reader.Section<ProviderSettings>("Portal:Provider").Check(reader);
         }
 
         reader.ThrowOnFaults();

@@ -19,8 +19,15 @@ internal sealed class Sessions(Database database, PortalSettings settings, TimeP
     /// <summary>Where the cookie handler keeps the key.</summary>
     private const string SessionIdClaim = "Microsoft.AspNetCore.Authentication.Cookies-SessionId";
 
+    private const string IdToken = "id_token";
+
+    private static readonly CookieBuilder Leaving = new SignInServices.HostCookie { Name = "__Host-leaving", HttpOnly = true, SameSite = SameSiteMode.Strict, IsEssential = true, MaxAge = TimeSpan.FromMinutes(10) };
+
     /// <summary>Begins a session of its own for the person, whatever the browser brought along.</summary>
-    public static async Task BeginAsync(HttpContext http, Account account)
+    /// <param name="http">The request that proved who it is.</param>
+    /// <param name="account">Who it is.</param>
+    /// <param name="idToken">What an outside provider said of the person; it is shown to that provider when the person leaves there too.</param>
+    public static async Task BeginAsync(HttpContext http, Account account, string? idToken = null)
     {
         var identity = new ClaimsIdentity(Pages.Scheme, "name", "roles");
         identity.AddClaims([new("sub", account.Subject), new("sub_type", account.SubType), new("client_id", account.ClientId), new("name", account.Name)]);
@@ -37,7 +44,13 @@ internal sealed class Sessions(Database database, PortalSettings settings, TimeP
 
         // The handler would go on under the key of the cookie that came with the request, which somebody else may know.
         http.Request.Headers.Remove("Cookie");
-        await http.SignInAsync(Pages.Scheme, new ClaimsPrincipal(identity));
+        var properties = new AuthenticationProperties();
+        if (idToken is not null)
+        {
+            properties.StoreTokens([new AuthenticationToken { Name = IdToken, Value = idToken }]);
+        }
+
+        await http.SignInAsync(Pages.Scheme, new ClaimsPrincipal(identity), properties);
     }
 
     public async Task<string> StoreAsync(AuthenticationTicket ticket)
@@ -89,14 +102,49 @@ internal sealed class Sessions(Database database, PortalSettings settings, TimeP
         return await connection.ExecuteScalarAsync<string?>("select subject from portal_sessions where key_hash = @hash", new { hash = Hash(key) });
     }
 
+    /// <summary>
+    /// Before a session ends: lets this browser, for some minutes, ask that the outside provider through which it began ends its own too. False where there is none.
+    /// The browser holds the name of the ended session, never the token.
+    /// </summary>
+    public static async Task<bool> LetLeaveAsync(HttpContext http)
+    {
+        var options = http.RequestServices.GetRequiredService<IOptionsMonitor<CookieAuthenticationOptions>>().Get(Pages.Scheme);
+        if ((await http.AuthenticateAsync(Pages.Scheme)).Properties?.GetTokenValue(IdToken) is null || options.CookieManager.GetRequestCookie(http, options.Cookie.Name!) is not { } cookie)
+        {
+            return false;
+        }
+
+        http.Response.Cookies.Append(Leaving.Name!, cookie, Leaving.Build(http));
+        return true;
+    }
+
+    /// <summary>The token of the session that this browser has ended, once.</summary>
+    public async Task<string?> TakeLeaverAsync(HttpContext http)
+    {
+        http.Response.Cookies.Delete(Leaving.Name!, Leaving.Build(http));
+        if (http.Request.Cookies[Leaving.Name!] is not { } cookie || KeyIn(http, cookie) is not { } key)
+        {
+            return null;
+        }
+
+        await using var connection = await database.OpenAsync(http.RequestAborted);
+        var ticket = await connection.QuerySingleOrDefaultAsync<byte[]>("select ticket from portal_sessions where key_hash = @hash and ended_at is not null", new { hash = Hash(key) });
+        return ticket is null ? null : TicketSerializer.Default.Deserialize(ticket)?.Properties.GetTokenValue(IdToken);
+    }
+
+    public static bool MayLeave(HttpContext http) => http.Request.Cookies.ContainsKey(Leaving.Name!);
+
     /// <summary>True once the request's session was ended, here or anywhere.</summary>
     public async Task<bool> IsOverAsync(HttpContext http) => KeyOf(http) is not { } key || await RetrieveAsync(key) is null;
 
     private static string? KeyOf(HttpContext http)
     {
         var options = http.RequestServices.GetRequiredService<IOptionsMonitor<CookieAuthenticationOptions>>().Get(Pages.Scheme);
-        return options.CookieManager.GetRequestCookie(http, options.Cookie.Name!) is { } cookie ? options.TicketDataFormat.Unprotect(cookie)?.Principal.FindFirstValue(SessionIdClaim) : null;
+        return options.CookieManager.GetRequestCookie(http, options.Cookie.Name!) is { } cookie ? KeyIn(http, cookie) : null;
     }
+
+    private static string? KeyIn(HttpContext http, string cookie) =>
+        http.RequestServices.GetRequiredService<IOptionsMonitor<CookieAuthenticationOptions>>().Get(Pages.Scheme).TicketDataFormat.Unprotect(cookie)?.Principal.FindFirstValue(SessionIdClaim);
 
     private DateTimeOffset Expiry(AuthenticationTicket ticket) => ticket.Properties.ExpiresUtc ?? clock.GetUtcNow() + settings.IdleAfter;
 

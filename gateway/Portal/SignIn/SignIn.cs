@@ -13,8 +13,12 @@ internal static class SignIn
         pages.MapForm("/sign-in", HandleAsync).ForAnyone();
     }
 
-    private static async Task<IResult> ShowAsync(Visit visit, Accounts accounts, PortalSettings settings, CancellationToken cancel) =>
-        visit.Person is not null && !visit.Http.Request.Query.ContainsKey("again") ? Back(visit) : await PageAsync(visit, accounts, settings, null, cancel);
+    private static async Task<IResult> ShowAsync(Visit visit, Accounts accounts, PortalSettings settings, Places places, CancellationToken cancel)
+    {
+        // What came of the way through the outside provider is said here, where the other ways are.
+        var refused = settings.Provider is { } provider ? OutsideProvider.Explain(visit.Http.Request.Query["outside"].ToString(), provider, places, visit) : null;
+        return refused is null && visit.Person is not null && !visit.Http.Request.Query.ContainsKey("again") ? Back(visit) : await PageAsync(visit, accounts, settings, null, cancel, refused);
+    }
 
     private static async Task<IResult> HandleAsync(Visit visit, Accounts accounts, PortalSettings settings, CancellationToken cancel)
     {
@@ -64,11 +68,13 @@ internal static class SignIn
     /// <summary>A path on this host, and nothing that a browser could take for another one.</summary>
     public static bool IsOurs(string? address) => address is { Length: > 0 and < 2000 } && RedirectHttpResult.IsLocalUrl(address) && address[0] == '/' && !address.Any(char.IsControl) && !address.Contains('\\', StringComparison.Ordinal);
 
-    private static async Task<IResult> PageAsync(Visit visit, Accounts accounts, PortalSettings settings, Text? fault, CancellationToken cancel) => visit.Page<SignInPage, SignInModel>(new SignInModel
+    private static async Task<IResult> PageAsync(Visit visit, Accounts accounts, PortalSettings settings, Text? fault, CancellationToken cancel, Text? refusedOutside = null) => visit.Page<SignInPage, SignInModel>(new SignInModel
     {
         Return = visit.Form["return"].ToString() is { Length: > 0 } sent ? sent : visit.Http.Request.Query["return"].ToString(),
         Account = visit.Form["account"].ToString(),
         Fault = fault,
+        Outside = settings.Provider?.Called,
+        RefusedOutside = refusedOutside,
         Samples = settings.SampleAccounts ? await accounts.PersonsAsync(cancel) : [],
     }, fault is null ? StatusCodes.Status200OK : StatusCodes.Status422UnprocessableEntity);
 }
@@ -82,6 +88,12 @@ public sealed record SignInModel
     public required string Account { get; init; }
 
     public Text? Fault { get; init; }
+
+    /// <summary>The outside provider's name; null where there is none.</summary>
+    public Text? Outside { get; init; }
+
+    /// <summary>Why the way through the outside provider led nowhere.</summary>
+    public Text? RefusedOutside { get; init; }
 
     public required IReadOnlyList<SampleAccount> Samples { get; init; }
 }

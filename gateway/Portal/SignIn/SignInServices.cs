@@ -33,6 +33,10 @@ internal static class SignInServices
             options.SlidingExpiration = true;
             options.Events = new CookieAuthenticationEvents { OnRedirectToLogin = SendToSignInAsync };
         });
+        if (settings.Provider is { } provider)
+        {
+            OutsideProvider.Add(services, provider);
+        }
     }
 
     /// <summary>Whoever has to sign in first comes back to the page; what was sent in a session that has ended waits there for its writer.</summary>
@@ -57,7 +61,7 @@ internal static class SignInServices
     /// A cookie that no other host can set or read: <c>__Host-</c> asks for Secure, the path / and no domain. Browsers take it over plain http from this machine's own address, and
     /// behind a proxy that ends TLS the request does not look secure; so neither the request's scheme nor its path decides.
     /// </summary>
-    private sealed class HostCookie : CookieBuilder
+    internal sealed class HostCookie : CookieBuilder
     {
         public override CookieOptions Build(HttpContext context, DateTimeOffset expiresFrom)
         {
