@@ -1,4 +1,6 @@
 using Exchange.Gateway.Portal.Approvals;
+using System.Text.Encodings.Web;
+using System.Text.Unicode;
 using Exchange.Gateway.Portal.Authority;
 using Exchange.Gateway.Portal.Cities;
 using Exchange.Gateway.Portal.Deliveries;
@@ -25,6 +27,8 @@ internal static class PortalServices
         var settings = PortalSettings.Read(builder.Configuration, service);
         services.AddSingleton(settings);
         services.AddRazorComponents();
+        // Chinese as it is: the default would write each character as eight.
+        services.AddSingleton(HtmlEncoder.Create(UnicodeRanges.All));
         services.AddHttpContextAccessor();
         services.AddSingleton<IStartupFilter, LanguagePrefix>();
         services.AddSingleton<IRefusalPages, PageRefusals>();

@@ -504,23 +504,16 @@ internal sealed partial class OutsideProvider(IOptionsMonitor<OAuthOptions> opti
             throw Refuse("crit");
         }
 
-        var result = await ValidateAsync(provider!);
-        if (result.Exception is SecurityTokenSignatureKeyNotFoundException or SecurityTokenInvalidSignatureException)
+        var wrong = await ValidateAsync(provider!);
+        if (wrong == "signature")
         {
             // The provider may have changed its keys since we looked.
-            result = await ValidateAsync(provider = await documents.ReadAsync(anew: true, Context.RequestAborted));
+            wrong = await ValidateAsync(provider = await documents.ReadAsync(anew: true, Context.RequestAborted));
         }
 
-        if (!result.IsValid)
+        if (wrong is not null)
         {
-            throw Refuse(result.Exception switch
-            {
-                SecurityTokenInvalidIssuerException => "iss",
-                SecurityTokenInvalidAudienceException => "aud",
-                SecurityTokenExpiredException or SecurityTokenInvalidLifetimeException or SecurityTokenNoExpirationException or SecurityTokenNotYetValidException => "exp",
-                SecurityTokenInvalidAlgorithmException => "alg",
-                _ => "signature",
-            });
+            throw Refuse(wrong);
         }
 
         var claims = JsonNode.Parse(Base64Url.DecodeFromChars(token.EncodedPayload), documentOptions: Strict) as JsonObject ?? throw Refuse("form");
@@ -553,17 +546,27 @@ internal sealed partial class OutsideProvider(IOptionsMonitor<OAuthOptions> opti
 
         return claims;
 
-        Task<TokenValidationResult> ValidateAsync(OpenIdConnectConfiguration known) => Tokens.ValidateTokenAsync(idToken, new TokenValidationParameters
+        async Task<string?> ValidateAsync(OpenIdConnectConfiguration known)
         {
-            ValidIssuer = settings.Authority,
-            ValidAudience = settings.ClientId,
-            IssuerSigningKeys = known.SigningKeys.Where(key => key is not SymmetricSecurityKey),
-            ValidAlgorithms = Algorithms.Keys,
-            RequireSignedTokens = true,
-            RequireExpirationTime = true,
-            RequireAudience = true,
-            LifetimeValidator = (notBefore, expires, _, _) => TimeProvider.GetUtcNow().UtcDateTime is var now && expires is { } end && end + Skew > now && (notBefore is not { } start || start - Skew < now),
-        });
+            var result = await Tokens.ValidateTokenAsync(idToken, new TokenValidationParameters
+            {
+                ValidIssuer = settings.Authority,
+                ValidAudience = settings.ClientId,
+                IssuerSigningKeys = known.SigningKeys.Where(key => key is not SymmetricSecurityKey),
+                ValidAlgorithms = Algorithms.Keys,
+                RequireSignedTokens = true,
+                RequireExpirationTime = true,
+                RequireAudience = true,
+                LifetimeValidator = (notBefore, expires, _, _) => TimeProvider.GetUtcNow().UtcDateTime is var now && expires is { } end && end + Skew > now && (notBefore is not { } start || start - Skew < now),
+            });
+            return result.IsValid ? null : result.Exception switch
+            {
+                SecurityTokenInvalidIssuerException => "iss",
+                SecurityTokenInvalidAudienceException => "aud",
+                SecurityTokenExpiredException or SecurityTokenInvalidLifetimeException or SecurityTokenNoExpirationException or SecurityTokenNotYetValidException => "exp",
+                _ => "signature",
+            };
+        }
 
         string? Word(string name) => claims[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
         string HalfOf(string text) => hash(Encoding.ASCII.GetBytes(text)) is var whole ? Base64Url.EncodeToString(whole.AsSpan(0, whole.Length / 2)) : "";

@@ -42,15 +42,23 @@ internal sealed class Sessions(Database database, PortalSettings settings, TimeP
             identity.AddClaim(new("department", account.Department));
         }
 
-        // The handler would go on under the key of the cookie that came with the request, which somebody else may know.
+        // Whatever session the request came with is over. The handler that read it would go on under its key, which somebody else may know: another one writes the new cookie.
+        if (KeyOf(http) is not null)
+        {
+            await http.SignOutAsync(Pages.Scheme);
+        }
+
         http.Request.Headers.Remove("Cookie");
+        var scheme = await http.RequestServices.GetRequiredService<IAuthenticationSchemeProvider>().GetSchemeAsync(Pages.Scheme);
+        var handler = ActivatorUtilities.CreateInstance<CookieAuthenticationHandler>(http.RequestServices);
+        await handler.InitializeAsync(scheme!, http);
         var properties = new AuthenticationProperties();
         if (idToken is not null)
         {
             properties.StoreTokens([new AuthenticationToken { Name = IdToken, Value = idToken }]);
         }
 
-        await http.SignInAsync(Pages.Scheme, new ClaimsPrincipal(identity), properties);
+        await handler.SignInAsync(new ClaimsPrincipal(identity), properties);
     }
 
     public async Task<string> StoreAsync(AuthenticationTicket ticket)

@@ -28,13 +28,18 @@ public sealed class BrowserFixture : ExchangeFixture
     {
         await base.InitializeAsync();
         Axe = await NodeTools.ReadAsync("axe-core/axe.min.js");
-        playwright = await Playwright.CreateAsync();
-        browser = await playwright.Chromium.LaunchAsync(new()
+        (playwright, browser) = await LaunchAsync();
+    }
+
+    internal static async Task<(IPlaywright Playwright, IBrowser Browser)> LaunchAsync()
+    {
+        var driver = await Microsoft.Playwright.Playwright.CreateAsync();
+        return (driver, await driver.Chromium.LaunchAsync(new()
         {
             ExecutablePath = Environment.GetEnvironmentVariable("EXCHANGE_CHROMIUM") ?? "/usr/bin/chromium",
             Headless = true,
             Args = Arguments,
-        });
+        }));
     }
 
     private protected override StackOptions Options()

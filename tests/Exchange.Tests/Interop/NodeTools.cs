@@ -33,6 +33,32 @@ internal static class NodeTools
         }
     }
 
+    /// <summary>Starts one of the scripts, which goes on until it is disposed of, and answers the first line that it says.</summary>
+    public static async Task<(string Said, IAsyncDisposable Running)> LaunchAsync(string script, params string[] arguments)
+    {
+        var folder = await FolderAsync();
+        var copy = Path.Combine(folder, $"{Guid.NewGuid():N}-{script}");
+        File.Copy(Source(script), copy);
+        var process = Process.Start(new ProcessStartInfo("node", [copy, .. arguments]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var errors = process.StandardError.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(RunWithin);
+        var said = await process.StandardOutput.ReadLineAsync(limit.Token);
+        File.Delete(copy);
+        Assert.True(said is not null, said is null ? await errors : "");
+        return (said!, new Running(process));
+    }
+
+    private sealed class Running(Process process) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            process.StandardInput.Close();
+            process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+    }
+
     /// <summary>Runs a program that one of the packages brings.</summary>
     public static async Task<string> RunPackageAsync(string program, params string[] arguments)
     {
