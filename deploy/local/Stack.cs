@@ -174,7 +174,7 @@ internal sealed class Stack : IAsyncDisposable
         var started = options.Services ?? processNames;
         await StartServicesAsync(started, ct);
         if (started.Contains(Audit))
-            await Trust.AgreeAsync(this, started.Where(s => s == Audit || IsCity(s)).Select(s => Path.Combine(Data, "keys", s)), ct);
+            await Trust.AgreeAsync(this, started.Where(s => s is Audit or Gateway || IsCity(s)).Select(s => Path.Combine(Data, "keys", s)), ct);
     }
 
     private IEnumerable<(string Name, int Port)> PortsInUse()

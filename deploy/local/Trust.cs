@@ -4,8 +4,8 @@ using Exchange.Hosting.Transparency;
 namespace Exchange.Local;
 
 /// <summary>
-/// <c>trust.json</c>: the log's keys and the witnesses as this machine's operator vouches for them. The verifier takes this file and never fetches keys itself; audit and cities
-/// find it in their key folders as what they have agreed on.
+/// <c>trust.json</c>: the log's keys and the witnesses as this machine's operator vouches for them. The verifier takes this file and never fetches keys itself; audit, cities
+/// and the gateway, which verifies what its pages show, find it in their key folders as what they have agreed on.
 /// </summary>
 internal static class Trust
 {

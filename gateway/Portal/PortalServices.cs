@@ -2,6 +2,7 @@ using Exchange.Gateway.Portal.Approvals;
 using System.Text.Encodings.Web;
 using System.Text.Unicode;
 using Exchange.Gateway.Portal.Authority;
+using Exchange.Gateway.Portal.Audit;
 using Exchange.Gateway.Portal.Cities;
 using Exchange.Gateway.Portal.Deliveries;
 using Exchange.Gateway.Portal.Corrections;
@@ -36,6 +37,7 @@ internal static class PortalServices
         services.AddScoped<Visit>();
         services.AddScoped<ApiClient>();
         services.AddScoped<StatusReader>();
+        services.AddScoped<VerifyRecords>();
         services.AddHttpClient(ApiClient.Name, client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { UseCookies = false, UseProxy = false, AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
         services.AddSignIn(service, settings);
@@ -60,5 +62,6 @@ internal static class PortalServices
         ApprovalsPages.Map(app);
         EntriesPages.Map(app);
         CorrectionsPages.Map(app);
+        AuditPages.Map(app);
     }
 }

@@ -111,7 +111,7 @@ internal static class KeepQueries
     /// <param name="from">Instead of the saved one.</param>
     /// <param name="to">Instead of the saved one.</param>
     internal static async Task<Results<Ok<RecordPage>, Refused>> RunAsync(
-        Guid id, string? from, string? to, string? cursor, int? limit, Caller caller, Database database, Witnesses witnesses, Origins origins, CancellationToken cancel)
+        Guid id, string? from, string? to, string? cursor, int? limit, Caller caller, Database database, Witnesses witnesses, Origins origins, HttpContext http, CancellationToken cancel)
     {
         QueryRow? row;
         await using (var connection = await database.OpenAsync(cancel))
@@ -125,7 +125,7 @@ internal static class KeepQueries
         var saved = SavedQuery.Of(row).Filters;
         var faults = new Faults();
         var filter = RecordFilter.Parse(saved with { From = from ?? saved.From, To = to ?? saved.To }, faults);
-        return await SearchRecords.PageAsync(filter, cursor, limit, faults, Visibility.ScopeOf(caller), database, witnesses, origins, cancel);
+        return await SearchRecords.PageAsync(filter, cursor, limit, faults, Visibility.ScopeOf(caller), database, witnesses, origins, http, cancel);
     }
 
     private static Faults Faults(Body body)

@@ -22,12 +22,12 @@ internal static class SearchRecords
     {
         var faults = new Faults();
         RecordFilter.CheckNames(http.Request.Query, faults);
-        return await PageAsync(RecordFilter.Parse(filters, faults), cursor, limit, faults, Visibility.ScopeOf(caller), database, witnesses, origins, cancel);
+        return await PageAsync(RecordFilter.Parse(filters, faults), cursor, limit, faults, Visibility.ScopeOf(caller), database, witnesses, origins, http, cancel);
     }
 
     /// <summary>A page of what was asked for, or all faults.</summary>
     public static async Task<Results<Ok<RecordPage>, Refused>> PageAsync(
-        RecordFilter filter, string? cursor, int? limit, Faults faults, Scope scope, Database database, Witnesses witnesses, Origins origins, CancellationToken cancel)
+        RecordFilter filter, string? cursor, int? limit, Faults faults, Scope scope, Database database, Witnesses witnesses, Origins origins, HttpContext http, CancellationToken cancel)
     {
         var size = Pages.Limit(limit, faults);
         var last = Pages.After(cursor, faults);
@@ -40,7 +40,8 @@ internal static class SearchRecords
         var (sql, values) = RecordQuery.Select(filter, scope, after, size + 1);
         var rows = (await connection.QueryAsync<RecordRow>(new CommandDefinition(sql, values, cancellationToken: cancel))).AsList();
         var coverage = await Coverage.OfAsync(connection, rows.Select(row => row.Year), witnesses, origins, cancel);
-        var items = rows.Take(size).Select(row => RecordEntry.Of(row, coverage)).ToList();
+        var items = rows.Take(size).Select(row => RecordEntry.Of(row, coverage, http.Language() == "zh")).ToList();
+        http.Response.Headers.Vary = "Accept-Language";
         return TypedResults.Ok(new RecordPage(items, rows.Count > size ? Pages.Cursor(items[^1].EventId) : null));
     }
 }
@@ -113,10 +114,13 @@ internal sealed record RecordEntry
     /// <summary>True when a checkpoint covers it that the agreed number of witnesses has cosigned; absent where no witnesses are agreed on.</summary>
     public bool? Witnessed { get; init; }
 
+    /// <summary>What happened, in words of the reader's language; absent for a type this service has none for.</summary>
+    public string? Says { get; init; }
+
     /// <summary>Where its proof file is.</summary>
     public required string Proof { get; init; }
 
-    public static RecordEntry Of(RecordRow row, Coverage coverage) => new()
+    public static RecordEntry Of(RecordRow row, Coverage coverage, bool zh) => new()
     {
         Year = row.Year,
         Index = row.Idx,
@@ -139,6 +143,7 @@ internal sealed record RecordEntry
         DeliveryId = row.DeliveryId,
         Sha256 = row.Sha256,
         Details = row.Details is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(row.Details),
+        Says = EventWords.Of(row.Type, zh),
         Signed = coverage.IsSigned(row.Year, row.Idx),
         Witnessed = coverage.IsWitnessed(row.Year, row.Idx),
         Proof = ProofOf(row.Year, row.EventId),

@@ -38,6 +38,37 @@ public static class Merkle
         return NodeHash(FullNodeHash(hashes[..half]), FullNodeHash(hashes[half..]));
     }
 
+    /// <summary>The root that the path leads to from a leaf (RFC 9162, section 2.1.3.2); null where that place in such a tree has another path.</summary>
+    public static byte[]? RootOf(byte[] leafHash, long index, long size, IReadOnlyList<byte[]> path)
+    {
+        if (index < 0 || index >= size)
+        {
+            return null;
+        }
+        var (node, last, hash) = (index, size - 1, leafHash);
+        foreach (var sibling in path)
+        {
+            if (last == 0)
+            {
+                return null;
+            }
+            if ((node & 1) == 0 && node != last)
+            {
+                hash = NodeHash(hash, sibling);
+            }
+            else
+            {
+                hash = NodeHash(sibling, hash);
+                while ((node & 1) == 0 && node != 0)
+                {
+                    (node, last) = (node >> 1, last >> 1);
+                }
+            }
+            (node, last) = (node >> 1, last >> 1);
+        }
+        return last == 0 ? hash : null;
+    }
+
     /// <summary>True when the path shows that the tree of <paramref name="newSize"/> begins with that of <paramref name="oldSize"/>.</summary>
     public static bool Extends(long oldSize, byte[] oldRoot, long newSize, byte[] newRoot, IReadOnlyList<byte[]> path)
     {

@@ -194,7 +194,7 @@ public sealed class SearchTests(SearchedLog log) : IClassFixture<SearchedLog>
         Assert.Equal(6, (await RunAsync(made.Id, one)).Items.Count);
         Assert.Empty((await RunAsync(made.Id, one, from: "2026-10-20")).Items);
         Assert.Equal([made.Id], (await KeepQueries.ListAsync(one, log.Audit.Database, Cancel)).Value!.Items.Select(query => query.Id));
-        Assert.IsType<Refused>((await KeepQueries.RunAsync(made.Id, null, null, null, null, two, log.Audit.Database, log.Witnesses, log.Origins, Cancel)).Result);
+        Assert.IsType<Refused>((await KeepQueries.RunAsync(made.Id, null, null, null, null, two, log.Audit.Database, log.Witnesses, log.Origins, Http(), Cancel)).Result);
         Assert.Equal(404, Assert.IsType<Refused>(await WriteAsync(t => KeepQueries.PutAsync(other.Id, Body("其他", new()), one, t, log.Audit.Clock, Http(), Cancel))).StatusCode);
         Assert.Equal(404, Assert.IsType<Refused>(await WriteAsync(t => KeepQueries.DeleteAsync(other.Id, one, t, Cancel))).StatusCode);
 
@@ -294,7 +294,7 @@ public sealed class SearchTests(SearchedLog log) : IClassFixture<SearchedLog>
     private static KeepQueries.Body Body(string name, RecordFilters filters) => new() { Name = name, Filters = filters };
 
     private async Task<RecordPage> RunAsync(Guid id, Caller caller, string? from = null) =>
-        Assert.IsType<Ok<RecordPage>>((await KeepQueries.RunAsync(id, from, null, null, null, caller, log.Audit.Database, log.Witnesses, log.Origins, Cancel)).Result).Value!;
+        Assert.IsType<Ok<RecordPage>>((await KeepQueries.RunAsync(id, from, null, null, null, caller, log.Audit.Database, log.Witnesses, log.Origins, Http(), Cancel)).Result).Value!;
 
     private async Task<IResult> WriteAsync<T>(Func<Transaction, Task<T>> act)
         where T : IResult
