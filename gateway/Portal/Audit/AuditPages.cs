@@ -56,6 +56,9 @@ internal static class AuditPages
         return given;
     }
 
+    /// <summary>A field for days shows nothing of what is no day; what was asked for should be there to be corrected.</summary>
+    public static string InputType(string value) => value.Length == 0 || DateOnly.TryParseExact(value, "yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.None, out _) ? "date" : "text";
+
     /// <summary>The beginning of a day in Beijing, or of the day after it, as routes take it that want a moment.</summary>
     public static string Moment(string day, bool after) => DateOnly.TryParseExact(day, "yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.None, out var on) && on < DateOnly.MaxValue
         ? $"{(after ? on.AddDays(1) : on):yyyy-MM-dd}T00:00:00+08:00"
