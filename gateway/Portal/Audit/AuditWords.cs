@@ -55,7 +55,7 @@ internal static class AuditWords
         ["owning_city"] = new("提供方的记录", "the owning city's record"),
     };
 
-    public static string Result(string result, Visit visit) => Results.TryGetValue(result, out var words) ? visit.T(words) : result;
+    public static string Result(string result, Visit visit) => Results.TryGetValue(result, out var words) ? visit.T(words) : visit.T(Words.State(result));
 
     public static string MissingPart(string part, Visit visit) => Missing.TryGetValue(part, out var words) ? visit.T(words) : part;
 }
