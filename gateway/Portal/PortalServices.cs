@@ -1,11 +1,11 @@
-using Exchange.Gateway.Portal.Approvals;
 using System.Text.Encodings.Web;
 using System.Text.Unicode;
-using Exchange.Gateway.Portal.Authority;
+using Exchange.Gateway.Portal.Approvals;
 using Exchange.Gateway.Portal.Audit;
+using Exchange.Gateway.Portal.Authority;
 using Exchange.Gateway.Portal.Cities;
-using Exchange.Gateway.Portal.Deliveries;
 using Exchange.Gateway.Portal.Corrections;
+using Exchange.Gateway.Portal.Deliveries;
 using Exchange.Gateway.Portal.Entries;
 using Exchange.Gateway.Portal.Entry;
 using Exchange.Gateway.Portal.Figures;
