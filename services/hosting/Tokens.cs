@@ -92,6 +92,13 @@ internal static class Tokens
                             return;
                         }
 
+                        // A person who mistyped a page's address has no use for a word about tokens.
+                        if (context.HttpContext.GetEndpoint() is null && context.HttpContext.RequestServices.GetService<IRefusalPages>()?.Wants(context.HttpContext) == true)
+                        {
+                            await Pipeline.NotFound().ExecuteAsync(context.HttpContext);
+                            return;
+                        }
+
                         context.Response.Headers.WWWAuthenticate = context.AuthenticateFailure is null ? "Bearer" : "Bearer error=\"invalid_token\"";
                         await new Refused(TokenRequired).ExecuteAsync(context.HttpContext);
                     },

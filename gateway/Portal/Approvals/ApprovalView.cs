@@ -90,7 +90,11 @@ public sealed record ProposedReply
 public sealed record ApiLink(string Rel, string Method, string Href, string? By);
 
 /// <summary>A page of requests.</summary>
-public sealed record ApprovalList(IReadOnlyList<ApprovalView> Items, string? Next);
+public sealed record ApprovalList
+{
+    public IReadOnlyList<ApprovalView> Items { get; init; } = [];
+    public string? Next { get; init; }
+}
 
 /// <summary>One step of a request in this city.</summary>
 public sealed record ApprovalStep

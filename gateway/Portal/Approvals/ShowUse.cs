@@ -153,7 +153,11 @@ public sealed record SentChanges
 }
 
 /// <summary>A page of records of use.</summary>
-public sealed record UseRecords(IReadOnlyList<UseRecord> Items, string? Next);
+public sealed record UseRecords
+{
+    public IReadOnlyList<UseRecord> Items { get; init; } = [];
+    public string? Next { get; init; }
+}
 
 /// <summary>How the data was used (art. 29).</summary>
 public sealed record UseRecord

@@ -60,7 +60,11 @@ public sealed record DutyLine
 public sealed record UpdateExtensionLine(int WorkingDays, string Reason, string Outcome, string? Answer);
 
 /// <summary>A list of exchanges.</summary>
-public sealed record ExchangeList(IReadOnlyList<ExchangeLine> Items, string? Next);
+public sealed record ExchangeList
+{
+    public IReadOnlyList<ExchangeLine> Items { get; init; } = [];
+    public string? Next { get; init; }
+}
 
 /// <summary>A request as the authority of either side's city reads it.</summary>
 public sealed record ExchangeLine
@@ -176,7 +180,11 @@ public sealed record FieldLine
 }
 
 /// <summary>What <c>/notices</c> answers.</summary>
-public sealed record NoticeAnswer(IReadOnlyList<NoticeLine> Items, string? Next);
+public sealed record NoticeAnswer
+{
+    public IReadOnlyList<NoticeLine> Items { get; init; } = [];
+    public string? Next { get; init; }
+}
 
 public sealed record NoticeLine
 {

@@ -44,7 +44,10 @@ internal static class Consents
             problem is null ? StatusCodes.Status200OK : StatusCodes.Status422UnprocessableEntity);
     }
 
-    private sealed record DutyList(IReadOnlyList<DutyLine> Items);
+    private sealed record DutyList
+    {
+        public IReadOnlyList<DutyLine> Items { get; init; } = [];
+    }
 }
 
 /// <summary>The answer to an extension, as the API takes it.</summary>

@@ -87,7 +87,11 @@ internal static class CorrectionsPages
 }
 
 /// <summary>A page of corrections.</summary>
-public sealed record CorrectionList(IReadOnlyList<CorrectionState> Items, string? Next);
+public sealed record CorrectionList
+{
+    public IReadOnlyList<CorrectionState> Items { get; init; } = [];
+    public string? Next { get; init; }
+}
 
 /// <summary>A correction as the API shows it.</summary>
 public sealed record CorrectionState

@@ -54,7 +54,10 @@ public sealed record OfferedFile
 }
 
 /// <summary>Newest version first within each name.</summary>
-public sealed record OfferedFiles(IReadOnlyList<OfferedFile> Items);
+public sealed record OfferedFiles
+{
+    public IReadOnlyList<OfferedFile> Items { get; init; } = [];
+}
 
 /// <summary>The first rows of what is granted.</summary>
 public sealed record PreviewView

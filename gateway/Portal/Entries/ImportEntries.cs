@@ -68,7 +68,10 @@ internal static class ImportEntries
 }
 
 /// <summary>Recent imports.</summary>
-public sealed record ImportStates(IReadOnlyList<ImportState> Items);
+public sealed record ImportStates
+{
+    public IReadOnlyList<ImportState> Items { get; init; } = [];
+}
 
 /// <summary>How far an import is, and what came of it.</summary>
 public sealed record ImportState

@@ -27,7 +27,11 @@ internal static class ListEntries
 }
 
 /// <summary>A page of entries.</summary>
-public sealed record OwnEntries(IReadOnlyList<OwnEntry> Items, string? Next);
+public sealed record OwnEntries
+{
+    public IReadOnlyList<OwnEntry> Items { get; init; } = [];
+    public string? Next { get; init; }
+}
 
 /// <summary>What the list of our entries shows.</summary>
 public sealed record EntryListModel

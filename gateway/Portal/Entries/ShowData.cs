@@ -216,7 +216,10 @@ public sealed record DataPreview
 public sealed record PreviewedColumn(string Name, string? Title);
 
 /// <summary>The files of an entry.</summary>
-public sealed record HeldFiles(IReadOnlyList<HeldFile> Items);
+public sealed record HeldFiles
+{
+    public IReadOnlyList<HeldFile> Items { get; init; } = [];
+}
 
 /// <summary>A version of a file.</summary>
 public sealed record HeldFile

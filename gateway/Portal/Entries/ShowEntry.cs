@@ -153,7 +153,11 @@ public sealed record EntryModel
 }
 
 /// <summary>How an entry came to be what it is.</summary>
-public sealed record EntryHistory(IReadOnlyList<EntryEvent> Items, long? Next);
+public sealed record EntryHistory
+{
+    public IReadOnlyList<EntryEvent> Items { get; init; } = [];
+    public long? Next { get; init; }
+}
 
 /// <summary>One thing that happened to it.</summary>
 public sealed record EntryEvent(int Version, string Event, IReadOnlyList<MemberChange>? Changes, string? Note, string? ByName, string ByRole, DateTimeOffset At);
@@ -162,7 +166,10 @@ public sealed record EntryEvent(int Version, string Event, IReadOnlyList<MemberC
 public sealed record MemberChange(string Field, JsonNode? From, JsonNode? To);
 
 /// <summary>Changes of law or duty that the entry has to follow (art. 17).</summary>
-public sealed record DutyChanges(IReadOnlyList<DutyChangeState> Items);
+public sealed record DutyChanges
+{
+    public IReadOnlyList<DutyChangeState> Items { get; init; } = [];
+}
 
 /// <summary>One of them with its clock.</summary>
 public sealed record DutyChangeState

@@ -121,7 +121,11 @@ public sealed record QualityLine
 public sealed record QualityPart(string Dimension, decimal? Percent);
 
 /// <summary>What <c>/statistics/rows</c> answers.</summary>
-public sealed record RowPage(IReadOnlyList<RowLine> Items, string? Next);
+public sealed record RowPage
+{
+    public IReadOnlyList<RowLine> Items { get; init; } = [];
+    public string? Next { get; init; }
+}
 
 public sealed record RowLine
 {

@@ -62,7 +62,11 @@ public sealed record RequestView
 }
 
 /// <summary>A page of requests, newest first.</summary>
-public sealed record RequestList(IReadOnlyList<RequestView> Items, string? Next);
+public sealed record RequestList
+{
+    public IReadOnlyList<RequestView> Items { get; init; } = [];
+    public string? Next { get; init; }
+}
 
 /// <summary>A department, by its credit code.</summary>
 public sealed record RequestParty(string City, string? Department, string? Name);
@@ -108,7 +112,11 @@ public sealed record CorrectionView
 }
 
 /// <summary>A page of corrections, newest first.</summary>
-public sealed record CorrectionList(IReadOnlyList<CorrectionView> Items, string? Next);
+public sealed record CorrectionList
+{
+    public IReadOnlyList<CorrectionView> Items { get; init; } = [];
+    public string? Next { get; init; }
+}
 
 /// <summary>How the data was used (art. 29).</summary>
 public sealed record UseRecord
@@ -124,4 +132,8 @@ public sealed record UseRecord
 }
 
 /// <summary>A page of records of use, oldest first.</summary>
-public sealed record UseRecordList(IReadOnlyList<UseRecord> Items, string? Next);
+public sealed record UseRecordList
+{
+    public IReadOnlyList<UseRecord> Items { get; init; } = [];
+    public string? Next { get; init; }
+}

@@ -83,7 +83,10 @@ public sealed record QuarantineLine
 }
 
 /// <summary>What <c>/api/audit/logs</c> answers.</summary>
-public sealed record LogAnswer(IReadOnlyList<LogLine> Items);
+public sealed record LogAnswer
+{
+    public IReadOnlyList<LogLine> Items { get; init; } = [];
+}
 
 /// <summary>The log of a year.</summary>
 public sealed record LogLine
