@@ -17,7 +17,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)]
+    [InlineData(false, Traits = ["length", "long"])]
     public async Task A_department_asks_receives_reports_an_error_and_disposes(bool script)
     {
         var dataset = await EntryAsync();
@@ -189,7 +189,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
         Task JudgeAsync(Visitor visitor) => script ? visitor.CheckAsync() : Task.CompletedTask;
     }
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public async Task Every_page_of_a_running_request_is_there_in_English()
     {
         var dataset = await AnEntryAsync();

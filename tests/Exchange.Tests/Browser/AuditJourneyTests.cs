@@ -97,7 +97,7 @@ public sealed partial class AuditJourneyTests(BrowserFixture exchange, AuditedEx
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)]
+    [InlineData(false, Traits = ["length", "long"])]
     public async Task A_party_sees_the_timeline_of_its_own_exchange_and_nobody_elses(bool english)
     {
         await using var officer = await exchange.SignInAsync("zhuzhou-labour-officer", script: english, english: english);
@@ -166,7 +166,7 @@ public sealed partial class AuditJourneyTests(BrowserFixture exchange, AuditedEx
 
     [Theory]
     [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(true, Traits = ["length", "long"])]
     public async Task Every_page_of_the_audit_can_be_used_by_anyone_who_may(bool english)
     {
         await using var auditor = await exchange.SignInAsync("auditor", english: english);

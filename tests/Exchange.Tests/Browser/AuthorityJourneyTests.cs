@@ -9,7 +9,7 @@ namespace Exchange.Tests.Browser;
 public sealed class AuthorityJourneyTests(BrowserFixture exchange)
 {
     [Theory]
-    [InlineData(true)]
+    [InlineData(true, Traits = ["length", "long"])]
     [InlineData(false)]
     public async Task Consents_to_an_extension_that_a_department_asks_for(bool script)
     {
@@ -44,7 +44,7 @@ public sealed class AuthorityJourneyTests(BrowserFixture exchange)
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)]
+    [InlineData(false, Traits = ["length", "long"])]
     public async Task Reviews_an_entry_publishes_it_and_gives_its_successor_back(bool script)
     {
         var officer = exchange.Who("changsha", "officer");

@@ -14,7 +14,7 @@ public sealed class EntriesJourneyTests(BrowserFixture exchange)
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)]
+    [InlineData(false, Traits = ["length", "long"])]
     public async Task An_entry_is_written_assessed_approved_and_filled(bool script)
     {
         var name = $"编目核验{Guid.NewGuid():N}"[..14];
@@ -260,7 +260,7 @@ public sealed class EntriesJourneyTests(BrowserFixture exchange)
 
     [Theory]
     [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(true, Traits = ["length", "long"])]
     public async Task An_error_that_others_found_is_answered_and_everyone_told(bool english)
     {
         var id = await exchange.SubmitAsync((await exchange.PublishAsync("changsha", "unconditional", standing: true)).GetProperty("dataset_id").GetGuid());

@@ -39,7 +39,7 @@ public sealed class SearchJourneyTests(BrowserFixture exchange)
     [Theory]
     [InlineData(true, false)]
     [InlineData(false, false)]
-    [InlineData(true, true)]
+    [InlineData(true, true, Traits = ["length", "long"])]
     public async Task Anyone_searches_narrows_and_opens_an_entry(bool script, bool english)
     {
         var name = Unique();
@@ -93,7 +93,7 @@ public sealed class SearchJourneyTests(BrowserFixture exchange)
 
     [Theory]
     [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(true, Traits = ["length", "long"])]
     public async Task Each_page_of_an_entry_shows_its_text_as_text(bool english)
     {
         var name = Unique();
@@ -156,7 +156,7 @@ public sealed class SearchJourneyTests(BrowserFixture exchange)
 
     [Theory]
     [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(true, Traits = ["length", "long"])]
     public async Task Cities_and_departments_show_their_standing(bool english)
     {
         await PublishAsync(Unique(), "unconditional", open: true);

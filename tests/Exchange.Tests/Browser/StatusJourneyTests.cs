@@ -9,7 +9,7 @@ namespace Exchange.Tests.Browser;
 public sealed class StatusJourneyTests(BrowserFixture exchange)
 {
     [Theory]
-    [InlineData(true)]
+    [InlineData(true, Traits = ["length", "long"])]
     [InlineData(false)]
     public async Task An_operator_finds_a_quarantined_message_and_sends_it_again(bool script)
     {
