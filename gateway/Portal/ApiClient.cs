@@ -111,7 +111,7 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
         }
         catch (Exception fault) when ((fault is HttpRequestException or JsonException or IOException || (fault is OperationCanceledException && limit.IsCancellationRequested)) && !cancel.IsCancellationRequested)
         {
-            return new ApiAnswer<T>(default, new Refused(NoAnswer).ToProblem(visit.Language, visit.PublicAddress), NoAnswer.Status, null);
+            return new ApiAnswer<T>(default, Silent, NoAnswer.Status, null);
         }
     }
 
@@ -120,8 +120,30 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
     {
         using var request = Request(HttpMethod.Get, path);
         headers?.Invoke(request.Headers);
-        return await clients.CreateClient(Name).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
+        try
+        {
+            return await clients.CreateClient(Name).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
+        }
+        catch (HttpRequestException)
+        {
+            return new HttpResponseMessage((System.Net.HttpStatusCode)NoAnswer.Status) { Content = JsonContent.Create(Silent, options: Json.Options) };
+        }
     }
+
+    /// <summary>What an answer of <see cref="OpenAsync"/> that is no success says.</summary>
+    public async Task<Problem> ProblemOfAsync(HttpResponseMessage answer, CancellationToken cancel)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Problem>(await answer.Content.ReadAsByteArrayAsync(cancel), Reading) ?? Silent;
+        }
+        catch (Exception fault) when (fault is JsonException or HttpRequestException or IOException)
+        {
+            return Silent;
+        }
+    }
+
+    private Problem Silent => new Refused(NoAnswer).ToProblem(visit.Language, visit.PublicAddress);
 
     /// <summary>What tells the states of an answer apart.</summary>
     public static string StateOf(EntityTagHeaderValue? etag, byte[] body) => etag?.Tag ?? Convert.ToHexString(SHA256.HashData(body));

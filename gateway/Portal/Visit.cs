@@ -12,6 +12,10 @@ public sealed class Visit
     /// <summary>The first part of the address of every English page; pages without it are Chinese.</summary>
     public const string EnglishPrefix = "/en";
 
+    private static readonly Rule OfNoDepartment = new("no-department", StatusCodes.Status403Forbidden, null,
+        new("您的账号不属于任何部门，没有本部门的事项。", "Your account belongs to no department, so there is nothing of yours here."),
+        new("请使用所在部门的账号登录。", "Sign in with an account of your department."));
+
     private readonly IAntiforgery antiforgery;
     private readonly TimeProvider clock;
     private readonly ServiceSettings service;
@@ -110,6 +114,12 @@ public sealed class Visit
             StatusCode = status,
             PreventStreamingRendering = true,
         };
+
+    /// <summary>What the API refused, as a page.</summary>
+    public RazorComponentResult Refusal(Problem problem) => Page<Shared.RefusalPage, Problem>(problem, problem.Status);
+
+    /// <summary>For pages of a department, to whoever belongs to none.</summary>
+    public static Refused NoDepartment() => new(OfNoDepartment);
 
     /// <summary>After a form was carried out: a page of its own, so that going back or loading it again repeats nothing.</summary>
     public RedirectHttpResult SeeOther(string path) => TypedResults.LocalRedirect(Encoded(Url(path)));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Exchange.Local.Servers;
@@ -66,20 +67,28 @@ internal sealed class PrivateRabbit(string folder, Ports ports, string password,
         ct.ThrowIfCancellationRequested();
     }
 
+    private static readonly TimeSpan ReadyWithin = TimeSpan.FromMinutes(5);
+
     // Not to be cancelled: a node that boots cannot be stopped in good order, one that is up can.
     private async Task AwaitAsync(System.Diagnostics.Process server)
     {
         var ended = server.WaitForExitAsync();
         await Poll.UntilAsync(async () => ended.IsCompleted || await Ports.AnswersAsync(Port), TimeSpan.MaxValue, default);
-        if (!ended.IsCompleted)
+        // The port opens shortly before the node is ready to be told anything. On a busy machine the program that asks it gives up sooner than it says, so it is asked again.
+        var said = "";
+        for (var since = Stopwatch.StartNew(); !ended.IsCompleted && since.Elapsed < ReadyWithin;)
         {
-            // The port opens shortly before the node is ready to be told anything.
-            var ready = ControlAsync(["-q", "await_startup", "--timeout", "300"], default);
+            var ready = ControlAsync(["-q", "await_startup", "--timeout", "60"], default);
             await Task.WhenAny(ended, ready);
-            if (ready.IsCompletedSuccessfully && (await ready).Code == 0)
-                return;
+            if (ready.IsCompleted)
+            {
+                var outcome = await ready;
+                if (outcome.Code == 0)
+                    return;
+                said = outcome.Text;
+            }
         }
-        throw new LocalFault($"RabbitMQ did not start:\n{LogTail.Of(Log, 15)}\nIts log is in {Path.Combine(folder, "log")}.");
+        throw new LocalFault($"RabbitMQ did not start:\n{LogTail.Of(Log, 15)}\n{said}\nIts log is in {Path.Combine(folder, "log")}.");
     }
 
     public Task<Command.Outcome> ControlAsync(IEnumerable<string> arguments, CancellationToken ct) =>

@@ -17,7 +17,7 @@ internal static class ListApprovals
     {
         if (visit.Person is not { City: { } city, Department: not null } person)
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         // A word of another release, or somebody's guess, is no filter.

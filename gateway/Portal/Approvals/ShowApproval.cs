@@ -191,7 +191,7 @@ internal static class ShowApproval
     {
         if (visit.Person is not { City: { } city, Department: not null })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var answer = await api.GetAsync<ApprovalView>(Path(visit, id), cancel);

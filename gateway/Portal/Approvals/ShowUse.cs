@@ -44,7 +44,7 @@ internal static class ShowUse
     {
         if (visit.Person is not { City: { } city, Department: not null })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var answer = await api.GetAsync<ApprovalView>(ShowApproval.Path(visit, id), cancel);

@@ -10,7 +10,7 @@ internal static class ListExchanges
         var answer = await api.GetAsync<Listed<ExchangeOfLog>>(AuditPages.With("/api/audit/exchanges", asked, "cursor", visit.Http.Request.Query["cursor"]), cancel);
         if (!answer.Succeeded)
         {
-            return PageProblem.Of(answer.Problem);
+            return visit.Refusal(answer.Problem);
         }
 
         return (IResult)visit.Page<ListExchangesPage, ExchangeListModel>(new ExchangeListModel

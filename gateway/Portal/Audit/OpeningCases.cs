@@ -41,7 +41,7 @@ internal static class OpeningCases
         }
 
         var answer = await api.GetAsync<Listed<CaseOfOpening>>(AuditPages.With(path, [], "cursor", visit.Http.Request.Query["cursor"]), cancel);
-        return !answer.Succeeded ? PageProblem.Of(answer.Problem) : visit.Page<OpeningsPage, OpeningsModel>(new OpeningsModel
+        return !answer.Succeeded ? visit.Refusal(answer.Problem) : visit.Page<OpeningsPage, OpeningsModel>(new OpeningsModel
         {
             Service = service,
             Services = Services(visit, places),
@@ -114,7 +114,7 @@ internal static class OpeningCases
         }
 
         var answer = await api.GetAsync<CaseOfOpening>($"{path}/{id}", cancel);
-        return !answer.Succeeded ? PageProblem.Of(answer.Problem) : visit.Page<OpeningPage, OpeningModel>(new OpeningModel
+        return !answer.Succeeded ? visit.Refusal(answer.Problem) : visit.Page<OpeningPage, OpeningModel>(new OpeningModel
         {
             Service = service,
             ServiceName = AuditPages.Source(service, visit, places),
@@ -136,7 +136,7 @@ internal static class OpeningCases
 
         var answer = await api.GetAsync<Listed<ErasureOfLog>>(AuditPages.With($"{path}/erasures", [], "cursor", visit.Http.Request.Query["cursor"]), cancel);
         var due = await api.GetAsync<MonthsDue>($"{path}/due", cancel);
-        return !answer.Succeeded ? PageProblem.Of(answer.Problem) : visit.Page<ErasuresPage, ErasuresModel>(new ErasuresModel
+        return !answer.Succeeded ? visit.Refusal(answer.Problem) : visit.Page<ErasuresPage, ErasuresModel>(new ErasuresModel
         {
             Service = service,
             Services = Services(visit, places),

@@ -15,7 +15,7 @@ internal static class SearchTheLog
         pages.MapForm("/audit/queries/{id:guid}/delete", async (Guid id, Visit visit, ApiClient api, CancellationToken cancel) =>
         {
             var answer = await api.SendAsync<object>(HttpMethod.Delete, $"/api/audit/queries/{id}", null, null, null, cancel);
-            return answer.Succeeded || answer.Status == StatusCodes.Status404NotFound ? visit.SeeOther("/audit#saved") : (IResult)PageProblem.Of(answer.Problem);
+            return answer.Succeeded || answer.Status == StatusCodes.Status404NotFound ? visit.SeeOther("/audit#saved") : (IResult)visit.Refusal(answer.Problem);
         }).ForSignedIn(AuditPages.Readers);
     }
 
@@ -38,7 +38,7 @@ internal static class SearchTheLog
         var found = await api.GetAsync<Listed<LogLine>>(AuditPages.With("/api/audit/records", given, "cursor", cursor), cancel);
         if (!found.Succeeded && found.Problem.Errors is not { Count: > 0 })
         {
-            return PageProblem.Of(found.Problem);
+            return visit.Refusal(found.Problem);
         }
 
         var saved = await api.GetAsync<Listed<SavedSearch>>("/api/audit/queries", cancel);

@@ -13,7 +13,7 @@ internal static class ShowExchange
         var answer = await api.GetAsync<Timeline>(AuditPages.With($"/api/audit/exchanges/{id}", [new("limit", AtOnce.ToString(System.Globalization.CultureInfo.InvariantCulture))], "cursor", cursor), cancel);
         if (!answer.Succeeded)
         {
-            return PageProblem.Of(answer.Problem);
+            return visit.Refusal(answer.Problem);
         }
 
         var timeline = answer.Value!;

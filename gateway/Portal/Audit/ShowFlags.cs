@@ -13,7 +13,7 @@ internal static class ShowFlags
         List<(string? Field, string Message)> faults = [.. (answer.Problem?.Errors ?? []).Select(error => ((string?)error.Field, error.Message))];
         if (!answer.Succeeded && faults.Count == 0)
         {
-            return PageProblem.Of(answer.Problem);
+            return visit.Refusal(answer.Problem);
         }
 
         return (IResult)visit.Page<ShowFlagsPage, FlagsModel>(new FlagsModel

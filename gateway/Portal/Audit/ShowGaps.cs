@@ -10,7 +10,7 @@ internal static class ShowGaps
         List<(string? Field, string Message)> faults = [.. (answer.Problem?.Errors ?? []).Select(error => ((string?)error.Field, error.Message))];
         if (!answer.Succeeded && faults.Count == 0)
         {
-            return PageProblem.Of(answer.Problem);
+            return visit.Refusal(answer.Problem);
         }
 
         return (IResult)visit.Page<ShowGapsPage, GapsModel>(new GapsModel

@@ -7,24 +7,24 @@ internal static class TakeAway
 {
     public static void Map(IEndpointRouteBuilder pages)
     {
-        pages.MapPage("/audit/proofs/{year:int}/{id:guid}", (int year, Guid id, ApiClient api, CancellationToken cancel) => PassAsync(api, $"/api/audit/log/{year}/proof/{id}", cancel)).ForSignedIn(AuditPages.Readers);
+        pages.MapPage("/audit/proofs/{year:int}/{id:guid}", (int year, Guid id, Visit visit, ApiClient api, CancellationToken cancel) => PassAsync(visit, api, $"/api/audit/log/{year}/proof/{id}", cancel)).ForSignedIn(AuditPages.Readers);
 
         // A form, so that no other site begins it: each export is on record.
         pages.MapForm("/audit/export", (Visit visit, ApiClient api, CancellationToken cancel) =>
         {
             var filters = SearchTheLog.Fields.Select(field => KeyValuePair.Create(field, visit.Form[field].ToString()));
-            return PassAsync(api, AuditPages.With("/api/audit/export", filters, "format", visit.Form["format"] == "csv" ? "csv" : "json"), cancel);
+            return PassAsync(visit, api, AuditPages.With("/api/audit/export", filters, "format", visit.Form["format"] == "csv" ? "csv" : "json"), cancel);
         }).ForSignedIn(AuditPages.Readers);
     }
 
-    private static async Task<IResult> PassAsync(ApiClient api, string path, CancellationToken cancel)
+    private static async Task<IResult> PassAsync(Visit visit, ApiClient api, string path, CancellationToken cancel)
     {
         var answer = await api.OpenAsync(path, null, cancel);
         if (!answer.IsSuccessStatusCode)
         {
             using (answer)
             {
-                return await PageProblem.OfAsync(answer, cancel);
+                return visit.Refusal(await api.ProblemOfAsync(answer, cancel));
             }
         }
 

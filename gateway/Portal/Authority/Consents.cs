@@ -36,7 +36,7 @@ internal static class Consents
         var changes = await api.GetAsync<DutyList>(visit.Api($"/datasets/{dataset}/duty-changes"), cancel);
         if (changes.Value?.Items.FirstOrDefault(item => item.Id == change) is not { } found || entry.Value is null)
         {
-            return changes.Problem is { Status: not StatusCodes.Status404NotFound } refused ? visit.Page<Shared.RefusalPage, Problem>(refused, refused.Status) : Pipeline.NotFound();
+            return changes.Problem is { Status: not StatusCodes.Status404NotFound } refused ? visit.Refusal(refused) : Pipeline.NotFound();
         }
 
         return visit.Page<UpdatePage, UpdateModel>(

@@ -45,7 +45,7 @@ internal static class OneExchange
         var answer = await api.GetAsync<ExchangeLine>(visit.Api(path), cancel);
         if (answer.Value is not { } exchange)
         {
-            return answer.Problem is { Status: not StatusCodes.Status404NotFound } refused ? visit.Page<Shared.RefusalPage, Problem>(refused, refused.Status) : Pipeline.NotFound();
+            return answer.Problem is { Status: not StatusCodes.Status404NotFound } refused ? visit.Refusal(refused) : Pipeline.NotFound();
         }
 
         var history = await api.GetAsync<List<StepLine>>(visit.Api(path + "/history"), cancel);

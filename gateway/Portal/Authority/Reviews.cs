@@ -30,7 +30,7 @@ internal static class Reviews
         var answer = await api.GetAsync<ReviewAnswer>(visit.Api($"/datasets/{id}"), cancel);
         if (answer.Value is not { } entry)
         {
-            return answer.Problem is { Status: not StatusCodes.Status404NotFound } refused ? visit.Page<Shared.RefusalPage, Problem>(refused, refused.Status) : Pipeline.NotFound();
+            return answer.Problem is { Status: not StatusCodes.Status404NotFound } refused ? visit.Refusal(refused) : Pipeline.NotFound();
         }
 
         var clock = (await api.GetAsync<ClockAnswer>(visit.Api("/authority/clocks?clock=catalogue_review&limit=500"), cancel)).Value?.Items.FirstOrDefault(item => item.Subject == id);

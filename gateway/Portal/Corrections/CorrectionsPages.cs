@@ -22,7 +22,7 @@ internal static class CorrectionsPages
     {
         if (visit.Person is not { City: { } city, Department: not null })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var chosen = state is "filed" or "received" or "answered" ? state : "";
@@ -58,7 +58,7 @@ internal static class CorrectionsPages
     {
         if (visit.Person is not { City: { } city, Department: not null })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var path = $"/api/cities/{city}/corrections/{id}";

@@ -65,21 +65,9 @@ internal static class ReceiveData
             path = $"{request!.GrantAddress}/data?format={(safe || !Forms.Contains(form, StringComparer.Ordinal) ? "csv" : form)}{(safe ? "&formula_safe=true" : "")}";
         }
 
-        HttpResponseMessage answer;
-        try
-        {
-            answer = await api.OpenAsync(path, headers => headers.TryAddWithoutValidation("Purpose", request.PurposeCode), cancel);
-        }
-        catch (HttpRequestException)
-        {
-            return await PageAsync(request, visit, api, Silent(visit), cancel);
-        }
-
-        using (answer)
-        {
-            return answer.IsSuccessStatusCode ? await HandOnAsync(answer, visit, cancel)
-                : await PageAsync(request, visit, api, await ProblemOfAsync(answer, visit, cancel), cancel);
-        }
+        using var answer = await api.OpenAsync(path, headers => headers.TryAddWithoutValidation("Purpose", request.PurposeCode), cancel);
+        return answer.IsSuccessStatusCode ? await HandOnAsync(answer, visit, cancel)
+            : await PageAsync(request, visit, api, await api.ProblemOfAsync(answer, cancel), cancel);
     }
 
     private static async Task<IResult> HandOnAsync(HttpResponseMessage answer, Visit visit, CancellationToken cancel)
@@ -123,20 +111,6 @@ internal static class ReceiveData
             ? visit.Page<PreviewPage, PreviewModel>(new PreviewModel { Request = request, File = file, Preview = answer.Value! })
             : await PageAsync(request, visit, api, answer.Problem, cancel);
     }
-
-    public static async Task<Problem> ProblemOfAsync(HttpResponseMessage answer, Visit visit, CancellationToken cancel)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<Problem>(await answer.Content.ReadAsByteArrayAsync(cancel), Json.Options) ?? Silent(visit);
-        }
-        catch (Exception fault) when (fault is JsonException or HttpRequestException or IOException)
-        {
-            return Silent(visit);
-        }
-    }
-
-    private static Problem Silent(Visit visit) => new Refused(ApiClient.NoAnswer).ToProblem(visit.Language, visit.PublicAddress);
 }
 
 /// <summary>What can be received.</summary>

@@ -47,7 +47,7 @@ internal static class ShowDeliveries
         var receipt = await api.GetAsync<Receipt>($"{request!.GrantAddress}/deliveries/{delivery}", cancel);
         return receipt.Succeeded
             ? visit.Page<ReceiptPage, ReceiptModel>(new ReceiptModel { Request = request, Receipt = receipt.Value!, Problem = problem }, problem?.Status ?? StatusCodes.Status200OK)
-            : visit.Page<Shared.RefusalPage, Problem>(receipt.Problem, receipt.Status);
+            : visit.Refusal(receipt.Problem);
     }
 
     private static async Task<IResult> AcknowledgeAsync(Guid id, Guid delivery, Visit visit, ApiClient api, CancellationToken cancel)
@@ -97,8 +97,7 @@ internal static class ShowDeliveries
         using var proof = await api.OpenAsync(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/api/audit/log/{year}/proof/{delivery}"), null, cancel);
         if (!proof.IsSuccessStatusCode)
         {
-            var problem = await ReceiveData.ProblemOfAsync(proof, visit, cancel);
-            return visit.Page<Shared.RefusalPage, Problem>(problem, problem.Status);
+            return visit.Refusal(await api.ProblemOfAsync(proof, cancel));
         }
 
         return TypedResults.File(await proof.Content.ReadAsByteArrayAsync(cancel), "text/plain; charset=utf-8", $"{delivery}.tlog-proof");

@@ -20,7 +20,7 @@ internal static class EditEntry
     {
         if (visit.Person is not { City: { } city, Department: not null })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var form = EntryForm.Sent(visit) ?? EntryForm.Of(null);
@@ -50,7 +50,7 @@ internal static class EditEntry
     {
         if (visit.Person is not { City: { } city, Department: { } department })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         OwnEntry? entry = null;

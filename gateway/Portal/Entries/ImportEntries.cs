@@ -18,7 +18,7 @@ internal static class ImportEntries
     {
         if (visit.Person is not { City: { } city })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         if (visit.Form.Files.GetFile("file") is not { Length: > 0 } file)
@@ -39,7 +39,7 @@ internal static class ImportEntries
     {
         if (visit.Person is not { City: { } city, Department: not null })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var path = $"/api/cities/{city}/datasets/imports?limit=20";

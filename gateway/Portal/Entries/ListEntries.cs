@@ -13,7 +13,7 @@ internal static class ListEntries
     {
         if (visit.Person is not { City: { } city, Department: { } department })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var chosen = state is not null && EntryWords.All.Contains(state, StringComparer.Ordinal) ? state : "";

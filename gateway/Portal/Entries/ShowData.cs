@@ -18,7 +18,7 @@ internal static class ShowData
     {
         if (visit.Person is not { City: { } city })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var path = $"/api/cities/{city}/datasets/{id}";
@@ -149,7 +149,7 @@ internal static class ShowData
     {
         if (visit.Person is not { City: { } city, Department: { } department })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var path = $"/api/cities/{city}/datasets/{id}";

@@ -19,7 +19,7 @@ internal static class ShowEntry
     {
         if (visit.Person is not { City: { } city })
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var act = visit.Form["act"].ToString();
@@ -87,7 +87,7 @@ internal static class ShowEntry
     {
         if (visit.Person is not { City: { } city, Department: { } department } person)
         {
-            return visit.NoDepartment();
+            return Visit.NoDepartment();
         }
 
         var path = $"/api/cities/{city}/datasets/{id}";

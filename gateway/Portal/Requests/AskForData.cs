@@ -141,7 +141,7 @@ internal static class AskForData
             var found = await api.GetAsync<RequestView>($"/api/cities/{person.City}/requests/{id}", cancel);
             if (!found.Succeeded)
             {
-                return (null, visit.Page<Shared.RefusalPage, Problem>(found.Problem, found.Status));
+                return (null, visit.Refusal(found.Problem));
             }
 
             draft = found.Value!;
@@ -151,7 +151,7 @@ internal static class AskForData
         var read = await api.GetAsync<DatasetEntry>($"/api/catalogue/datasets/{dataset}", cancel);
         if (!read.Succeeded)
         {
-            return (null, visit.Page<Shared.RefusalPage, Problem>(read.Problem, read.Status));
+            return (null, visit.Refusal(read.Problem));
         }
 
         var entry = read.Value!;

@@ -40,7 +40,7 @@ internal static class ShowRequest
         }
 
         var answer = await api.GetAsync<RequestView>($"/api/cities/{city}/requests/{id}", cancel);
-        return answer.Succeeded ? (answer.Value, null) : (null, visit.Page<Shared.RefusalPage, Problem>(answer.Problem, answer.Status));
+        return answer.Succeeded ? (answer.Value, null) : (null, visit.Refusal(answer.Problem));
     }
 
     /// <summary>The person is of the asking department and has a role for it.</summary>

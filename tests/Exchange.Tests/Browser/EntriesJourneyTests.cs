@@ -211,7 +211,7 @@ public sealed class EntriesJourneyTests(BrowserFixture exchange)
         await other.GoAsync($"/entries/{id}/data", 404);
     }
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public async Task A_published_entry_is_revised_and_what_differs_is_shown_to_its_people()
     {
         var id = (await exchange.PublishAsync("changsha", "unconditional", rowsToo: false)).GetProperty("dataset_id").GetGuid();

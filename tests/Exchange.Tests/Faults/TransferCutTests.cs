@@ -25,7 +25,7 @@ public sealed class TransferCutTests(FaultFixture exchange)
 
     private static readonly int[] Places = [1, 65_536, 1_000_003, 4_000_000];
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public Task A_file_is_resumed_after_each_part_on_its_way_was_gone_and_the_log_says_what_was_sent() =>
         exchange.RunAsync(schedule => FileAsync(schedule, 96 << 20, [(Victim.Client, 1), (Victim.City, 1_000_000), (Victim.Gateway, 1)]));
 
