@@ -73,9 +73,9 @@ public sealed record ExchangeLine
     public string? Reference { get; init; }
     public required string State { get; init; }
     public required int Version { get; init; }
-    public required PartyLine Asking { get; init; }
-    public required PartyLine Owning { get; init; }
-    public required DatasetLine Dataset { get; init; }
+    public required PartyName Asking { get; init; }
+    public required PartyName Owning { get; init; }
+    public required AskedDataset Dataset { get; init; }
     public required string LegalBasis { get; init; }
     public required string Scenario { get; init; }
     public required string Scope { get; init; }
@@ -87,7 +87,7 @@ public sealed record ExchangeLine
     public LegalDate? ReplyDue { get; init; }
     public SupplementNotice? Supplement { get; init; }
     public Extension? Extension { get; init; }
-    public ExtensionAskedLine? ExtensionAsked { get; init; }
+    public AskedExtension? ExtensionAsked { get; init; }
     public LegalDate? DeliveryDue { get; init; }
     public Reply? Reply { get; init; }
     public GrantTerms? Grant { get; init; }
@@ -95,19 +95,11 @@ public sealed record ExchangeLine
     public Dispute? Dispute { get; init; }
     public LegalDate? DisposalDue { get; init; }
     public required DateTimeOffset ChangedAt { get; init; }
-    public required IReadOnlyList<LinkLine> Links { get; init; }
+    public required IReadOnlyList<ApiLink> Links { get; init; }
 
     /// <summary>The API says that it can be done next.</summary>
     public bool Can(string rel) => Links.Any(link => link.Rel == rel);
 }
-
-public sealed record PartyLine(string City, string? Department, string? Name);
-
-public sealed record DatasetLine(Guid Id, int Version, string Name, string? SharingType);
-
-public sealed record ExtensionAskedLine(int WorkingDays, string Reason, DateTimeOffset At);
-
-public sealed record LinkLine(string Rel, string Method, string Href, string? By);
 
 /// <summary>A step of an exchange.</summary>
 public sealed record StepLine
@@ -125,7 +117,7 @@ public sealed record ReviewAnswer
     public required Guid DatasetId { get; init; }
     public required int Revision { get; init; }
     public required string State { get; init; }
-    public EntryLine? Published { get; init; }
+    public EntryText? Published { get; init; }
     public WorkingLine? Working { get; init; }
 }
 
@@ -134,7 +126,7 @@ public sealed record WorkingLine
 {
     public required int Version { get; init; }
     public required string State { get; init; }
-    public required EntryLine Entry { get; init; }
+    public required EntryText Entry { get; init; }
     public required string DraftedBy { get; init; }
     public required DateTimeOffset DraftedAt { get; init; }
     public AssessmentLine? Secrecy { get; init; }
@@ -144,40 +136,6 @@ public sealed record WorkingLine
 }
 
 public sealed record AssessmentLine(string Result, string? Note, DateTimeOffset At);
-
-/// <summary>What an entry says, published or not.</summary>
-public sealed record EntryLine
-{
-    public string? Code { get; init; }
-    public string? Name { get; init; }
-    public string? DepartmentCode { get; init; }
-    public string? Abstract { get; init; }
-    public string? Theme { get; init; }
-    public string? Format { get; init; }
-    public string? UpdateFrequency { get; init; }
-    public string? SharingType { get; init; }
-    public string? SharingConditions { get; init; }
-    public string? SharingMethod { get; init; }
-    public string? RefusalLaw { get; init; }
-    public bool? OpenToSociety { get; init; }
-    public string? OpenConditions { get; init; }
-    public string? Classification { get; init; }
-    public int? Grade { get; init; }
-    public bool? PersonalInformation { get; init; }
-    public IReadOnlyList<FieldLine>? Fields { get; init; }
-    public IReadOnlyList<string>? RelatedCodes { get; init; }
-}
-
-/// <summary>A data item.</summary>
-public sealed record FieldLine
-{
-    public string? Name { get; init; }
-    public string? Title { get; init; }
-    public string? Type { get; init; }
-    public int? Length { get; init; }
-    public string? SharingType { get; init; }
-    public bool? Personal { get; init; }
-}
 
 /// <summary>What <c>/notices</c> answers.</summary>
 public sealed record NoticeAnswer

@@ -48,7 +48,7 @@ internal static class Reviews
     }
 
     /// <summary>Every member of the entry, with what the published version says where that differs.</summary>
-    private static IEnumerable<ReviewMember> Members(Visit visit, EntryLine? before, EntryLine now)
+    private static IEnumerable<ReviewMember> Members(Visit visit, EntryText? before, EntryText now)
     {
         return
         [
@@ -70,7 +70,7 @@ internal static class Reviews
             Member("关联资源代码", "Related codes", entry => entry.RelatedCodes is { Count: > 0 } codes ? string.Join(visit.T("、", ", "), codes) : null),
         ];
 
-        ReviewMember Member(string zh, string en, Func<EntryLine, string?> read)
+        ReviewMember Member(string zh, string en, Func<EntryText, string?> read)
         {
             var (then, value) = (before is null ? null : read(before), read(now));
             return new ReviewMember(visit.T(zh, en), value, before is not null && then != value, then);
@@ -80,7 +80,7 @@ internal static class Reviews
     }
 
     /// <summary>The data items now, then those that the published version has and this one has not.</summary>
-    private static IEnumerable<ReviewField> Fields(IReadOnlyList<FieldLine> before, IReadOnlyList<FieldLine> now, bool compare)
+    private static IEnumerable<ReviewField> Fields(IReadOnlyList<FieldText> before, IReadOnlyList<FieldText> now, bool compare)
     {
         foreach (var field in now)
         {
@@ -110,7 +110,7 @@ public sealed record ReviewModel
     public required ReviewAnswer Entry { get; init; }
 
     /// <summary>The version in work, or the published one when nothing is in work.</summary>
-    public required EntryLine Shown { get; init; }
+    public required EntryText Shown { get; init; }
 
     public required string Department { get; init; }
 
@@ -135,4 +135,4 @@ public sealed record ReviewMember(string Name, string? Value, bool Changed, stri
 /// <param name="Field">As it is now, or was when it is removed.</param>
 /// <param name="Change">same, added, changed or removed.</param>
 /// <param name="Before">As it is published.</param>
-public sealed record ReviewField(FieldLine Field, string Change, FieldLine? Before);
+public sealed record ReviewField(FieldText Field, string Change, FieldText? Before);

@@ -129,7 +129,7 @@ public sealed record StandingView
     public int Faults { get; init; }
     public StandingWhy? Reason { get; init; }
     public StandingTable? Table { get; init; }
-    public IReadOnlyList<Requests.ApiLink> Links { get; init; } = [];
+    public IReadOnlyList<ApiLink> Links { get; init; } = [];
 }
 
 /// <summary>Why it does not go on.</summary>

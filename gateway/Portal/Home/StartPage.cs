@@ -17,8 +17,8 @@ internal static class StartPage
         var found = catalogue.Current?.Search(new SearchRequest { OpenOnly = visit.Person is null, Today = visit.Today, Limit = 6, Sort = SearchSort.Released });
         return visit.Page<HomePage, HomeModel>(new HomeModel
         {
-            Todo = await Todo.ReadAsync(visit, api, cancel),
-            Followed = Todo.Of(visit.Person) is { Count: > 0 } lists ? Follow.Url([.. lists]) : null,
+            Waiting = await WaitingList.ReadAsync(visit, api, cancel),
+            Followed = WaitingList.Of(visit.Person) is { Count: > 0 } lists ? Follow.Url([.. lists]) : null,
             Total = found?.Total ?? 0,
             Cities = [.. catalogue.Cities.Select(city => new HomeCity(city.City, places.City(city.City, visit), Count(Facet.City, city.City), city.State.ToString().ToLowerInvariant(), city.AsOf))],
             Themes = [.. Counts(Facet.Theme).Select(count => new HomeFigure(count.Value, visit.T(Words.Theme(count.Value)), count.Count))],
@@ -35,7 +35,7 @@ internal static class StartPage
 public sealed record HomeModel
 {
     /// <summary>What waits for the person who has signed in.</summary>
-    public required IReadOnlyList<TodoLine> Todo { get; init; }
+    public required IReadOnlyList<WaitingLine> Waiting { get; init; }
 
     /// <summary>Tells when one of those numbers changes.</summary>
     public string? Followed { get; init; }

@@ -16,9 +16,9 @@ public sealed record RequestView
     public string? Pending { get; init; }
 
     public required int Version { get; init; }
-    public required RequestParty Asking { get; init; }
-    public required RequestParty Owning { get; init; }
-    public required RequestedDataset Dataset { get; init; }
+    public required PartyName Asking { get; init; }
+    public required PartyName Owning { get; init; }
+    public required AskedDataset Dataset { get; init; }
     public required string LegalBasis { get; init; }
     public required string Scenario { get; init; }
     public required string Scope { get; init; }
@@ -67,18 +67,6 @@ public sealed record RequestList
     public IReadOnlyList<RequestView> Items { get; init; } = [];
     public string? Next { get; init; }
 }
-
-/// <summary>A department, by its credit code.</summary>
-public sealed record RequestParty(string City, string? Department, string? Name);
-
-/// <summary>The entry that is asked for, by the version that was read.</summary>
-public sealed record RequestedDataset(Guid Id, int Version, string Name, string? SharingType);
-
-/// <summary>A date that runs: reply, delivery, change, repair, consultation or disposal. Days left are less than none once it is past.</summary>
-public sealed record RunningDate(string What, DateOnly On, bool Provisional, int WorkingDaysLeft);
-
-/// <summary>What can be done next, and by which role.</summary>
-public sealed record ApiLink(string Rel, string Method, string Href, string? By);
 
 /// <summary>One step of a request in its own city.</summary>
 public sealed record RequestStep

@@ -4,7 +4,7 @@ using Exchange.Hosting;
 namespace Exchange.Gateway.Portal.Home;
 
 /// <summary>What waits for this person: counted from the lists of the person's city, so that each number is as long as the page behind it.</summary>
-internal static class Todo
+internal static class WaitingList
 {
     private const int Counted = 50;
 
@@ -24,7 +24,7 @@ internal static class Todo
     public static IReadOnlyList<string> Of(Person? person) => person is not { City: { } city, Department: not null } ? []
         : [.. Lists.Where(list => person.Has(list.Role)).Select(list => $"/api/cities/{city}/{list.List}?state={list.State}&limit={Counted}")];
 
-    public static async Task<IReadOnlyList<TodoLine>> ReadAsync(Visit visit, ApiClient api, CancellationToken cancel)
+    public static async Task<IReadOnlyList<WaitingLine>> ReadAsync(Visit visit, ApiClient api, CancellationToken cancel)
     {
         var lists = visit.Person is { } person ? Lists.Where(list => person.Has(list.Role)).ToList() : [];
         using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -34,11 +34,11 @@ internal static class Todo
             try
             {
                 var answer = await api.GetAsync<Page>(path, soon.Token);
-                return new TodoLine(list.Page, visit.T(list.Name), answer.Value?.Items.Count, answer.Value?.Next is not null);
+                return new WaitingLine(list.Page, visit.T(list.Name), answer.Value?.Items.Count, answer.Value?.Next is not null);
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
-                return new TodoLine(list.Page, visit.T(list.Name), null, false);
+                return new WaitingLine(list.Page, visit.T(list.Name), null, false);
             }
         }));
     }
@@ -55,4 +55,4 @@ internal static class Todo
 /// <param name="Name">What they are.</param>
 /// <param name="Count">Null when the city did not answer.</param>
 /// <param name="More">There are more than were counted.</param>
-public sealed record TodoLine(string Path, string Name, int? Count, bool More);
+public sealed record WaitingLine(string Path, string Name, int? Count, bool More);
