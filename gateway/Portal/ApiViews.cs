@@ -54,3 +54,53 @@ public sealed record FieldText
     public string? SharingType { get; init; }
     public bool? Personal { get; init; }
 }
+
+/// <summary>An entry of the own catalogue as its department sees it.</summary>
+public sealed record OwnEntry
+{
+    public required Guid DatasetId { get; init; }
+    public required int Revision { get; init; }
+    public required string State { get; init; }
+    public EntryText? Published { get; init; }
+    public WorkingText? Working { get; init; }
+    public LoadedRows? Rows { get; init; }
+    public StandingReply? StandingSignOff { get; init; }
+    public int OpenCorrections { get; init; }
+
+    /// <summary>The newest text.</summary>
+    public EntryText? Text => Working?.Entry ?? Published;
+}
+
+/// <summary>A version on its way to publication, with its papers (art. 13).</summary>
+public sealed record WorkingText(int Version, string State, EntryText Entry, string DraftedBy, DateTimeOffset DraftedAt, Assessed? Secrecy, Assessed? PersonalInformation, string? ApprovedBy, DateTimeOffset? ApprovedAt, string? WithdrawnReason);
+
+/// <summary>What an assessment found.</summary>
+public sealed record Assessed(string Result, string? Note, DateTimeOffset At);
+
+/// <summary>Rows that are loaded.</summary>
+public sealed record LoadedRows
+{
+    public required int Version { get; init; }
+    public required long Count { get; init; }
+    public required long Bytes { get; init; }
+    public required string Sha256 { get; init; }
+    public required DateTimeOffset LoadedAt { get; init; }
+    public IReadOnlyList<string>? Key { get; init; }
+
+    /// <summary>Where the first rows are; absent for who may not look.</summary>
+    public string? Preview { get; init; }
+}
+
+/// <summary>The reply that requests get at once.</summary>
+public sealed record StandingReply
+{
+    public required int Version { get; init; }
+
+    /// <summary>approve or refuse.</summary>
+    public required string Reply { get; init; }
+
+    public string? CitedLaw { get; init; }
+    public string? GivenBy { get; init; }
+    public required DateTimeOffset GivenAt { get; init; }
+    public IReadOnlyDictionary<string, string>? Treatments { get; init; }
+}

@@ -50,7 +50,7 @@ public sealed record ApprovalAct(string Rel, Text Title, Text Explain, Text Butt
         new("dispute", new("登记争议进展", "Write down a step of the dispute"),
             new("先协商；协商不成的报共同上级主管部门协调；仍不一致的报人民政府决定（第28条）。", "Negotiate first; then the common superior authority coordinates; then its government decides (art. 28)."),
             new("登记", "Write down"), new("争议进展已登记，对方可见。", "Written down; the other side sees it."),
-            new("kind", QuestionKind.Choice, new("步骤", "Step"), [.. ApprovalWords.Disputes]), new("text", QuestionKind.Text, new("内容", "What was held, agreed or decided")) { Hint = new("决定须注明文号", "Name the document of a decision") })
+            new("kind", QuestionKind.Choice, new("步骤", "Step"), [.. ExchangeWords.DisputeSteps]), new("text", QuestionKind.Text, new("内容", "What was held, agreed or decided")) { Hint = new("决定须注明文号", "Name the document of a decision") })
         { AlsoAuthority = true },
         new("return", new("退回审核人", "Return it to the reviewer"), new("不签批，说明还需完善之处（第20条）。", "Not signed: say what has to be better (art. 20)."), new("退回", "Return"), new("答复意见已退回审核人。", "The proposal was returned."), Reason),
         new("sign-off", new("签批答复", "Sign the reply"), new("签批后即为正式答复，发送申请方，不能撤回（第20、21条）。", "With the signature it is the answer and goes to the asking side; it cannot be taken back (arts. 20, 21)."), new("签批并答复", "Sign and answer"), new("答复已签批并发送申请方。", "Signed; the asking side has the answer.")),
@@ -118,21 +118,4 @@ public enum QuestionKind
 public sealed record Question(string Name, QuestionKind Kind, Text Label, params IReadOnlyList<(string Value, Text Name)> Choices)
 {
     public Text? Hint { get; init; }
-}
-
-/// <summary>Reads what people write into fields.</summary>
-internal static class FormRead
-{
-    /// <summary>A day as date fields send it, or as people write it without one: 2026-3-5, 2026/3/5, 2026年3月5日.</summary>
-    public static DateOnly? Day(string? written)
-    {
-        var plain = (written ?? "").Trim().Replace('年', '-').Replace('月', '-').Replace("日", "", StringComparison.Ordinal).Replace('/', '-').Replace('.', '-');
-        return DateOnly.TryParseExact(plain, ["yyyy-MM-dd", "yyyy-M-d"], CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : null;
-    }
-
-    /// <summary>The lines of a text that say something.</summary>
-    public static IReadOnlyList<string> Lines(string? written) => (written ?? "").Split(['\n', ';', '；', ',', '，'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-
-    /// <summary>Null when nothing stands there.</summary>
-    public static string? Text(string? written) => string.IsNullOrWhiteSpace(written) ? null : written.Trim();
 }

@@ -25,20 +25,20 @@ internal static class ListApprovals
         var fromCity = from is not null && places.Cities.Contains(from, StringComparer.Ordinal) ? from : "";
         var filter = chosen switch { "" => $"&state={string.Join(',', Open)}", "all" => "", _ => $"&state={chosen}" };
         var path = $"/api/cities/{city}/approvals?sort=due&limit={PerPage}{filter}{(fromCity.Length > 0 ? $"&asking_city={fromCity}" : "")}";
-        var listed = await api.GetAsync<ApprovalList>(path + (cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}"), cancel);
+        var listed = await api.GetAsync<RequestList>(path + (cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}"), cancel);
         if (listed.Problem is { } problem)
         {
             return visit.Refusal(problem);
         }
 
-        List<ApprovalView> mine = [];
+        List<RequestView> mine = [];
         foreach (var role in new[] { Roles.Reviewer, Roles.SharingHead }.Where(role => cursor is null && person.Has(role)))
         {
-            var waiting = await api.GetAsync<ApprovalList>($"/api/cities/{city}/approvals?sort=due&limit=50&waits_for={role}", cancel);
+            var waiting = await api.GetAsync<RequestList>($"/api/cities/{city}/approvals?sort=due&limit=50&waits_for={role}", cancel);
             mine.AddRange(waiting.Value?.Items ?? []);
         }
 
-        mine = [.. mine.DistinctBy(view => view.Id).OrderBy(view => view.Ours?.On ?? DateOnly.MaxValue)];
+        mine = [.. mine.DistinctBy(view => view.Id).OrderBy(view => view.OwningDue?.On ?? DateOnly.MaxValue)];
         return visit.Page<ApprovalListPage, ApprovalListModel>(new ApprovalListModel
         {
             Mine = mine,
@@ -61,12 +61,12 @@ public sealed record ApprovalListModel
     public static readonly IReadOnlyList<string> States = ["under_review", "supplement_asked", "decided", "approved", "active", "suspended", "refused", "terminated", "ended", "disposed", "archived", "withdrawn"];
 
     /// <summary>What waits for the reader's role; on the first page only.</summary>
-    public required IReadOnlyList<ApprovalView> Mine { get; init; }
+    public required IReadOnlyList<RequestView> Mine { get; init; }
 
     /// <summary>The reader has a role that requests wait for.</summary>
     public required bool HasDuty { get; init; }
 
-    public required IReadOnlyList<ApprovalView> Items { get; init; }
+    public required IReadOnlyList<RequestView> Items { get; init; }
     public string? Next { get; init; }
 
     /// <summary>Empty: what is open; all: everything; else one state.</summary>

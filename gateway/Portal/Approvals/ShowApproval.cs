@@ -37,9 +37,9 @@ internal static class ShowApproval
     }
 
     /// <summary>Sends the act to where the API's link points.</summary>
-    public static async Task<ApiAnswer<ApprovalView>> CarryOutAsync(Guid id, string rel, Visit visit, ApiClient api, CancellationToken cancel)
+    public static async Task<ApiAnswer<RequestView>> CarryOutAsync(Guid id, string rel, Visit visit, ApiClient api, CancellationToken cancel)
     {
-        var answer = await api.GetAsync<ApprovalView>(Path(visit, id), cancel);
+        var answer = await api.GetAsync<RequestView>(Path(visit, id), cancel);
         if (answer.Value is not { } view)
         {
             return answer;
@@ -65,8 +65,8 @@ internal static class ShowApproval
 
         var link = view.Link(rel is "approve" or "refuse" ? view.ChangeIsOpen ? "decide-change" : "decide" : rel);
         return link is null
-            ? new ApiAnswer<ApprovalView>(null, new Refused(NotNow).ToProblem(visit.Language, visit.PublicAddress), NotNow.Status, null)
-            : await api.PostAsync<ApprovalView>(link.Href, body, visit.Version, visit.Key, cancel);
+            ? new ApiAnswer<RequestView>(null, new Refused(NotNow).ToProblem(visit.Language, visit.PublicAddress), NotNow.Status, null)
+            : await api.PostAsync<RequestView>(link.Href, body, visit.Version, visit.Key, cancel);
     }
 
     public static string Path(Visit visit, Guid id) => $"/api/cities/{visit.Person!.City}/approvals/{id}";
@@ -87,7 +87,7 @@ internal static class ShowApproval
         return rows;
     }
 
-    private static JsonObject Approval(Visit visit, ApprovalView view, string? format)
+    private static JsonObject Approval(Visit visit, RequestView view, string? format)
     {
         var given = view.AskedFields.Where(field => visit.Form["give"].Contains(field)).ToList();
         var body = new JsonObject
@@ -194,15 +194,15 @@ internal static class ShowApproval
             return Visit.NoDepartment();
         }
 
-        var answer = await api.GetAsync<ApprovalView>(Path(visit, id), cancel);
+        var answer = await api.GetAsync<RequestView>(Path(visit, id), cancel);
         if (answer.Value is not { } view)
         {
             return visit.Refusal(answer.Problem!);
         }
 
         var entry = api.GetAsync<OwnEntry>($"/api/cities/{city}/datasets/{view.Dataset.Id}", cancel);
-        var steps = api.GetAsync<IReadOnlyList<ApprovalStep>>($"{Path(visit, id)}/history", cancel);
-        var former = api.GetAsync<ApprovalList>($"/api/cities/{city}/approvals?dataset={view.Dataset.Id}&asking_city={view.Asking.City}&asking_department={Uri.EscapeDataString(view.Asking.Department ?? "")}&limit=11", cancel);
+        var steps = api.GetAsync<IReadOnlyList<RequestStep>>($"{Path(visit, id)}/history", cancel);
+        var former = api.GetAsync<RequestList>($"/api/cities/{city}/approvals?dataset={view.Dataset.Id}&asking_city={view.Asking.City}&asking_department={Uri.EscapeDataString(view.Asking.Department ?? "")}&limit=11", cancel);
         await Task.WhenAll(entry, steps, former);
         return visit.Page<ApprovalPage, ApprovalModel>(new ApprovalModel
         {
@@ -221,15 +221,15 @@ internal static class ShowApproval
 /// <summary>What the page of one request shows.</summary>
 public sealed record ApprovalModel
 {
-    public required ApprovalView View { get; init; }
+    public required RequestView View { get; init; }
 
     /// <summary>Null when the city does not show the entry.</summary>
     public OwnEntry? Entry { get; init; }
 
-    public required IReadOnlyList<ApprovalStep> Steps { get; init; }
+    public required IReadOnlyList<RequestStep> Steps { get; init; }
 
     /// <summary>Other requests of the same department for the same entry, newest first.</summary>
-    public required IReadOnlyList<ApprovalView> Former { get; init; }
+    public required IReadOnlyList<RequestView> Former { get; init; }
 
     /// <summary>The form that was sent.</summary>
     public string? Act { get; init; }

@@ -47,7 +47,7 @@ internal static class ShowUse
             return Visit.NoDepartment();
         }
 
-        var answer = await api.GetAsync<ApprovalView>(ShowApproval.Path(visit, id), cancel);
+        var answer = await api.GetAsync<RequestView>(ShowApproval.Path(visit, id), cancel);
         if (answer.Value is not { } view)
         {
             return visit.Refusal(answer.Problem!);
@@ -58,7 +58,7 @@ internal static class ShowUse
         var quota = api.GetAsync<QuotaState>($"{grant}/quota", cancel);
         var receiver = api.GetAsync<ReceiverState>($"{ShowApproval.Path(visit, id)}/standing", cancel);
         // The asking department keeps its records in its own city, and shows them to the provider there.
-        var uses = api.GetAsync<UseRecords>($"/api/cities/{view.Asking.City}/grants/{id}/use-records?limit=100", cancel);
+        var uses = api.GetAsync<UseRecordList>($"/api/cities/{view.Asking.City}/grants/{id}/use-records?limit=100", cancel);
         await Task.WhenAll(deliveries, quota, receiver, uses);
         return visit.Page<UsePage, UseModel>(new UseModel
         {
@@ -79,7 +79,7 @@ internal static class ShowUse
 /// <summary>What the page of a grant's use shows. What is null could not be read, or is not there yet.</summary>
 public sealed record UseModel
 {
-    public required ApprovalView View { get; init; }
+    public required RequestView View { get; init; }
     public IReadOnlyList<DeliveryReceipt>? Deliveries { get; init; }
     public QuotaState? Quota { get; init; }
     public ReceiverState? Receiver { get; init; }
@@ -150,23 +150,4 @@ public sealed record SentChanges
     public string? Outcome { get; init; }
     public long? Rows { get; init; }
     public DateTimeOffset? AcknowledgedAt { get; init; }
-}
-
-/// <summary>A page of records of use.</summary>
-public sealed record UseRecords
-{
-    public IReadOnlyList<UseRecord> Items { get; init; } = [];
-    public string? Next { get; init; }
-}
-
-/// <summary>How the data was used (art. 29).</summary>
-public sealed record UseRecord
-{
-    public required string Scenario { get; init; }
-    public required string Process { get; init; }
-    public required string Result { get; init; }
-    public required string Storage { get; init; }
-    public string? Destruction { get; init; }
-    public required string By { get; init; }
-    public required DateTimeOffset At { get; init; }
 }

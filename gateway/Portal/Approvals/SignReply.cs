@@ -29,7 +29,7 @@ internal static class SignReply
             return Visit.NoDepartment();
         }
 
-        var answer = await api.GetAsync<ApprovalView>(ShowApproval.Path(visit, id), cancel);
+        var answer = await api.GetAsync<RequestView>(ShowApproval.Path(visit, id), cancel);
         if (answer.Value is not { } view)
         {
             return visit.Refusal(answer.Problem!);
@@ -41,7 +41,7 @@ internal static class SignReply
         }
 
         var entry = await api.GetAsync<OwnEntry>($"/api/cities/{city}/datasets/{view.Dataset.Id}", cancel);
-        var steps = await api.GetAsync<IReadOnlyList<ApprovalStep>>($"{ShowApproval.Path(visit, id)}/history", cancel);
+        var steps = await api.GetAsync<IReadOnlyList<RequestStep>>($"{ShowApproval.Path(visit, id)}/history", cancel);
         return visit.Page<SignPage, ApprovalModel>(new ApprovalModel { View = view, Entry = entry.Value, Steps = steps.Value ?? [], Former = [], Act = act, Faults = faults, Path = ShowApproval.Path(visit, id) }, status);
     }
 }

@@ -35,7 +35,7 @@ public sealed record ClockLine
 /// <summary>What <c>/authority/consents</c> answers.</summary>
 public sealed record ConsentAnswer
 {
-    public required IReadOnlyList<ExchangeLine> Replies { get; init; }
+    public required IReadOnlyList<RequestView> Replies { get; init; }
     public required IReadOnlyList<UpdateLine> Updates { get; init; }
 }
 
@@ -58,84 +58,6 @@ public sealed record DutyLine
 }
 
 public sealed record UpdateExtensionLine(int WorkingDays, string Reason, string Outcome, string? Answer);
-
-/// <summary>A list of exchanges.</summary>
-public sealed record ExchangeList
-{
-    public IReadOnlyList<ExchangeLine> Items { get; init; } = [];
-    public string? Next { get; init; }
-}
-
-/// <summary>A request as the authority of either side's city reads it.</summary>
-public sealed record ExchangeLine
-{
-    public required Guid Id { get; init; }
-    public string? Reference { get; init; }
-    public required string State { get; init; }
-    public required int Version { get; init; }
-    public required PartyName Asking { get; init; }
-    public required PartyName Owning { get; init; }
-    public required AskedDataset Dataset { get; init; }
-    public required string LegalBasis { get; init; }
-    public required string Scenario { get; init; }
-    public required string Scope { get; init; }
-    public required string Method { get; init; }
-    public required IReadOnlyList<string> Fields { get; init; }
-    public required DateOnly UseUntil { get; init; }
-    public DateTimeOffset? SubmittedAt { get; init; }
-    public DateTimeOffset? ReceivedAt { get; init; }
-    public LegalDate? ReplyDue { get; init; }
-    public SupplementNotice? Supplement { get; init; }
-    public Extension? Extension { get; init; }
-    public AskedExtension? ExtensionAsked { get; init; }
-    public LegalDate? DeliveryDue { get; init; }
-    public Reply? Reply { get; init; }
-    public GrantTerms? Grant { get; init; }
-    public Suspension? Suspension { get; init; }
-    public Dispute? Dispute { get; init; }
-    public LegalDate? DisposalDue { get; init; }
-    public required DateTimeOffset ChangedAt { get; init; }
-    public required IReadOnlyList<ApiLink> Links { get; init; }
-
-    /// <summary>The API says that it can be done next.</summary>
-    public bool Can(string rel) => Links.Any(link => link.Rel == rel);
-}
-
-/// <summary>A step of an exchange.</summary>
-public sealed record StepLine
-{
-    public required string Event { get; init; }
-    public required string State { get; init; }
-    public required DateTimeOffset At { get; init; }
-    public string? By { get; init; }
-    public string? Note { get; init; }
-}
-
-/// <summary>An entry as its city's insiders see it.</summary>
-public sealed record ReviewAnswer
-{
-    public required Guid DatasetId { get; init; }
-    public required int Revision { get; init; }
-    public required string State { get; init; }
-    public EntryText? Published { get; init; }
-    public WorkingLine? Working { get; init; }
-}
-
-/// <summary>The version on its way to publication.</summary>
-public sealed record WorkingLine
-{
-    public required int Version { get; init; }
-    public required string State { get; init; }
-    public required EntryText Entry { get; init; }
-    public required string DraftedBy { get; init; }
-    public required DateTimeOffset DraftedAt { get; init; }
-    public AssessmentLine? Secrecy { get; init; }
-    public AssessmentLine? PersonalInformation { get; init; }
-    public string? ApprovedBy { get; init; }
-    public DateTimeOffset? ApprovedAt { get; init; }
-}
-
-public sealed record AssessmentLine(string Result, string? Note, DateTimeOffset At);
 
 /// <summary>What <c>/notices</c> answers.</summary>
 public sealed record NoticeAnswer

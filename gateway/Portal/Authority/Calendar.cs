@@ -36,7 +36,7 @@ internal static class Calendar
             List<DateOnly> days = [];
             foreach (var text in visit.Form[field].ToString().Split(['\n', '\r', ',', '，', ';', '；', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
             {
-                if (DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day))
+                if (FormRead.Day(text) is { } day)
                 {
                     days.Add(day);
                 }

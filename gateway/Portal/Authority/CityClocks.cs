@@ -11,8 +11,8 @@ internal static class CityClocks
     {
         var filter = $"{Part("clock", clock)}{Part("department", department)}{(overdue == "1" ? "&overdue=true" : "")}";
         var consents = api.GetAsync<ConsentAnswer>(visit.Api("/authority/consents"), cancel);
-        var disputes = api.GetAsync<ExchangeList>(visit.Api("/authority/disputes?open=true&limit=500"), cancel);
-        var suspended = api.GetAsync<ExchangeList>(visit.Api("/approvals?state=suspended&limit=500"), cancel);
+        var disputes = api.GetAsync<RequestList>(visit.Api("/authority/disputes?open=true&limit=500"), cancel);
+        var suspended = api.GetAsync<RequestList>(visit.Api("/approvals?state=suspended&limit=500"), cancel);
         var clocks = await api.GetAsync<ClockAnswer>(visit.Api($"/authority/clocks?limit={PageSize}{filter}{Part("cursor", cursor)}"), cancel);
         var city = visit.Person!.City!;
         return visit.Page<CityClocksPage, CityClocksModel>(new CityClocksModel

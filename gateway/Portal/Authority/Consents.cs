@@ -32,7 +32,7 @@ internal static class Consents
 
     private static async Task<IResult> ShowAsync(Visit visit, ApiClient api, Guid dataset, Guid change, Problem? problem, CancellationToken cancel)
     {
-        var entry = await api.GetAsync<ReviewAnswer>(visit.Api($"/datasets/{dataset}"), cancel);
+        var entry = await api.GetAsync<OwnEntry>(visit.Api($"/datasets/{dataset}"), cancel);
         var changes = await api.GetAsync<DutyList>(visit.Api($"/datasets/{dataset}/duty-changes"), cancel);
         if (changes.Value?.Items.FirstOrDefault(item => item.Id == change) is not { } found || entry.Value is null)
         {
@@ -55,7 +55,7 @@ internal sealed record ConsentBody(bool? Consent, string? Reason)
 {
     public static ConsentBody Of(Visit visit) => new(
         visit.Form["consent"].ToString() switch { "yes" => true, "no" => false, _ => null },
-        visit.Form["reason"].ToString().Trim() is { Length: > 0 } reason ? reason : null);
+        FormRead.Text(visit.Form["reason"]));
 }
 
 /// <summary>Extensions that wait.</summary>
@@ -64,7 +64,7 @@ public sealed record ConsentsModel
     public Problem? Problem { get; init; }
 
     /// <summary>Each with the name of the department that asks for more time.</summary>
-    public required IReadOnlyList<(ExchangeLine Line, string Department)> Replies { get; init; }
+    public required IReadOnlyList<(RequestView Line, string Department)> Replies { get; init; }
 
     public required IReadOnlyList<UpdateLine> Updates { get; init; }
 

@@ -20,7 +20,7 @@ internal static class Exchanges
     {
         var filter = disputes ? (open ? "&open=true" : "") : state is null ? "" : $"&state={state}";
         var from = string.IsNullOrEmpty(cursor) ? "" : "&cursor=" + Uri.EscapeDataString(cursor);
-        var answer = await api.GetAsync<ExchangeList>(visit.Api($"{(disputes ? "/authority/disputes" : "/approvals")}?limit=50{filter}{from}"), cancel);
+        var answer = await api.GetAsync<RequestList>(visit.Api($"{(disputes ? "/authority/disputes" : "/approvals")}?limit=50{filter}{from}"), cancel);
         return visit.Page<ExchangesPage, ExchangesModel>(new ExchangesModel
         {
             Disputes = disputes,
@@ -44,7 +44,7 @@ public sealed record ExchangesModel
     public Problem? Problem { get; init; }
 
     /// <summary>Each with the name of the owning department.</summary>
-    public required IReadOnlyList<(ExchangeLine Line, string Department)> Items { get; init; }
+    public required IReadOnlyList<(RequestView Line, string Department)> Items { get; init; }
 
     public string? Next { get; init; }
 }

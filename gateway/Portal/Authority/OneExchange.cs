@@ -1,4 +1,3 @@
-using System.Globalization;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Portal.Authority;
@@ -34,21 +33,21 @@ internal static class OneExchange
         var answer = await api.PostAsync<Done>(visit.Api(path), body, visit.Version, visit.Key, cancel);
         return answer.Problem is { } problem ? await ShowAsync(visit, api, places, id, act, problem, cancel) : visit.SeeOther($"/authority/exchanges/{id}?done={act}");
 
-        string? Text(string field) => visit.Form[field].ToString().Trim() is { Length: > 0 } text ? text : null;
-        DateOnly? Day(string field) => DateOnly.TryParseExact(visit.Form[field].ToString(), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : null;
+        string? Text(string field) => FormRead.Text(visit.Form[field]);
+        DateOnly? Day(string field) => FormRead.Day(visit.Form[field]);
     }
 
     private static async Task<IResult> ShowAsync(Visit visit, ApiClient api, Places places, Guid id, string? act, Problem? problem, CancellationToken cancel)
     {
         var asking = visit.Http.Request.Query["side"] == "asking";
         var path = $"/{(asking ? "requests" : "approvals")}/{id}";
-        var answer = await api.GetAsync<ExchangeLine>(visit.Api(path), cancel);
+        var answer = await api.GetAsync<RequestView>(visit.Api(path), cancel);
         if (answer.Value is not { } exchange)
         {
             return answer.Problem is { Status: not StatusCodes.Status404NotFound } refused ? visit.Refusal(refused) : Pipeline.NotFound();
         }
 
-        var history = await api.GetAsync<List<StepLine>>(visit.Api(path + "/history"), cancel);
+        var history = await api.GetAsync<List<RequestStep>>(visit.Api(path + "/history"), cancel);
         return visit.Page<OneExchangePage, OneExchangeModel>(new OneExchangeModel
         {
             Exchange = exchange,
@@ -69,7 +68,7 @@ internal static class OneExchange
 /// <summary>What the page shows.</summary>
 public sealed record OneExchangeModel
 {
-    public required ExchangeLine Exchange { get; init; }
+    public required RequestView Exchange { get; init; }
 
     /// <summary>Seen as the authority of the asking city: nothing can be done here.</summary>
     public required bool Asking { get; init; }
@@ -77,7 +76,7 @@ public sealed record OneExchangeModel
     public required string AskingCity { get; init; }
     public required string OwningCity { get; init; }
     public required string OwningDepartment { get; init; }
-    public required IReadOnlyList<StepLine> History { get; init; }
+    public required IReadOnlyList<RequestStep> History { get; init; }
 
     /// <summary>In the city's part of the API.</summary>
     public required string Path { get; init; }

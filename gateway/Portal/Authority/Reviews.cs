@@ -20,14 +20,14 @@ internal static class Reviews
     {
         var back = visit.Form["act"].ToString() == "return";
         var answer = back
-            ? await api.PostAsync<ReviewAnswer>(visit.Api($"/datasets/{id}/return"), new { reason = visit.Form["reason"].ToString() }, visit.Version, null, cancel)
-            : await api.PostAsync<ReviewAnswer>(visit.Api($"/datasets/{id}/publish"), null, visit.Version, null, cancel);
+            ? await api.PostAsync<OwnEntry>(visit.Api($"/datasets/{id}/return"), new { reason = visit.Form["reason"].ToString() }, visit.Version, null, cancel)
+            : await api.PostAsync<OwnEntry>(visit.Api($"/datasets/{id}/publish"), null, visit.Version, null, cancel);
         return answer.Problem is { } problem ? await ShowAsync(visit, api, places, id, problem, cancel) : visit.SeeOther($"/authority/reviews?done={(back ? "returned" : "published")}");
     }
 
     private static async Task<IResult> ShowAsync(Visit visit, ApiClient api, Places places, Guid id, Problem? problem, CancellationToken cancel)
     {
-        var answer = await api.GetAsync<ReviewAnswer>(visit.Api($"/datasets/{id}"), cancel);
+        var answer = await api.GetAsync<OwnEntry>(visit.Api($"/datasets/{id}"), cancel);
         if (answer.Value is not { } entry)
         {
             return answer.Problem is { Status: not StatusCodes.Status404NotFound } refused ? visit.Refusal(refused) : Pipeline.NotFound();
@@ -107,7 +107,7 @@ public sealed record ReviewsModel
 /// <summary>One entry in review.</summary>
 public sealed record ReviewModel
 {
-    public required ReviewAnswer Entry { get; init; }
+    public required OwnEntry Entry { get; init; }
 
     /// <summary>The version in work, or the published one when nothing is in work.</summary>
     public required EntryText Shown { get; init; }

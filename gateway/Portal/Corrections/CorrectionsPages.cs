@@ -1,5 +1,4 @@
 using Exchange.Contracts;
-using Exchange.Gateway.Portal.Approvals;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Portal.Corrections;
@@ -48,7 +47,7 @@ internal static class CorrectionsPages
     {
         var form = visit.Form;
         var body = new AnswerBody(FormRead.Text(form["result"]), FormRead.Text(form["explanation"]), FormRead.Day(form["error_from"]), FormRead.Day(form["error_to"]));
-        var answer = await api.PostAsync<CorrectionState>($"/api/cities/{visit.Person!.City}/corrections/{id}/answer", body, visit.Version, visit.Key, cancel);
+        var answer = await api.PostAsync<CorrectionView>($"/api/cities/{visit.Person!.City}/corrections/{id}/answer", body, visit.Version, visit.Key, cancel);
         return answer.Problem is { } problem
             ? await PageAsync(id, visit, api, FormFaults.Of(problem, field => field is "result" or "explanation" or "error_from" or "error_to" ? field : null), problem.Status, cancel)
             : visit.SeeOther($"/corrections/{id}?done=answered");
@@ -62,7 +61,7 @@ internal static class CorrectionsPages
         }
 
         var path = $"/api/cities/{city}/corrections/{id}";
-        var answer = await api.GetAsync<CorrectionState>(path, cancel);
+        var answer = await api.GetAsync<CorrectionView>(path, cancel);
         if (answer.Value is not { } correction)
         {
             return visit.Refusal(answer.Problem!);
@@ -86,53 +85,13 @@ internal static class CorrectionsPages
     private sealed record NamedEntry(string? Name);
 }
 
-/// <summary>A page of corrections.</summary>
-public sealed record CorrectionList
-{
-    public IReadOnlyList<CorrectionState> Items { get; init; } = [];
-    public string? Next { get; init; }
-}
-
-/// <summary>A correction as the API shows it.</summary>
-public sealed record CorrectionState
-{
-    public required Guid Id { get; init; }
-    public required Guid ExchangeId { get; init; }
-    public string? Reference { get; init; }
-
-    /// <summary>filed, received or answered.</summary>
-    public required string State { get; init; }
-
-    public required int Version { get; init; }
-    public required PartyName Asking { get; init; }
-    public required PartyName Owning { get; init; }
-    public required Guid DatasetId { get; init; }
-    public required string Field { get; init; }
-    public required string Record { get; init; }
-    public string? Wrong { get; init; }
-    public required string Right { get; init; }
-    public required string Evidence { get; init; }
-    public DateOnly? Since { get; init; }
-    public required DateTimeOffset FiledAt { get; init; }
-    public LegalDate? Due { get; init; }
-    public string? Result { get; init; }
-    public string? Explanation { get; init; }
-    public DateOnly? ErrorFrom { get; init; }
-    public DateOnly? ErrorTo { get; init; }
-    public int? Told { get; init; }
-    public DateTimeOffset? AnsweredAt { get; init; }
-    public IReadOnlyList<ApiLink> Links { get; init; } = [];
-
-    public ApiLink? Link(string rel) => Links.FirstOrDefault(link => link.Rel == rel);
-}
-
 /// <summary>What the list shows.</summary>
 public sealed record CorrectionListModel
 {
     /// <summary>Those we have to answer, soonest due first.</summary>
-    public required IReadOnlyList<CorrectionState> Open { get; init; }
+    public required IReadOnlyList<CorrectionView> Open { get; init; }
 
-    public required IReadOnlyList<CorrectionState> Items { get; init; }
+    public required IReadOnlyList<CorrectionView> Items { get; init; }
     public string? Next { get; init; }
     public required string State { get; init; }
     public string? Cursor { get; init; }
@@ -142,7 +101,7 @@ public sealed record CorrectionListModel
 /// <summary>What the page of one correction shows.</summary>
 public sealed record CorrectionModel
 {
-    public required CorrectionState Correction { get; init; }
+    public required CorrectionView Correction { get; init; }
     public string? EntryName { get; init; }
     public required FormFaults Faults { get; init; }
     public bool Done { get; init; }

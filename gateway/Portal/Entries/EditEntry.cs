@@ -1,4 +1,3 @@
-using Exchange.Gateway.Portal.Approvals;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Portal.Entries;

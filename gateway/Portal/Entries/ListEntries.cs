@@ -1,4 +1,3 @@
-using Exchange.Gateway.Portal.Approvals;
 
 namespace Exchange.Gateway.Portal.Entries;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Exchange.Gateway.Portal.Approvals;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Portal.Entries;

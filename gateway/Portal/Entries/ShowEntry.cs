@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Exchange.Contracts;
-using Exchange.Gateway.Portal.Approvals;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Portal.Entries;

@@ -170,7 +170,7 @@ internal static class Acts
             [
                 new("method", new("处置方式", "How"), "one")
                 {
-                    Choices = [.. RequestWords.AllDisposals.Where(way => request.Grant?.Disposal is not { } required || required == way.Key).Select(way => new Choice(way.Key, way.Value.Zh, way.Value.En))],
+                    Choices = [.. ExchangeWords.Disposals.Where(way => request.Grant?.Disposal is not { } required || required == way.Word).Select(way => new Choice(way.Word, way.Name.Zh, way.Name.En))],
                     Value = request.Grant?.Disposal,
                     Hint = request.Grant?.Disposal is null ? null : new("提供方要求的方式。", "As the provider requires."),
                 },
@@ -286,7 +286,7 @@ public sealed class Entered(IFormCollection form)
 
     public IReadOnlyList<string> All(string field) => [.. form[field].OfType<string>()];
 
-    public DateOnly? Day(string field) => DateOnly.TryParseExact(form[field], "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : null;
+    public DateOnly? Day(string field) => FormRead.Day(form[field]);
 
     /// <summary>Something was written that is no day.</summary>
     public bool IsNoDay(string field) => Text(field) is not null && Day(field) is null;

@@ -112,7 +112,7 @@ internal static class AskForData
             Scope = answers.Text("scope"),
             Method = form.Entry.SharingMethod,
             Fields = answers.Of("fields"),
-            UseUntil = DateOnly.TryParseExact(answers.Text("use_until"), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var until) ? until : (DateOnly?)null,
+            UseUntil = FormRead.Day(answers.Text("use_until")) is { } until ? until : (DateOnly?)null,
         };
         var answer = form.Draft is { } draft
             ? await api.PutAsync<RequestView>(draft.Address, body, visit.Version, visit.Key, cancel)
@@ -187,7 +187,7 @@ internal static class AskForData
     private static Text? FaultOf(AskStep step, StringValues sent, Visit visit) => step.Word switch
     {
         "items" => sent.Count == 0 ? new("请至少选择一个数据项。", "Choose at least one data item.") : null,
-        "term" => !DateOnly.TryParseExact(sent.ToString(), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var until) ? new("请填写使用时限，格式如 2027-06-30。", "Enter the last day of use, such as 2027-06-30.")
+        "term" => FormRead.Day(sent) is not { } until ? new("请填写使用时限，格式如 2027-06-30。", "Enter the last day of use, such as 2027-06-30.")
             : until < visit.Today ? new("使用时限不能早于今天。", "The last day of use has passed.")
             : until > visit.Today.AddYears(5) ? new("使用时限最长为五年，到期前可再次申请。", "The term is at most five years; ask again before it ends.")
             : null,

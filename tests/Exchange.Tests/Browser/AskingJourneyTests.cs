@@ -108,7 +108,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
         await exchange.MirrorAsync(id, "active");
         await officer.GoAsync(request);
         await JudgeAsync(officer);
-        Assert.Contains("姓名脱敏", await officer.TextAsync(), StringComparison.Ordinal);
+        Assert.Contains("姓名隐去中间字", await officer.TextAsync(), StringComparison.Ordinal);
 
         // What lies on the disk is what the receipt says.
         await officer.FollowAsync("接收数据");

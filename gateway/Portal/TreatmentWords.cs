@@ -1,9 +1,9 @@
 using Exchange.Hosting;
 
-namespace Exchange.Gateway.Portal.Approvals;
+namespace Exchange.Gateway.Portal;
 
 /// <summary>How a data item may be treated before it leaves, in the words of people with an example. The list and what fits which type are the catalogue service's; it refuses what does not fit.</summary>
-public static class TreatmentWords
+internal static class TreatmentWords
 {
     /// <summary>Chosen for a number in bands; the width is asked for beside it.</summary>
     public const string Band = "generalised:band";
