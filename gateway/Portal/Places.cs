@@ -18,8 +18,13 @@ internal sealed class Places(GatewaySettings settings, IHttpClientFactory client
 
     private readonly ConcurrentDictionary<string, CityPlace> known = new(StringComparer.Ordinal);
 
-    /// <summary>The cities in the order of the settings.</summary>
-    public IReadOnlyList<string> Cities => [.. settings.Cities.Keys];
+    /// <summary>The cities in the order of their division codes (GB/T 2260), as people list them: 长沙, 株洲, 湘潭.</summary>
+    public IReadOnlyList<string> Cities => [.. InOrder(settings.Cities.Keys, city => city)];
+
+    /// <summary>The same order for what belongs to cities; what is no city, or was never heard, comes last.</summary>
+    public IEnumerable<T> InOrder<T>(IEnumerable<T> items, Func<T, string> cityOf) =>
+        // Characters three to eight of an organisation's unified social credit code (GB 32100) are the division it is registered in.
+        items.OrderBy(item => Find(cityOf(item))?.Authority.Code is { Length: >= 8 } code ? code[2..8] : "~", StringComparer.Ordinal).ThenBy(cityOf, StringComparer.Ordinal);
 
     /// <summary>Null while the city has not been heard.</summary>
     public CityPlace? Find(string city) => known.GetValueOrDefault(city);

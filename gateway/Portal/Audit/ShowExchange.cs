@@ -1,3 +1,4 @@
+using Exchange.Gateway.Federation;
 using Exchange.Hosting;
 
 namespace Exchange.Gateway.Portal.Audit;
@@ -7,7 +8,7 @@ internal static class ShowExchange
 {
     private const int AtOnce = 50;
 
-    public static void Map(IEndpointRouteBuilder pages) => pages.MapPage("/audit/exchanges/{id:guid}", async (Guid id, Visit visit, ApiClient api, VerifyRecords verify, Places places, CancellationToken cancel) =>
+    public static void Map(IEndpointRouteBuilder pages) => pages.MapPage("/audit/exchanges/{id:guid}", async (Guid id, Visit visit, ApiClient api, VerifyRecords verify, Places places, CatalogueIndex catalogue, CancellationToken cancel) =>
     {
         var cursor = visit.Http.Request.Query["cursor"].ToString();
         var answer = await api.GetAsync<Timeline>(AuditPages.With($"/api/audit/exchanges/{id}", [new("limit", AtOnce.ToString(System.Globalization.CultureInfo.InvariantCulture))], "cursor", cursor), cancel);
@@ -24,6 +25,7 @@ internal static class ShowExchange
             Asking = timeline.Exchange.Requesting is { } requesting ? Party(requesting) : null,
             Owning = timeline.Exchange.Providing is { } providing ? Party(providing) : null,
             Lines = [.. timeline.Events.Select(line => new ExchangeLine(line, AuditPages.Source(line.Source, visit, places), Side(line.Source), found[line.EventId]))],
+            Dataset = Guid.TryParse(timeline.Exchange.Service, out var dataset) ? (dataset, catalogue.Current?.Find(dataset)?.Name) : null,
             First = cursor.Length == 0,
             Next = timeline.Next is null ? null : visit.Url(AuditPages.With($"/audit/exchanges/{id}", [], "cursor", timeline.Next)),
         });
@@ -64,6 +66,10 @@ public sealed record ExchangeModel
     public required ExchangeOfLog Exchange { get; init; }
     public string? Asking { get; init; }
     public string? Owning { get; init; }
+
+    /// <summary>The entry, with its name while it is in the catalogue; null when the exchange is about something else.</summary>
+    public (Guid Id, string? Name)? Dataset { get; init; }
+
     public required IReadOnlyList<ExchangeLine> Lines { get; init; }
 
     /// <summary>The page begins with the oldest record.</summary>

@@ -23,17 +23,17 @@ internal static class Overview
             ? await api.GetAsync<QualityAnswer>(string.Create(CultureInfo.InvariantCulture, $"/api/catalogue/quality?from={first:yyyy-MM-dd}&to={last:yyyy-MM-dd}"), cancel)
             : null;
         var figures = await asked;
-        var cities = figures.Value?.Cities ?? [];
+        var cities = places.InOrder(figures.Value?.Cities ?? [], city => city.City).ToList();
         return visit.Page<OverviewPage, OverviewModel>(new OverviewModel
         {
             Period = period,
             Problem = figures.Problem,
             Cities = [.. cities.Select(city => new NamedCity(city.City, places.City(city.City, visit), city.State, city.AsOf, city.Statistics))],
             Waits = [.. Waits(cities, places, visit).OrderByDescending(wait => wait.Days).ThenBy(wait => wait.Department, StringComparer.Ordinal).Take(MostWaits)],
-            Freshness = [.. catalogue.Cities.Select(city => new CityFresh(
+            Freshness = [.. places.InOrder(catalogue.Cities, city => city.City).Select(city => new CityFresh(
                 city.City, places.City(city.City, visit), city.Harvested == true, city.State.ToString().ToLowerInvariant(), city.AsOf, city.LagSeconds))],
             Data = StaleData.Count(catalogue, visit.Today),
-            Quality = quality?.Value,
+            Quality = quality?.Value is { } scored ? scored with { Cities = [.. places.InOrder(scored.Cities, city => city.City)] } : null,
         });
     }).ForSignedIn();
 

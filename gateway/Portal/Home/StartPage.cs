@@ -20,7 +20,7 @@ internal static class StartPage
             Waiting = await WaitingList.ReadAsync(visit, api, cancel),
             Followed = WaitingList.Of(visit.Person) is { Count: > 0 } lists ? Follow.Url([.. lists]) : null,
             Total = found?.Total ?? 0,
-            Cities = [.. catalogue.Cities.Select(city => new HomeCity(city.City, places.City(city.City, visit), Count(Facet.City, city.City), city.State.ToString().ToLowerInvariant(), city.AsOf))],
+            Cities = [.. places.InOrder(catalogue.Cities, city => city.City).Select(city => new HomeCity(city.City, places.City(city.City, visit), Count(Facet.City, city.City), city.State.ToString().ToLowerInvariant(), city.AsOf))],
             Themes = [.. Counts(Facet.Theme).Select(count => new HomeFigure(count.Value, visit.T(Words.Theme(count.Value)), count.Count))],
             Sharing = [.. Counts(Facet.Sharing).Select(count => new HomeFigure(count.Value, visit.T(Words.Sharing(count.Value)), count.Count))],
             Newest = [.. (found?.Items ?? []).Select(entry => new HomeEntry(entry.Id, entry.Name, entry.DepartmentName, entry.ReleasedOn))],

@@ -56,7 +56,7 @@ internal static class SearchPages
             Suggestions = read is { } done && (page.Total == 0 || page.Similar) ? [.. SearchSuggestions.For(index, done.Request).Select(suggestion => new SearchHint(suggestion.Q, suggestion.Change, suggestion.Total))] : [],
             Facets = [.. Facets.Select(facet => Group(facet.Facet, facet.Title)).Where(group => group.Values.Count > 0)],
             Chips = [.. filters.SelectMany(filter => filter.Value.Select(value => new SearchChip($"{visit.T(Facets.First(f => f.Facet == filter.Key).Title)}：{Name(filter.Key, value)}", Without(filter.Key, value))))],
-            Cities = [.. catalogue.Cities.Select(city => new SearchCity(places.City(city.City, visit), city.State.ToString().ToLowerInvariant(), city.AsOf))],
+            Cities = [.. places.InOrder(catalogue.Cities, city => city.City).Select(city => new SearchCity(places.City(city.City, visit), city.State.ToString().ToLowerInvariant(), city.AsOf))],
             Next = page.Next is not null && read is { } next ? visit.Url($"/search{With(("cursor", Cursor.Of(page.Next, next.Question)))}") : null,
         }, faults.Any ? StatusCodes.Status422UnprocessableEntity : StatusCodes.Status200OK);
 
@@ -66,7 +66,7 @@ internal static class SearchPages
             var values = (page.Facets.GetValueOrDefault(facet) ?? []).Select(count => new FacetValue(count.Value, Name(facet, count.Value, count.Label), count.Count, chosen.Contains(count.Value))).ToList();
             // What was chosen stays to be unchosen, though nothing has it now.
             values.AddRange(chosen.Where(value => values.TrueForAll(other => other.Value != value)).Select(value => new FacetValue(value, Name(facet, value), 0, true)));
-            return new FacetGroup(Parameter(facet), visit.T(title), [.. values.OrderByDescending(value => value.Chosen)], ShownAtOnce);
+            return new FacetGroup(Parameter(facet), visit.T(title), [.. (facet == Facet.City ? places.InOrder(values, value => value.Value) : values).OrderByDescending(value => value.Chosen)], ShownAtOnce);
         }
 
         string Name(Facet facet, string value, string? label = null) => facet switch

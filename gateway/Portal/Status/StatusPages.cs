@@ -59,7 +59,7 @@ internal sealed class StatusReader(Visit visit, ApiClient api, Places places, Ca
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(5);
 
     /// <summary>The cities in their order, then what belongs to none.</summary>
-    public IReadOnlyList<string> Services => [.. settings.Cities.Keys, Topology.AuditService, Topology.GatewayService];
+    public IReadOnlyList<string> Services => [.. places.Cities, Topology.AuditService, Topology.GatewayService];
 
     public static string Operations(string service) => service == Topology.GatewayService ? "/operations" : $"/api/operations/{service}";
 
@@ -82,7 +82,7 @@ internal sealed class StatusReader(Visit visit, ApiClient api, Places places, Ca
 
         return new StatusModel
         {
-            Cities = [.. catalogue.Cities.Select(city =>
+            Cities = [.. places.InOrder(catalogue.Cities, city => city.City).Select(city =>
             {
                 var feed = catalogue.FeedOf(city.City);
                 return new CityState(city.City, places.City(city.City, visit), city.Harvested == true, city.State.ToString().ToLowerInvariant(), city.AsOf, city.LagSeconds,

@@ -180,8 +180,8 @@ public sealed partial class SessionTests(GatewayStack stack) : IDisposable
     [Fact]
     public async Task Every_page_forbids_frames_inline_script_and_other_hosts()
     {
-        var pages = Routes().Where(route => route.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Contains("GET") == true && route.Metadata.GetMetadata<AuthorizationPolicy>()?.AuthenticationSchemes.Contains(Pages.Scheme) == true)
-            .Select(route => Filled(route.RoutePattern)).Append("/there-is-no-such-page").Except(["/live"]).ToList();
+        var pages = PortalRoutes.All().Where(route => route.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Contains("GET") == true && route.Metadata.GetMetadata<AuthorizationPolicy>()?.AuthenticationSchemes.Contains(Pages.Scheme) == true)
+            .Select(route => PortalRoutes.Filled(route.RoutePattern)).Append("/there-is-no-such-page").Except(["/live"]).ToList();
         Assert.Contains("/sign-in", pages);
         await browser.SignInAsync(Officer);
         foreach (var page in pages.Concat(["/sign-in?again=1"]))
@@ -206,42 +206,8 @@ public sealed partial class SessionTests(GatewayStack stack) : IDisposable
     }
 
     /// <summary>Every address that takes a form, with who may use it.</summary>
-    private static List<(string Path, IReadOnlyList<string> Roles)> Forms() => [.. Routes().Where(route => route.Metadata.GetMetadata<Pages.TakesForms>() is not null)
-        .Select(route => (Filled(route.RoutePattern), route.Metadata.GetMetadata<AuthorizationPolicy>()!.Requirements.OfType<RoutePolicy>().FirstOrDefault()?.AnyOfRoles ?? []))];
-
-    /// <summary>The portal's routes as it maps them. What its handlers take is never made, so it is enough that each is known to be a service.</summary>
-    private static List<RouteEndpoint> Routes()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        foreach (var type in new[] { typeof(Pages).Assembly, typeof(Pipeline).Assembly }.SelectMany(assembly => assembly.GetTypes())
-            .Where(type => type is { ContainsGenericParameters: false, IsAbstract: false, IsClass: true } && type.Namespace?.StartsWith("Exchange.", StringComparison.Ordinal) == true && !typeof(Attribute).IsAssignableFrom(type)))
-        {
-            builder.Services.Add(new ServiceDescriptor(type, _ => throw new InvalidOperationException($"{type} is never made"), ServiceLifetime.Transient));
-        }
-
-        builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddAuthorization();
-        builder.Services.AddHttpClient();
-        // There is none here, though its settings are a class like any other.
-        foreach (var provider in builder.Services.Where(service => service.ServiceType.Name == "ProviderSettings").ToList())
-        {
-            builder.Services.Remove(provider);
-        }
-
-        var app = builder.Build();
-        app.MapPortal();
-        return [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()];
-    }
-
-    private static string Filled(RoutePattern pattern) => "/" + string.Join('/', pattern.PathSegments.Select(segment => string.Concat(segment.Parts.Select(part => part switch
-    {
-        RoutePatternLiteralPart literal => literal.Content,
-        RoutePatternSeparatorPart separator => separator.Content,
-        RoutePatternParameterPart parameter when parameter.ParameterPolicies.Any(policy => policy.Content == "guid") => "01900000-0000-7000-8000-000000000000",
-        RoutePatternParameterPart parameter when parameter.ParameterPolicies.Any(policy => policy.Content?.StartsWith("int", StringComparison.Ordinal) == true) => "1",
-        RoutePatternParameterPart { Name: "city" } => "changsha",
-        _ => "x",
-    }))));
+    private static List<(string Path, IReadOnlyList<string> Roles)> Forms() => [.. PortalRoutes.All().Where(route => route.Metadata.GetMetadata<Pages.TakesForms>() is not null)
+        .Select(route => (PortalRoutes.Filled(route.RoutePattern), route.Metadata.GetMetadata<AuthorizationPolicy>()!.Requirements.OfType<RoutePolicy>().FirstOrDefault()?.AnyOfRoles ?? []))];
 
     private async Task<DateTimeOffset> TokenTimeAsync()
     {

@@ -34,7 +34,10 @@ internal sealed class Visitor : IAsyncDisposable
     public IBrowserContext Context => context;
 
     /// <summary>The page's address without the host and the language.</summary>
-    public string Path => new Uri(Page.Url).PathAndQuery is var path && english && path.StartsWith("/en", StringComparison.Ordinal) ? path[3..] : path;
+    public string Path => new Uri(Page.Url).PathAndQuery is var path && english ? WithoutLanguage(path) : path;
+
+    /// <summary>The address of the same page whatever its language.</summary>
+    public static string WithoutLanguage(string path) => path == "/en" ? "/" : path.StartsWith("/en/", StringComparison.Ordinal) ? path[3..] : path;
 
     /// <summary>Opens a page of the portal and expects this status.</summary>
     public async Task<IResponse> GoAsync(string path, int status = 200)
@@ -115,7 +118,8 @@ internal sealed class Visitor : IAsyncDisposable
 
     public ValueTask DisposeAsync() => context.DisposeAsync();
 
-    private string Url(string path) => english ? "/en" + (path == "/" ? "" : path) : path;
+    /// <summary>The page's address in the visitor's language.</summary>
+    public string Url(string path) => english ? "/en" + (path == "/" ? "" : path) : path;
 
     private IPage Watch(IPage page)
     {

@@ -1,0 +1,165 @@
+using System.Text.RegularExpressions;
+using Exchange.Gateway.Portal;
+using Exchange.Hosting;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Patterns;
+using Pages = Exchange.Gateway.Portal.Pages;
+
+namespace Exchange.Tests.Browser;
+
+/// <summary>
+/// Everybody follows every link that their pages show and opens a page of each kind once: nothing serious for axe, nothing on the console, no request to elsewhere, nothing wider than 320 px.
+/// No page that the portal has is left out.
+/// </summary>
+[Collection(BrowserExchange.Name), Trait("needs", "server"), Trait("length", "long")]
+public sealed partial class EveryPageTests(BrowserFixture exchange)
+{
+    /// <summary>Who goes through the pages; null has not signed in.</summary>
+    private static readonly string?[] People =
+    [
+        null, "zhuzhou-labour-officer", "zhuzhou-labour-sharing-head", "changsha-labour-officer", "changsha-labour-reviewer", "changsha-labour-sharing-head", "changsha-labour-department-head",
+        "changsha-authority", "zhuzhou-authority", "auditor", "changsha-operator", "gateway-operator",
+    ];
+
+    /// <summary>What is no page: a stream, two downloads, and the two addresses of an outside provider that these people do not come through.</summary>
+    private static readonly string[] NoPages = ["/live", "/entries/import/{id:guid}/report.csv", "/audit/proofs/{year:int}/{id:guid}", "/sign-in/outside", "/sign-out/outside"];
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_page_of_each_kind_can_be_used_by_everyone_it_is_for(bool english)
+    {
+        var starts = await SomethingOfEverythingAsync();
+        var kinds = PortalRoutes.All().Where(route => route.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Contains("GET") == true && route.Metadata.GetMetadata<AuthorizationPolicy>()?.AuthenticationSchemes.Contains(Pages.Scheme) == true)
+            .Select(route => new Kind(route.RoutePattern)).OrderByDescending(kind => kind.Literals).ToList();
+        HashSet<string> seen = new(StringComparer.Ordinal);
+        List<string> faults = [];
+        foreach (var account in People)
+        {
+            await using var visitor = await exchange.VisitAsync(english: english);
+            if (account is not null)
+            {
+                await visitor.SignInAsync(account);
+            }
+
+            await FollowEverythingAsync(visitor, account, [.. starts.Where(start => start.For == account).Select(start => start.Path)], kinds, seen, faults);
+        }
+
+        Assert.True(faults.Count == 0, string.Join("\n\n", faults));
+        Assert.Empty(kinds.Select(kind => kind.Name).Except(NoPages, StringComparer.Ordinal).Except(seen, StringComparer.Ordinal));
+    }
+
+    private static async Task FollowEverythingAsync(Visitor visitor, string? account, IReadOnlyList<string> starts, IReadOnlyList<Kind> kinds, HashSet<string> seen, List<string> faults)
+    {
+        Queue<string> open = new(["/", .. starts]);
+        HashSet<string> known = new(StringComparer.Ordinal);
+        while (open.TryDequeue(out var path))
+        {
+            var bare = path.Split('?', '#')[0];
+            if (kinds.FirstOrDefault(kind => kind.Matches(bare)) is not { } found)
+            {
+                continue;
+            }
+
+            // One page of a kind, and one more for each set of parameters that a link gives it.
+            var parameters = path.Split('#')[0].Split('?') is [_, var query] ? string.Join('&', query.Split('&').Select(one => one.Split('=')[0]).Order(StringComparer.Ordinal)) : "";
+            if (NoPages.Contains(found.Name, StringComparer.Ordinal) || !known.Add($"{found.Name}?{parameters}"))
+            {
+                continue;
+            }
+
+            var answer = (await visitor.Page.GotoAsync(visitor.Url(path)))!;
+            if (answer.Status != 200)
+            {
+                faults.Add($"{account ?? "nobody"} followed a link to {path}: {answer.Status}\n{await visitor.TextAsync()}");
+                continue;
+            }
+
+            try
+            {
+                await visitor.CheckAsync();
+            }
+            catch (Xunit.Sdk.XunitException fault)
+            {
+                faults.Add(fault.Message);
+            }
+
+            seen.Add(found.Name);
+            foreach (var link in await visitor.Page.EvaluateAsync<string[]>("() => [...document.querySelectorAll('a[href]:not([download])')].map(a => new URL(a.href)).filter(u => u.origin === location.origin).map(u => u.pathname + u.search)"))
+            {
+                open.Enqueue(Visitor.WithoutLanguage(link));
+            }
+        }
+    }
+
+    /// <summary>An exchange in each of the states that change what pages show, and where those begin that no list leads to.</summary>
+    private async Task<List<(string? For, string Path)>> SomethingOfEverythingAsync()
+    {
+        var (officer, reviewer, authority) = (exchange.Who("changsha", "officer"), exchange.Who("changsha", "reviewer"), exchange.Who("changsha", "authority"));
+        var (asking, askingHead) = (exchange.Who("zhuzhou", "officer"), exchange.Who("zhuzhou", "sharing_head"));
+        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
+        (await exchange.DraftRequestAsync(dataset)).Succeeded("draft");
+
+        var active = await exchange.SubmitAsync(dataset);
+        await exchange.GrantAsync(active, new { Decision = "approve", Treatments = new Dictionary<string, string>(StringComparer.Ordinal) { ["person"] = "masked:name" } });
+        await exchange.MirrorAsync(active, "active");
+        (await asking.GetAsync($"/api/cities/changsha/grants/{active}/data")).Succeeded("data");
+        var correction = (await Eventually.GetAsync(
+            () => asking.PostAsync($"/api/cities/zhuzhou/requests/{active}/correct", new { Field = "months", Record = "示例甲", Wrong = "12", Right = "13", Evidence = "缴费凭证（示例）" }), answer => answer.Status < 300)).Json.GetProperty("id").GetGuid();
+        var mirror = $"/api/cities/zhuzhou/requests/{active}";
+        (await asking.PostAsync($"{mirror}/change", new { Fields = new[] { "person", "months", "remark" }, Reason = "须核对备注（示例）" }, (await asking.GetAsync(mirror)).ETag)).Succeeded("change");
+
+        var suspended = await exchange.SubmitAsync(dataset);
+        await exchange.GrantAsync(suspended);
+        await exchange.MirrorAsync(suspended, "active");
+        (await authority.PostAsync($"/api/cities/changsha/approvals/{suspended}/suspend", new { Reason = "超范围使用（示例）", RepairBy = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(20) }, (await exchange.ReceivedAsync(suspended)).ETag)).Succeeded("suspend");
+        await exchange.MirrorAsync(suspended, "suspended");
+        (await authority.PostAsync($"/api/cities/changsha/disputes/{suspended}/step", new { Kind = "position", Text = "应当先整改（示例）" }, (await exchange.ReceivedAsync(suspended)).ETag)).Succeeded("dispute");
+
+        var extended = await exchange.SubmitAsync(dataset);
+        (await reviewer.PostAsync($"/api/cities/changsha/approvals/{extended}/extend", new { WorkingDays = 3, Reason = "情况复杂（示例）" }, (await exchange.ReceivedAsync(extended)).ETag)).Succeeded("extend");
+        var supplemented = await exchange.SubmitAsync(dataset);
+        (await reviewer.PostAsync($"/api/cities/changsha/approvals/{supplemented}/ask-supplement", new { Missing = new[] { new { Item = "legal_basis", What = "请写明条款（示例）" } } }, (await exchange.ReceivedAsync(supplemented)).ETag)).Succeeded("supplement");
+        var proposed = await exchange.SubmitAsync(dataset);
+        (await reviewer.PostAsync($"/api/cities/changsha/approvals/{proposed}/decide", new { Decision = "approve" }, (await exchange.ReceivedAsync(proposed)).ETag)).Succeeded("propose");
+
+        var draft = (await officer.PostAsync("/api/cities/changsha/datasets", Flow.ExchangeFixture.Draft($"待审核目录（示例）{Guid.NewGuid():N}", "conditional", officer.Account.Department!, null))).Succeeded("draft");
+        var entry = draft["dataset_id"].GetGuid();
+        var assessed = (await officer.PostAsync($"/api/cities/changsha/datasets/{entry}/assess", new { Secrecy = new { Result = "not_secret" }, PersonalInformation = new { Result = "passed" } }, draft.ETag)).Succeeded("assess");
+        (await exchange.Who("changsha", "department_head").PostAsync($"/api/cities/changsha/datasets/{entry}/approve", etag: assessed.ETag)).Succeeded("approve");
+        var duties = $"/api/cities/changsha/datasets/{dataset}/duty-changes";
+        var duty = (await officer.PostAsync(duties, new { What = "law", ChangedOn = DateOnly.FromDateTime(DateTime.UtcNow), Reference = "《示例法》（示例）" })).Succeeded("duty")["id"].GetGuid();
+        (await officer.PostAsync($"{duties}/{duty}/extend", new { WorkingDays = 5, Reason = "涉及多个系统（示例）" })).Succeeded("extend");
+
+        await exchange.TimelineAsync(active, "grant.activated", "delivery.ended");
+        var delivery = (await asking.GetAsync($"/api/cities/changsha/grants/{active}/deliveries")).Succeeded("deliveries").Json.EnumerateArray().First().GetProperty("delivery_id").GetGuid();
+        return
+        [
+            ("zhuzhou-labour-officer", $"/requests/{active}"), ("zhuzhou-labour-officer", $"/requests/{suspended}"), ("zhuzhou-labour-officer", $"/requests/{supplemented}"), ("zhuzhou-labour-officer", $"/requests/{extended}/submitted"),
+            ("zhuzhou-labour-officer", $"/requests/{active}/deliveries/{delivery}"), ("zhuzhou-labour-officer", $"/requests/{active}/data/preview"), ("zhuzhou-labour-officer", $"/requests/new/{dataset}/items"),
+            ("zhuzhou-labour-sharing-head", $"/requests/{active}"), ("changsha-labour-reviewer", $"/approvals/{extended}"), ("changsha-labour-reviewer", $"/corrections/{correction}"), ("changsha-labour-sharing-head", $"/approvals/{proposed}/sign"),
+            ("changsha-labour-officer", $"/entries/{entry}"), ("changsha-labour-officer", $"/datasets/{dataset}/preview"), ("changsha-authority", $"/authority/updates/{dataset}/{duty}"), ("changsha-authority", $"/authority/reviews/{entry}"),
+            ("changsha-authority", $"/authority/exchanges/{suspended}"), ("auditor", $"/audit/exchanges/{active}"),
+        ];
+    }
+
+    /// <summary>A route of the portal, and the addresses that are of it.</summary>
+    private sealed class Kind(RoutePattern pattern)
+    {
+        private readonly Regex address = new("^/" + string.Join('/', pattern.PathSegments.Select(segment => string.Concat(segment.Parts.Select(part => part switch
+        {
+            RoutePatternLiteralPart literal => Regex.Escape(literal.Content),
+            RoutePatternSeparatorPart separator => Regex.Escape(separator.Content),
+            RoutePatternParameterPart parameter when parameter.ParameterPolicies.Any(policy => policy.Content == "guid") => "[0-9a-f-]{36}",
+            RoutePatternParameterPart parameter when parameter.ParameterPolicies.Any(policy => policy.Content == "int") => "[0-9]+",
+            _ => "[^/]+",
+        })))) + "$", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+
+        public string Name { get; } = pattern.RawText!;
+
+        public int Literals { get; } = pattern.PathSegments.Count(segment => segment.Parts.All(part => part.IsLiteral));
+
+        public bool Matches(string path) => address.IsMatch(path);
+    }
+}
