@@ -6,7 +6,7 @@ using Exchange.Tests.Flow;
 
 namespace Exchange.Tests.Faults;
 
-/// <summary>Three cities publish, revise and withdraw while the broker goes twice, a city and a gateway die, and somebody deletes rows of the read model: it ends as the union of the cities.</summary>
+/// <summary>Three cities publish, revise and withdraw while the broker goes (twice in the long form), a city and a gateway die, and somebody deletes rows of the read model: it ends as the union of the cities.</summary>
 [Collection(FaultyExchange.Name)]
 [Trait("needs", "server")]
 public sealed class CatalogueChaosTests(FaultFixture exchange)
@@ -42,7 +42,11 @@ public sealed class CatalogueChaosTests(FaultFixture exchange)
             await exchange.Stack.KillAsync(replica);
             await exchange.Stack.StartAsync(replica);
             await reached[changes * 2 / 3].Task;
-            await RestartBrokerAsync();
+            if (changes > 1000)
+            {
+                await RestartBrokerAsync();
+            }
+
             await reached[changes * 5 / 6].Task;
             await using (var gateway = await exchange.AdminAsync(Stack.Gateway))
             {
