@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
@@ -102,7 +103,7 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
             var bytes = await response.Content.ReadAsByteArrayAsync(limit.Token);
             if (method == HttpMethod.Get)
             {
-                states[path] = StateOf(response.Headers.ETag, bytes);
+                states[path] = StateOf(response.StatusCode, bytes);
             }
 
             return response.IsSuccessStatusCode
@@ -126,7 +127,7 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
         }
         catch (HttpRequestException)
         {
-            return new HttpResponseMessage((System.Net.HttpStatusCode)NoAnswer.Status) { Content = JsonContent.Create(Silent, options: Json.Options) };
+            return new HttpResponseMessage((HttpStatusCode)NoAnswer.Status) { Content = JsonContent.Create(Silent, options: Json.Options) };
         }
     }
 
@@ -145,8 +146,10 @@ internal sealed class ApiClient(Visit visit, AccessTokens tokens, GatewaySetting
 
     private Problem Silent => new Refused(NoAnswer).ToProblem(visit.Language, visit.PublicAddress);
 
-    /// <summary>What tells the states of an answer apart.</summary>
-    public static string StateOf(EntityTagHeaderValue? etag, byte[] body) => etag?.Tag ?? Convert.ToHexString(SHA256.HashData(body));
+    /// <summary>
+    /// What tells the states of an answer apart. Not its ETag, which is the version that acts name: a standing exchange goes on without another one. Of a refusal only the status: no two have the same trace.
+    /// </summary>
+    public static string StateOf(HttpStatusCode status, byte[] body) => status >= HttpStatusCode.BadRequest ? status.ToString() : Convert.ToHexString(SHA256.HashData(body));
 
     /// <summary>The same in few characters, for an address.</summary>
     public static string Short(string state) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(state)))[..16];

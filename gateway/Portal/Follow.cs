@@ -67,7 +67,7 @@ internal static class Follow
                     return null;
                 }
 
-                state += ApiClient.StateOf(answer.Headers.ETag, await answer.Content.ReadAsByteArrayAsync(cancel));
+                state += ApiClient.StateOf(answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(cancel));
             }
             catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException or IOException)
             {
