@@ -74,6 +74,4 @@ public sealed record StandingModel
 
     public int? Version { get; init; }
     public Problem? Problem { get; init; }
-
-    public string? ErrorAt(string field) => Problem?.Errors?.FirstOrDefault(error => error.Field == field)?.Message;
 }

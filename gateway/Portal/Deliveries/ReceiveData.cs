@@ -126,6 +126,8 @@ public sealed record DataModel
     public IReadOnlyList<OfferedFile>? Files { get; init; }
 
     public Problem? Problem { get; init; }
+
+    public string Title(string field) => Entry?.Fields.FirstOrDefault(one => one.Name == field)?.Title ?? field;
 }
 
 /// <summary>First rows.</summary>
