@@ -117,7 +117,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
         await JudgeAsync(officer);
         Assert.Contains("240", await officer.TextAsync(), StringComparison.Ordinal);
         await officer.GoAsync($"{request}/data");
-        var csv = await SavedAsync(officer, () => officer.Page.GetByRole(AriaRole.Button, new() { Name = "下载数据" }).ClickAsync());
+        var (_, csv) = await officer.SavedAsync(() => officer.Page.GetByRole(AriaRole.Button, new() { Name = "下载数据" }).ClickAsync());
         var digest = Convert.ToHexStringLower(SHA256.HashData(csv));
         var receipts = (await exchange.Who("zhuzhou", "officer").GetAsync($"/api/cities/changsha/grants/{id}/deliveries")).Succeeded("receipts").Json;
         Assert.Contains(receipts.EnumerateArray(), receipt => receipt.GetProperty("form").GetString() == "csv" && receipt.GetProperty("sha256").GetString() == digest);
@@ -139,7 +139,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
             count => count >= 2);
         await JudgeAsync(officer);
         await officer.GoAsync($"{request}/deliveries");
-        var proof = await SavedAsync(officer, () => officer.Page.GetByRole(AriaRole.Button, new() { Name = "下载存证证明" }).First.ClickAsync());
+        var (_, proof) = await officer.SavedAsync(() => officer.Page.GetByRole(AriaRole.Button, new() { Name = "下载存证证明" }).First.ClickAsync());
         Assert.StartsWith("c2sp.org/tlog-proof@v1", System.Text.Encoding.UTF8.GetString(proof), StringComparison.Ordinal);
 
         await officer.GoAsync($"{request}/correct");
@@ -358,11 +358,11 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
         await head.GoAsync($"{request}/sign-off-change");
         Assert.Contains("remark", (await exchange.Who("zhuzhou", "officer").GetAsync($"/api/cities/zhuzhou{request}"))["prepared_change"].GetProperty("fields").ToString(), StringComparison.Ordinal);
         await head.PressAsync("签批并发出");
-        await OwningAsync(id, a => a.Json.TryGetProperty("change", out var change) && change.ValueKind == System.Text.Json.JsonValueKind.Object);
-        await OwnAsync(id, "reviewer", "change/decide", new { Decision = "approve" });
-        await OwnAsync(id, "sharing_head", "change/sign-off");
+        await exchange.OwningAsync(id, a => a.Json.TryGetProperty("change", out var change) && change.ValueKind == System.Text.Json.JsonValueKind.Object);
+        await exchange.OwnAsync(id, "reviewer", "change/decide", new { Decision = "approve" });
+        await exchange.OwnAsync(id, "sharing_head", "change/sign-off");
 
-        await OwnAsync(id, "sharing_head", "consult", new { Kind = "change", Reason = "系统升级（示例）", EffectiveOn = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(30) });
+        await exchange.OwnAsync(id, "sharing_head", "consult", new { Kind = "change", Reason = "系统升级（示例）", EffectiveOn = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(30) });
         await MirroredAsync(id, "consultation");
         await head.GoAsync($"{request}/answer-consultation");
         Assert.Contains("系统升级（示例）", await head.TextAsync(), StringComparison.Ordinal);
@@ -371,9 +371,9 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
         await head.Page.CheckAsync("#agree-1");
         await head.Page.FillAsync("#answer", "升级期间需保留接口（示例）");
         await head.PressAsync("提交答复");
-        await OwningAsync(id, a => a["consultation"].TryGetProperty("agreed", out var agreed) && agreed.ValueKind == System.Text.Json.JsonValueKind.False);
+        await exchange.OwningAsync(id, a => a["consultation"].TryGetProperty("agreed", out var agreed) && agreed.ValueKind == System.Text.Json.JsonValueKind.False);
 
-        await OwnAsync(id, "sharing_head", "suspend", new { Reason = "超出用途（示例）", RepairBy = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(7) });
+        await exchange.OwnAsync(id, "sharing_head", "suspend", new { Reason = "超出用途（示例）", RepairBy = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(7) });
         await exchange.MirrorAsync(id, "suspended");
         await officer.GoAsync($"{request}/data");
         Assert.Contains("不能接收数据", await officer.TextAsync(), StringComparison.Ordinal);
@@ -381,7 +381,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
         await officer.CheckAsync();
         await officer.Page.FillAsync("#note", "已收回越权账号（示例）");
         await officer.PressAsync("提交报告");
-        await OwningAsync(id, a => a["suspension"].TryGetProperty("repair", out var repair) && repair.GetString() == "已收回越权账号（示例）");
+        await exchange.OwningAsync(id, a => a["suspension"].TryGetProperty("repair", out var repair) && repair.GetString() == "已收回越权账号（示例）");
         await head.GoAsync($"{request}/dispute");
         await head.Page.FillAsync("#position", "未超出约定用途（示例）");
         await head.PressAsync("提交意见");
@@ -392,15 +392,6 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
 
         Task<Answer> MirroredAsync(string id, string part) => Eventually.GetAsync(
             () => exchange.Who("zhuzhou", "officer").GetAsync($"/api/cities/zhuzhou/requests/{id}"), a => a.Json.TryGetProperty(part, out var told) && told.ValueKind == System.Text.Json.JsonValueKind.Object, show: a => a.Text);
-    }
-
-    private Task<Answer> OwningAsync(string id, Func<Answer, bool> until) =>
-        Eventually.GetAsync(() => exchange.Who("changsha", "reviewer").GetAsync($"/api/cities/changsha/approvals/{id}"), a => a.Status == 200 && until(a), show: a => a.Text);
-
-    private async Task OwnAsync(string id, string role, string act, object? body = null)
-    {
-        var now = await OwningAsync(id, _ => true);
-        (await exchange.Who("changsha", role).PostAsync($"/api/cities/changsha/approvals/{id}/{act}", body, now.ETag)).Succeeded(act);
     }
 
     /// <summary>Anyone's act is refused when its form is not ours, and what belongs to others is not there.</summary>
@@ -425,14 +416,7 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
     private Task<Guid> AnEntryAsync() => shared ??= EntryAsync();
 
     /// <summary>An entry of Changsha's labour department that the catalogue and Zhuzhou know.</summary>
-    private async Task<Guid> EntryAsync()
-    {
-        var dataset = (await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid();
-        var officer = exchange.Who("zhuzhou", "officer");
-        await Eventually.GetAsync(() => officer.GetAsync($"/api/catalogue/datasets/{dataset}"), answer => answer.Status == 200, show: answer => answer.Text);
-        await Eventually.GetAsync(() => officer.PostAsync("/api/cities/zhuzhou/requests", new { DatasetId = dataset }), answer => !answer.Text.Contains("unknown-dataset", StringComparison.Ordinal), show: answer => answer.Text);
-        return dataset;
-    }
+    private async Task<Guid> EntryAsync() => await exchange.KnownAsync((await exchange.PublishAsync("changsha", "conditional")).GetProperty("dataset_id").GetGuid());
 
     /// <summary>What the page says in the end: by itself where script runs, else when it is loaded again.</summary>
     private static async Task<string> ShownAsync(Visitor visitor, Regex wanted, bool script)
@@ -450,12 +434,6 @@ public sealed partial class AskingJourneyTests(BrowserFixture exchange)
                 return wanted.Match(await visitor.TextAsync()).Value;
             },
             text => text.Length > 0);
-    }
-
-    private static async Task<byte[]> SavedAsync(Visitor visitor, Func<Task> press)
-    {
-        var download = await visitor.Page.RunAndWaitForDownloadAsync(press);
-        return await File.ReadAllBytesAsync(await download.PathAsync());
     }
 
     [GeneratedRegex("/requests/[0-9a-f-]{36}")]

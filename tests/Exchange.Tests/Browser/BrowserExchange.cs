@@ -67,6 +67,15 @@ public sealed class BrowserFixture : ExchangeFixture
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>An entry of Changsha once the catalogue and Zhuzhou know it.</summary>
+    internal async Task<Guid> KnownAsync(Guid dataset)
+    {
+        var officer = Who("zhuzhou", "officer");
+        await Eventually.GetAsync(() => officer.GetAsync($"/api/catalogue/datasets/{dataset}"), answer => answer.Status == 200, show: answer => answer.Text);
+        await Eventually.GetAsync(() => officer.PostAsync("/api/cities/zhuzhou/requests", new { DatasetId = dataset }), answer => !answer.Text.Contains("unknown-dataset", StringComparison.Ordinal), show: answer => answer.Text);
+        return dataset;
+    }
+
     /// <summary>Somebody with a browser of their own who has not signed in.</summary>
     /// <param name="script">Whether the browser runs script.</param>
     /// <param name="english">Whether the addresses begin with <c>/en</c>.</param>

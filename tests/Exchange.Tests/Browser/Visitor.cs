@@ -91,6 +91,13 @@ internal sealed class Visitor : IAsyncDisposable
     /// <summary>Follows the link of this name.</summary>
     public Task FollowAsync(string link, string inside = "main") => MoveAsync(() => Page.Locator(inside).GetByRole(AriaRole.Link, new() { Name = link }).First.ClickAsync());
 
+    /// <summary>Does what saves a file, and reads that from the disk; a download that breaks off throws.</summary>
+    public async Task<(string Name, byte[] Content)> SavedAsync(Func<Task> act)
+    {
+        var download = await Page.RunAndWaitForDownloadAsync(act);
+        return (download.SuggestedFilename, await File.ReadAllBytesAsync(await download.PathAsync()));
+    }
+
     /// <summary>What the page says.</summary>
     public Task<string> TextAsync() => Page.InnerTextAsync("main");
 

@@ -39,6 +39,22 @@ internal sealed class BureauService : IAsyncDisposable
 
     public string Address => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/bureau";
 
+    /// <summary>What its department says of it, with what it wants to be shown in <c>X-Api-Key</c>.</summary>
+    public object Description(string secret, string? address = null) => new
+    {
+        Service = new
+        {
+            Address = address ?? Address,
+            Operations = new object[] { new { Method = "GET", Path = "/v1/status" }, new { Method = "GET", Path = "/v1/persons/{number}", Query = new[] { "page" } }, new { Method = "POST", Path = "/v1/query" } },
+            Probe = "/v1/status",
+            Structure = new[] { "data" },
+            ResponseHeaders = new[] { "X-Batch" },
+            TimeoutSeconds = 1,
+            MostResponseBytes = 500_000,
+        },
+        Credential = new { Header = "X-Api-Key", Value = secret },
+    };
+
     public Task StartAsync() => app.StartAsync();
 
     public ValueTask DisposeAsync() => app.DisposeAsync();

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json.Nodes;
 using Dapper;
 using Exchange.Local.Accounts;
 using Exchange.Tests.Flow;
@@ -198,9 +197,7 @@ public sealed class CallServiceTests(ExchangeFixture exchange) : IAsyncLifetime
     private async Task<(Guid Dataset, string Grant)> GrantedAsync(object? decision = null)
     {
         var officer = exchange.Who("changsha", "officer");
-        var draft = JsonNode.Parse(System.Text.Json.JsonSerializer.Serialize(ExchangeFixture.Draft($"参保查询接口（示例）{Guid.NewGuid():N}", "conditional", officer.Account.Department!, null), Exchange.Hosting.Json.Options))!;
-        (draft["format"], draft["sharing_method"]) = ("service", "service");
-        var drafted = (await officer.PostAsync("/api/cities/changsha/datasets", draft)).Succeeded("draft");
+        var drafted = (await officer.PostAsync("/api/cities/changsha/datasets", ExchangeFixture.Draft($"参保查询接口（示例）{Guid.NewGuid():N}", "conditional", officer.Account.Department!, null, "service"))).Succeeded("draft");
         var dataset = drafted["dataset_id"].GetGuid();
         await exchange.ReviewAsync("changsha", dataset, drafted.ETag);
         var id = await exchange.SubmitAsync(dataset);
@@ -215,19 +212,6 @@ public sealed class CallServiceTests(ExchangeFixture exchange) : IAsyncLifetime
     {
         var officer = exchange.Who("changsha", "officer");
         var now = await officer.GetAsync($"/api/cities/changsha/datasets/{dataset}");
-        (await officer.PutAsync($"/api/cities/changsha/datasets/{dataset}/service", new
-        {
-            Service = new
-            {
-                Address = address,
-                Operations = new object[] { new { Method = "GET", Path = "/v1/status" }, new { Method = "GET", Path = "/v1/persons/{number}", Query = new[] { "page" } }, new { Method = "POST", Path = "/v1/query" } },
-                Probe = "/v1/status",
-                Structure = new[] { "data" },
-                ResponseHeaders = new[] { "X-Batch" },
-                TimeoutSeconds = 1,
-                MostResponseBytes = 500_000,
-            },
-            Credential = new { Header = "X-Api-Key", Value = Secret },
-        }, now.ETag)).Succeeded("describe");
+        (await officer.PutAsync($"/api/cities/changsha/datasets/{dataset}/service", bureau.Description(Secret, address), now.ETag)).Succeeded("describe");
     }
 }

@@ -310,6 +310,83 @@ public sealed class PublishingTests(PublishingCity city)
         Assert.All((await city.SendAsync(HttpMethod.Get, "/datasets?limit=200&state=draft", Officer)).Body.GetProperty("items").EnumerateArray(), i => Assert.Equal("draft", i.GetProperty("state").GetString()));
     }
 
+    [Fact]
+    public async Task A_part_of_a_name_finds_the_entries_whose_name_the_reader_may_know()
+    {
+        var mark = $"{Guid.NewGuid():N}"[..12];
+        var (path, revision) = await city.PublishAsync(Fresh() with { Name = $"缴存 Ab_{mark}%甲（示例）" });
+        await city.DraftAsync(Fresh() with { Name = $"缴存 Abc{mark}草稿（示例）" });
+        (await city.SendAsync(HttpMethod.Put, path, Officer, Fresh() with { Code = (await OneAsync()).GetProperty("published").GetProperty("code").GetString(), Name = $"缴存 新名{mark}（示例）" }, revision)).Expect(HttpStatusCode.OK);
+
+        // Within the department the name in work, for everyone else the one in the catalogue; and a sign is a sign.
+        Assert.Equal(2, await FoundAsync(mark, Officer));
+        Assert.Equal(1, await FoundAsync($"  新名{mark} ", Officer));
+        Assert.Equal(1, await FoundAsync($"ABC{mark.ToUpperInvariant()}", Officer));
+        Assert.Equal(0, await FoundAsync($"Ab_{mark}", Officer));
+        Assert.Equal(2, await FoundAsync(mark, Authority));
+        Assert.Equal(1, await FoundAsync(mark, OtherOfficer));
+        Assert.Equal(1, await FoundAsync($"ab_{mark}%甲", OtherCity));
+        Assert.Equal(0, await FoundAsync($"新名{mark}", OtherCity));
+        Assert.Equal(0, await FoundAsync($"Ab%{mark}", OtherCity));
+        Assert.Equal(0, await FoundAsync(mark, null));
+        Assert.Equal(2, await FoundAsync(mark, Officer, "&state=draft"));
+        Assert.Equal(0, await FoundAsync(mark, Officer, "&state=published"));
+        Assert.Equal(1, await FoundAsync(mark, OtherCity, "&state=published"));
+
+        async Task<JsonElement> OneAsync() => (await city.SendAsync(HttpMethod.Get, path, Officer)).Expect(HttpStatusCode.OK).Body;
+
+        async Task<int> FoundAsync(string part, Who? who, string more = "")
+        {
+            var found = 0;
+            for (var cursor = ""; ;)
+            {
+                var page = (await city.SendAsync(HttpMethod.Get, $"/datasets?limit=1&q={Uri.EscapeDataString(part)}{more}{cursor}", who)).Expect(HttpStatusCode.OK).Body;
+                found += page.GetProperty("items").GetArrayLength();
+                if (!page.TryGetProperty("next", out var next))
+                {
+                    return found;
+                }
+
+                cursor = $"&cursor={next.GetString()}";
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_check_names_every_fault_and_keeps_nothing()
+    {
+        var good = Fresh() with { Code = null, Name = $"检查 {Guid.NewGuid():N}" };
+        var faulty = good with { Theme = "Z9", SharingType = "sometimes", Grade = 9, Fields = [new() { Name = "1", Title = "", Type = "C" }] };
+        var before = await CountAsync();
+        var told = (await city.SendAsync(HttpMethod.Post, "/datasets?check=true", Officer, faulty)).Refuses(HttpStatusCode.UnprocessableEntity, "invalid-input").Body.GetProperty("errors");
+        Assert.True(told.GetArrayLength() >= 5, told.GetRawText());
+        Assert.Equal((await city.SendAsync(HttpMethod.Post, "/datasets", Officer, faulty)).Expect(HttpStatusCode.UnprocessableEntity).Body.GetProperty("errors").GetRawText(), told.GetRawText());
+        Assert.Equal("", (await city.SendAsync(HttpMethod.Post, "/datasets?check=true", Officer, good)).Expect(HttpStatusCode.NoContent).Text);
+        (await city.SendAsync(HttpMethod.Post, "/datasets?check=true", OtherOfficer, good)).Expect(HttpStatusCode.Forbidden);
+        (await city.SendAsync(HttpMethod.Post, "/datasets?check=true", Reviewer, good)).Refuses(HttpStatusCode.Forbidden, "role-missing");
+        Assert.Equal(before, await CountAsync());
+
+        // So with an entry that is there: it stays as it is, also for the next one who names its version.
+        var (path, revision) = await city.DraftAsync(good);
+        before = await CountAsync();
+        (await city.SendAsync(HttpMethod.Put, $"{path}?check=true", Officer, faulty, revision)).Refuses(HttpStatusCode.UnprocessableEntity, "invalid-input");
+        (await city.SendAsync(HttpMethod.Put, $"{path}?check=true", Officer, good with { Abstract = "另一个摘要" }, revision)).Expect(HttpStatusCode.NoContent);
+        (await city.SendAsync(HttpMethod.Put, $"{path}?check=true", Officer, good, revision + 1)).Expect(HttpStatusCode.PreconditionFailed);
+        var now = (await city.SendAsync(HttpMethod.Get, path, Officer)).Expect(HttpStatusCode.OK);
+        Assert.Equal((revision, good.Abstract), (now.Revision, now.Body.GetProperty("working").GetProperty("entry").GetProperty("abstract").GetString()));
+        Assert.Equal(before, await CountAsync());
+
+        // Of this name alone: other tests write at the same time.
+        async Task<long> CountAsync()
+        {
+            await using var connection = await city.OpenAsync();
+            return await connection.ExecuteScalarAsync<long>("""
+                select (select count(*) from datasets where name = @Name) + (select count(*) from dataset_versions v join datasets using (dataset_id) where name = @Name)
+                     + (select count(*) from dataset_history h join datasets using (dataset_id) where name = @Name) + (select count(*) from outbox where position(@Name in content) > 0)
+                """, new { good.Name });
+        }
+    }
+
     [Theory]
     [InlineData("{\"name\":\"a\\u0000b\"}")]
     [InlineData("{\"unknown_member\":1}")]

@@ -122,6 +122,76 @@ public sealed class ReplyTests(ExchangeFixture exchange)
         Assert.Equal("already-submitted", (await deputy.PutAsync(Asking(id), ExchangeFixture.RequestBody(dataset), $"\"{(await exchange.MirrorAsync(id, "under_review"))["version"]}\""))["rule"].GetString());
     }
 
+    [Fact]
+    public async Task Both_sides_list_by_the_last_day_by_several_states_and_by_whom_it_waits_for()
+    {
+        var dataset = (await exchange.PublishAsync("changsha", "conditional", rowsToo: false)).GetProperty("dataset_id").GetGuid();
+        var (late, gone, granted, decided, soon) = (await SubmitAsync(), await SubmitAsync(), await SubmitAsync(), await SubmitAsync(), await SubmitAsync());
+        var draft = (await exchange.DraftRequestAsync(dataset)).Succeeded("draft")["id"].GetString()!;
+        var (officer, reviewer) = (exchange.Who("zhuzhou", "officer"), exchange.Who("changsha", "reviewer"));
+        await exchange.OwnAsync(late, "reviewer", "extend", new { WorkingDays = 5, Reason = "情况复杂（示例）" });
+        await exchange.OwnAsync(late, "authority", "answer-extension", new { Consent = true });
+        await exchange.OwnAsync(decided, "reviewer", "decide", new { Decision = "approve" });
+        // There are no rows yet: the clock of the delivery runs, for longer than any of a reply.
+        await exchange.GrantAsync(granted);
+        var held = await exchange.MirrorAsync(granted, "approved");
+        (await officer.PostAsync($"{Asking(gone)}/withdraw", new { Reason = "重复（示例）" }, (await exchange.MirrorAsync(gone, "under_review")).ETag)).Succeeded("withdraw");
+        await exchange.MirrorAsync(gone, "withdrawn");
+        await Eventually.GetAsync(() => officer.GetAsync(Asking(late)), a => a.Json.TryGetProperty("extension", out _), show: a => a.Text);
+
+        const string Approvals = "/api/cities/changsha/approvals", Requests = "/api/cities/zhuzhou/requests";
+        Assert.Equal([decided, soon, late, granted, gone], await ListAsync(reviewer, Approvals, "sort=due"));
+        Assert.Equal([decided, soon, late, granted, gone, draft], await ListAsync(officer, Requests, "sort=due"));
+        Assert.Equal([decided, granted], await ListAsync(reviewer, Approvals, "state=decided,%20approved"));
+        Assert.Equal([decided, granted], await ListAsync(reviewer, Approvals, "state=approved,decided&sort=due"));
+        Assert.Equal([draft, gone], await ListAsync(officer, Requests, "state=draft,withdrawn"));
+        Assert.Equal([soon, late], await ListAsync(reviewer, Approvals, "waits_for=reviewer"));
+        Assert.Equal([decided], await ListAsync(reviewer, Approvals, "waits_for=sharing_head&sort=due"));
+        // Who proposed what is not told to the other side before it is signed.
+        Assert.Equal([soon, decided, late], await ListAsync(officer, Requests, "waits_for=reviewer"));
+        Assert.Empty(await ListAsync(officer, Requests, "waits_for=sharing_head"));
+        Assert.Empty(await ListAsync(exchange.Who("changsha", "officer", "police"), Approvals, "sort=due"));
+
+        // A change under a grant waits for the same two persons.
+        (await officer.PostAsync($"{Asking(granted)}/change", new { ThirdParty = "示例受托单位", Reason = "职责（示例）" }, held.ETag)).Succeeded("prepare");
+        var head = exchange.Who("zhuzhou", "sharing_head");
+        (await head.PostAsync($"{Asking(granted)}/change/sign-off", etag: (await head.GetAsync(Asking(granted))).ETag)).Succeeded("sign the change");
+        await exchange.OwningAsync(granted, a => a.Json.TryGetProperty("change", out _));
+        // It has the days of a reply, from when it was asked for.
+        Assert.Equal([granted, soon, late], await ListAsync(reviewer, Approvals, "waits_for=reviewer&sort=due"));
+        await exchange.OwnAsync(granted, "reviewer", "change/decide", new { Decision = "approve" });
+        Assert.Equal([decided, granted], await ListAsync(reviewer, Approvals, "waits_for=sharing_head"));
+        Assert.Equal([granted], await ListAsync(reviewer, Approvals, "waits_for=sharing_head&state=approved,active"));
+
+        var page = (await reviewer.GetAsync($"{Approvals}?dataset={dataset}&limit=1")).Succeeded("a page")["next"].GetString();
+        Assert.Equal(["cursor"], Faults(await reviewer.GetAsync($"{Approvals}?sort=due&cursor={page}")));
+        foreach (var (who, list) in new[] { (reviewer, Approvals), (officer, Requests) })
+        {
+            Assert.Equal(["cursor", "limit", "sort", "state", "waits_for"], Faults(await who.GetAsync($"{list}?sort=name&state=draft,lost&waits_for=officer&limit=0&cursor=!")));
+        }
+
+        Task<string> SubmitAsync() => exchange.SubmitAsync(dataset);
+
+        // Two at a time, so that each page but the first begins at a cursor.
+        async Task<List<string>> ListAsync(Participant who, string list, string query)
+        {
+            List<string> found = [];
+            for (var cursor = ""; ;)
+            {
+                var part = (await who.GetAsync($"{list}?{query}&dataset={dataset}&limit=2{cursor}")).Succeeded("a page");
+                found.AddRange(part["items"].EnumerateArray().Select(item => item.GetProperty("id").GetString()!));
+                if (!part.Json.TryGetProperty("next", out var next))
+                {
+                    return found;
+                }
+
+                cursor = $"&cursor={next.GetString()}";
+            }
+        }
+
+        static IEnumerable<string> Faults(Answer answer) => answer.Refuses(422, "invalid-input")["errors"].EnumerateArray().Select(e => e.GetProperty("field").GetString()!).Order(StringComparer.Ordinal);
+    }
+
     private static readonly object Missing = new { Missing = new[] { new { Item = "legal_basis", What = "请注明条款（示例）" } } };
 
     private static string Owning(string id) => $"/api/cities/changsha/approvals/{id}";

@@ -184,6 +184,17 @@ public class ExchangeFixture : IAsyncLifetime
         return (await Who("changsha", "sharing_head").PostAsync($"/api/cities/changsha/approvals/{id}/sign-off", etag: decided.ETag)).Succeeded("sign off the reply");
     }
 
+    /// <summary>The exchange as Changsha has it, once it is so.</summary>
+    internal Task<Answer> OwningAsync(string id, Func<Answer, bool> until) =>
+        Eventually.GetAsync(() => Who("changsha", "reviewer").GetAsync($"/api/cities/changsha/approvals/{id}"), a => a.Status == 200 && until(a), show: a => a.Text);
+
+    /// <summary>An act of the labour department of Changsha, or of the city's authority.</summary>
+    internal async Task OwnAsync(string id, string role, string act, object? body = null)
+    {
+        var now = await OwningAsync(id, _ => true);
+        (await Who("changsha", role).PostAsync($"/api/cities/changsha/approvals/{id}/{act}", body, now.ETag)).Succeeded(act);
+    }
+
     /// <summary>The leaves of an exchange once this many of each of these types are recorded.</summary>
     internal Task<Answer> TimelineAsync(string id, params string[] types) => Eventually.GetAsync(
         () => Who("zhuzhou", "officer").GetAsync($"/api/audit/exchanges/{id}"),
@@ -217,7 +228,7 @@ public class ExchangeFixture : IAsyncLifetime
         UpdateFrequency = "monthly",
         SharingType = sharing,
         SharingConditions = sharing switch { "conditional" => "共享范围：人社部门；使用用途：转移接续", "refused" => "法律明确规定不予共享（示例）", _ => null },
-        SharingMethod = format == "table" ? "rows" : "file",
+        SharingMethod = format switch { "table" => "rows", "service" => "service", _ => "file" },
         RefusalLaw = sharing == "refused" ? "《示例法》第一条" : null,
         Classification = "general",
         Grade = 3,
