@@ -7,6 +7,9 @@ namespace Exchange.Gateway.Portal.Entries;
 /// <summary>The data behind a published entry: rows from CSV, files, or the description of a service; and what was loaded, as our own people see it.</summary>
 internal static class ShowData
 {
+    /// <summary>Seconds, where the form says nothing.</summary>
+    public const int DefaultTimeout = 30;
+
     public static void Map(IEndpointRouteBuilder pages)
     {
         pages.MapPage("/entries/{id:guid}/data", (Guid id, Visit visit, ApiClient api, CancellationToken cancel) => PageAsync(id, visit, api, FormFaults.None, null, StatusCodes.Status200OK, cancel)).ForSignedIn(EntriesPages.Readers);
@@ -48,13 +51,7 @@ internal static class ShowData
                 problem = (await api.SendAsync<JsonObject>(HttpMethod.Delete, $"{path}/files/{Uri.EscapeDataString(visit.Form["name"].ToString())}", null, visit.Version, null, cancel)).Problem;
                 break;
             case "service":
-                var (body, wrong) = Service(visit);
-                if (wrong is not null)
-                {
-                    return await PageAsync(id, visit, api, wrong, null, StatusCodes.Status422UnprocessableEntity, cancel);
-                }
-
-                problem = (await api.PutAsync<OwnEntry>($"{path}/service", body, visit.Version, null, cancel)).Problem;
+                problem = (await api.PutAsync<OwnEntry>($"{path}/service", Service(visit, (await api.GetAsync<JsonObject>($"{path}/service", cancel)).Value), visit.Version, null, cancel)).Problem;
                 break;
             case "remove-service":
                 problem = (await api.SendAsync<OwnEntry>(HttpMethod.Delete, $"{path}/service", null, visit.Version, null, cancel)).Problem;
@@ -71,6 +68,12 @@ internal static class ShowData
         // Faults of a table go into the report, by row and column.
         var report = act == "rows" && problem.Errors is { Count: > 0 } errors ? errors : null;
         var faults = report is not null ? FormFaults.Of("file", $"{visit.T("数据有误，未装载。", "The data has faults and was not loaded.")} {problem.Detail}") : FormFaults.Of(problem, field => IdOf(act, field));
+        if (act == "service" && problem.Errors is { Count: > 0 } wrong)
+        {
+            // Several lines share a field: each fault says in which it is.
+            faults = faults with { All = [.. faults.All.Zip(wrong, (fault, error) => LineOf(visit, error.Field) is { } line ? (fault.Field, visit.T($"“{line}”：", $"'{line}': ") + fault.Message) : fault)] };
+        }
+
         return await PageAsync(id, visit, api, faults, report, problem.Status, cancel);
     }
 
@@ -82,51 +85,36 @@ internal static class ShowData
         return content;
     }
 
-    private static (JsonObject Body, FormFaults? Wrong) Service(Visit visit)
+    /// <summary>As written, right or wrong: the API names every fault. What the page has no field for stays as it was described.</summary>
+    private static JsonObject Service(Visit visit, JsonObject? described)
     {
         var form = visit.Form;
-        var operations = new JsonArray();
-        foreach (var line in form["operations"].ToString().Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        var service = described?["service"]?.DeepClone().AsObject() ?? [];
+        service["address"] = form["address"].ToString().Trim();
+        service["operations"] = new JsonArray([.. CallLines(visit).Select(line => line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)).Select(parts => (JsonNode)new JsonObject
         {
-            var parts = line.Split([' ', '\t'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-            if (parts.Length is < 2 or > 3)
-            {
-                return ([], FormFaults.Of("operations", visit.T($"“{line}”应写作：GET /v1/permits number,year", $"Write '{line}' as: GET /v1/permits number,year")));
-            }
-
-            operations.Add((JsonNode)new JsonObject
-            {
-                ["method"] = parts[0].ToUpperInvariant(),
-                ["path"] = parts[1],
-                ["query"] = new JsonArray([.. (parts.Length == 3 ? FormRead.Lines(parts[2]) : []).Select(name => (JsonNode)name)]),
-            });
-        }
-
-        var service = new JsonObject
-        {
-            ["address"] = form["address"].ToString().Trim(),
-            ["operations"] = operations,
-            ["probe"] = form["probe"].ToString().Trim(),
-            ["structure"] = new JsonArray([.. FormRead.Lines(form["structure"]).Select(name => (JsonNode)name)]),
-        };
-        if (FormRead.Text(form["timeout"]) is { } timeout)
-        {
-            if (!int.TryParse(timeout, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
-            {
-                return ([], FormFaults.Of("timeout", visit.T("请填写整数。", "Write a whole number.")));
-            }
-
-            service["timeout_seconds"] = seconds;
-        }
-
+            ["method"] = parts[0].ToUpperInvariant(),
+            ["path"] = parts.ElementAtOrDefault(1) ?? "",
+            ["query"] = new JsonArray([.. FormRead.Lines(string.Join(',', parts.Skip(2))).Select(name => (JsonNode)name)]),
+        })]);
+        service["probe"] = form["probe"].ToString().Trim();
+        service["structure"] = new JsonArray([.. FormRead.Lines(form["structure"]).Select(name => (JsonNode)name)]);
+        service["timeout_seconds"] = FormRead.Text(form["timeout"]) is not { } timeout ? DefaultTimeout : int.TryParse(timeout, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : 0;
         var body = new JsonObject { ["service"] = service };
-        if (FormRead.Text(form["credential-header"]) is { } header)
+        var (header, value) = (FormRead.Text(form["credential-header"]), form["credential-value"].ToString());
+        if (header is not null || value.Length > 0)
         {
-            body["credential"] = new JsonObject { ["header"] = header, ["value"] = form["credential-value"].ToString() };
+            body["credential"] = new JsonObject { ["header"] = header, ["value"] = value };
         }
 
-        return (body, null);
+        return body;
     }
+
+    private static string[] CallLines(Visit visit) => visit.Form["operations"].ToString().Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>The line of a fault such as <c>operations[1].path</c>; null for any other.</summary>
+    private static string? LineOf(Visit visit, string field) =>
+        field.Split('[', ']') is ["operations", var at, ..] && int.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var i) ? CallLines(visit).ElementAtOrDefault(i) : null;
 
     private static string? IdOf(string act, string field) => act switch
     {
