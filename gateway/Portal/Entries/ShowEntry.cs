@@ -56,8 +56,8 @@ internal static class ShowEntry
             case "extend" when Guid.TryParse(form["change"].ToString(), out var change):
                 problem = (await api.PostAsync<JsonObject>($"{path}/duty-changes/{change}/extend", new JsonObject
                 {
-                    ["working_days"] = int.TryParse(form["extend-working_days"], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var days) ? days : null,
-                    ["reason"] = FormRead.Text(form["extend-reason"]),
+                    ["working_days"] = int.TryParse(form[ExtendId(change, "working_days")], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var days) ? days : null,
+                    ["reason"] = FormRead.Text(form[ExtendId(change, "reason")]),
                 }, null, visit.Key, cancel)).Problem;
                 break;
             default:
@@ -66,8 +66,11 @@ internal static class ShowEntry
 
         return problem is null
             ? visit.SeeOther($"/entries/{id}?done={act}")
-            : await PageAsync(id, visit, api, act, FormFaults.Of(problem, field => IdOf(act, field)), problem.Status, cancel);
+            : await PageAsync(id, visit, api, act, FormFaults.Of(problem, field => act == "extend" ? ExtendId(Guid.Parse(form["change"].ToString()), field) : IdOf(act, field)), problem.Status, cancel);
     }
+
+    /// <summary>Id and name of a field of the form that asks for more time: each change that waits has one.</summary>
+    public static string ExtendId(Guid change, string field) => $"extend-{change:N}-{field}";
 
     private static string? IdOf(string act, string field) => (act, field) switch
     {
@@ -78,7 +81,6 @@ internal static class ShowEntry
         ("withdraw", "reason") => "withdraw-reason",
         ("standing", _) when field.StartsWith("treatments.", StringComparison.Ordinal) => $"treat-{field["treatments.".Length..]}",
         ("duty", _) => $"duty-{field}",
-        ("extend", _) => $"extend-{field}",
         _ => null,
     };
 
