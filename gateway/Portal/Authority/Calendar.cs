@@ -24,6 +24,8 @@ internal static class Calendar
 
         if (faults.Any)
         {
+            // The city is not asked then; what can be said without it is said too.
+            faults.RequireText("source", visit.Form["source"], null, longest: 500);
             return await ShowAsync(visit, api, new Refused(faults).ToProblem(visit.Language, visit.PublicAddress), cancel);
         }
 
@@ -34,7 +36,7 @@ internal static class Calendar
         IReadOnlyList<DateOnly> Days(string field)
         {
             List<DateOnly> days = [];
-            foreach (var text in visit.Form[field].ToString().Split(['\n', '\r', ',', '，', ';', '；', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+            foreach (var text in visit.Form[field].ToString().Split(['\n', '\r', '\t', ',', '，', '、', ';', '；', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
             {
                 if (FormRead.Day(text) is { } day)
                 {
