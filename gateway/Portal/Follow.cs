@@ -14,7 +14,7 @@ internal static class Follow
 {
     private const int MostPaths = 6;
 
-    /// <summary>What <c>Live</c> of a page's shell takes: changes of any of these addresses of the API.</summary>
+    /// <summary>What <c>Live</c> of a page's shell takes: changes of any of these addresses of the API, or of the gateway's own operations.</summary>
     public static string Url(params ReadOnlySpan<string> paths) => $"/live?of={string.Join("&of=", paths.ToArray().Select(Uri.EscapeDataString))}";
 
     /// <summary>The same with what the page has seen, so that what changes between the page and its first look is news too.</summary>
@@ -23,7 +23,7 @@ internal static class Follow
 
     public static void Map(IEndpointRouteBuilder pages) => pages.MapPage("/live", (Visit visit, ApiClient api, PortalSettings settings, TimeProvider clock, CancellationToken cancel) =>
     {
-        string[] paths = [.. visit.Http.Request.Query["of"].OfType<string>().Where(path => path.StartsWith("/api/", StringComparison.Ordinal)).Take(MostPaths)];
+        string[] paths = [.. visit.Http.Request.Query["of"].OfType<string>().Where(path => path.StartsWith("/api/", StringComparison.Ordinal) || path.StartsWith("/operations/", StringComparison.Ordinal)).Take(MostPaths)];
         return paths.Length == 0 ? Pipeline.NotFound() : (IResult)TypedResults.ServerSentEvents(ChangesAsync(visit, api, paths, settings.LookEvery, clock, cancel));
     }).ForSignedIn();
 

@@ -80,8 +80,12 @@ internal sealed class StatusReader(Visit visit, ApiClient api, Places places, Ca
             }
         }
 
+        // What the page is made of changes too often to be followed: these tell when something is there to act on. All are read here, so that nothing is missed between the page and the first look.
+        var followed = Operations(Services.First(service => IsOwn(service) && service != Topology.GatewayService));
+        await api.GetAsync<JsonElement?>(followed + "/set-aside", cancel);
         return new StatusModel
         {
+            Followed = [followed + "/quarantine", followed + "/set-aside", .. sources is null ? (string[])[] : ["/operations/sources"]],
             Cities = [.. places.InOrder(catalogue.Cities, city => city.City).Select(city =>
             {
                 var feed = catalogue.FeedOf(city.City);

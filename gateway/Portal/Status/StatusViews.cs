@@ -18,6 +18,9 @@ public sealed record StatusModel
     /// <summary>Keys that sign tokens; null for operators of a city.</summary>
     public IReadOnlyList<KeyAge>? Keys { get; init; }
 
+    /// <summary>Addresses of the API that tell when the page is to be loaded again.</summary>
+    public required IReadOnlyList<string> Followed { get; init; }
+
     /// <summary>Why what was tried was not done.</summary>
     public Problem? Problem { get; init; }
 
