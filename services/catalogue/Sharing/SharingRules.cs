@@ -224,7 +224,7 @@ internal static class SharingRules
 
     public static readonly Rule ConsultAndFile = new("consult-and-file", 409, "第27条",
         new("终止共享服务须先与需求方协商、向本级数据主管部门备案，并到生效日。", "A running service is ended after the asking side was consulted, the end was filed with the data authority and its day has come."),
-        new("请先发起协商（kind 为 end）并备案。", "Consult (kind end) and file it first."));
+        new("请先发起终止服务的协商（kind 为 end）并备案，到生效日后再办理。", "Consult (kind end) and file it first, and wait for its day."));
 
     public static readonly Rule DisputeOrder = new("dispute-order", 409, "第28条",
         new("争议按协商、共同上级主管部门协调、本级人民政府决定的顺序办理。", "A dispute is negotiated first, then coordinated by the common superior authority, then decided by its government."),
