@@ -196,10 +196,7 @@ public sealed class CallServiceTests(ExchangeFixture exchange) : IAsyncLifetime
     /// <summary>A service entry that was described, requested by Zhuzhou and granted.</summary>
     private async Task<(Guid Dataset, string Grant)> GrantedAsync(object? decision = null)
     {
-        var officer = exchange.Who("changsha", "officer");
-        var drafted = (await officer.PostAsync("/api/cities/changsha/datasets", ExchangeFixture.Draft($"参保查询接口（示例）{Guid.NewGuid():N}", "conditional", officer.Account.Department!, null, "service"))).Succeeded("draft");
-        var dataset = drafted["dataset_id"].GetGuid();
-        await exchange.ReviewAsync("changsha", dataset, drafted.ETag);
+        var (dataset, _) = await exchange.PublishFileEntryAsync("changsha", "service");
         var id = await exchange.SubmitAsync(dataset);
         // Nothing answers yet: the delivery clock runs on until the department has described its service.
         Assert.Equal("approved", (await exchange.GrantAsync(id, decision))["state"].GetString());

@@ -112,7 +112,7 @@ public class ExchangeFixture : IAsyncLifetime
         return (await Who(city, "sharing_head").PutAsync($"/api/cities/{city}/datasets/{id}/standing-sign-off", reply, loaded.ETag)).Succeeded("standing sign-off").Json;
     }
 
-    /// <summary>A published entry of the city's labour department whose data is a file; no file is there yet.</summary>
+    /// <summary>A published entry of the city's labour department whose data is a file, or a service; none is there yet.</summary>
     internal async Task<(Guid Dataset, string ETag)> PublishFileEntryAsync(string city, string format = "document/pdf")
     {
         var officer = Who(city, "officer");
