@@ -152,10 +152,11 @@ public sealed class AnsweringJourneyTests(BrowserFixture exchange)
         Assert.Contains(english ? "because material is missing" : "不得仅以材料不全为由", await reviewer.Page.InnerTextAsync("#errors"), StringComparison.Ordinal);
         Assert.Equal("材料不全（示例）", await reviewer.Page.InputValueAsync("#refuse-reason"));
         await reviewer.CheckAsync();
-        await reviewer.Page.CheckAsync("#ground-not_necessary");
-        // Meanwhile somebody else acts: the page says so and takes nothing away; what is sent then meets the newest state, with what was written.
+        // Meanwhile somebody else acts: the page says so and takes nothing away, though nothing was written since; what is sent then meets the newest state, with what was written.
         (await exchange.Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/extend", new { WorkingDays = 3, Reason = "情况复杂（示例）" }, (await OwnAsync(id, _ => true)).ETag)).Succeeded("extend");
         await reviewer.Page.Locator("[data-news]").WaitForAsync();
+        Assert.True(await reviewer.Page.Locator("#errors").IsVisibleAsync());
+        await reviewer.Page.CheckAsync("#ground-not_necessary");
         await reviewer.PressAsync(propose);
         Assert.Contains("情况复杂（示例）", await reviewer.TextAsync(), StringComparison.Ordinal);
         Assert.True(await reviewer.Page.IsCheckedAsync("#ground-not_necessary"));
