@@ -12,7 +12,7 @@ public sealed class BrowserExchange : ICollectionFixture<BrowserFixture>
     public const string Name = "browser";
 }
 
-public sealed class BrowserFixture : ExchangeFixture
+public class BrowserFixture : ExchangeFixture
 {
     /// <summary>As Debian's package wants to be started where nothing but this machine is reached.</summary>
     private static readonly string[] Arguments =
