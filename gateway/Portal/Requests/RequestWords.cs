@@ -9,6 +9,11 @@ internal static class RequestWords
     /// <summary>True once nobody has anything left to do.</summary>
     public static bool IsDone(string state) => state is "refused" or "disposed" or "archived" or "withdrawn";
 
+    /// <summary>Why there is no reference.</summary>
+    public static Text NoReference(RequestView request) => IsDone(request.State)
+        ? new("未送达提供方，无受理编号", "Never reached the provider, so it has no reference")
+        : new("受理编号待提供方收到后给出", "Reference is given on receipt");
+
     /// <summary>Who has to act now, on which side and in which role.</summary>
     public static string Holder(RequestView request, Visit visit, Places places)
     {
