@@ -252,38 +252,6 @@ public sealed class AnsweringJourneyTests(BrowserFixture exchange)
         Assert.StartsWith("person,months,remark\r\n示*甲,12,", (await exchange.Who("zhuzhou", "integrator").GetAsync($"/api/cities/changsha/grants/{id}/data")).Succeeded("data").Text, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Requests_come_by_their_last_day_a_page_at_a_time_and_by_whom_they_wait_for()
-    {
-        var first = await AskAsync($"参保核验（示例）{Guid.NewGuid():N}");
-        var second = await AskAsync($"参保核验（示例）{Guid.NewGuid():N}");
-        // The one that came later is due later, whatever came first by its id.
-        var extended = await OwnAsync(first, _ => true);
-        (await exchange.Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{first}/extend", new { WorkingDays = 5, Reason = "情况复杂（示例）" }, extended.ETag)).Succeeded("extend");
-        (await exchange.Who("changsha", "authority").PostAsync($"/api/cities/changsha/approvals/{first}/answer-extension", new { Consent = true }, (await exchange.Who("changsha", "authority").GetAsync($"/api/cities/changsha/approvals/{first}")).ETag)).Succeeded("consent");
-        List<string> found = [];
-        List<string?> days = [];
-        var reviewer = exchange.Who("changsha", "reviewer");
-        for (var cursor = ""; ;)
-        {
-            var page = (await reviewer.GetAsync($"/api/cities/changsha/approvals?sort=due&waits_for=reviewer&limit=1{cursor}")).Succeeded("a page");
-            found.AddRange(page["items"].EnumerateArray().Select(item => item.GetProperty("id").GetString()!));
-            days.AddRange(page["items"].EnumerateArray().Select(item => item.GetProperty("reply_due").GetProperty("on").GetString()));
-            if (!page.Json.TryGetProperty("next", out var next) || next.ValueKind != JsonValueKind.String)
-            {
-                break;
-            }
-
-            cursor = $"&cursor={next.GetString()}";
-        }
-
-        Assert.Equal(days.Order(StringComparer.Ordinal), days);
-        Assert.Equal(found.Distinct(), found);
-        Assert.True(found.IndexOf(second) >= 0 && found.IndexOf(second) < found.IndexOf(first), string.Join(' ', found));
-        Assert.Equal(["cursor", "sort", "state", "waits_for"], (await reviewer.GetAsync("/api/cities/changsha/approvals?sort=name&state=lost&waits_for=nobody&cursor=!"))["errors"].EnumerateArray().Select(e => e.GetProperty("field").GetString()).Order(StringComparer.Ordinal));
-        Assert.Equal(422, (await reviewer.GetAsync("/api/cities/changsha/approvals?sort=due&cursor=abc.999999999")).Status);
-    }
-
     /// <summary>Received by the owning city.</summary>
     private async Task<string> AskAsync(string name, string[]? fields = null)
     {

@@ -372,6 +372,7 @@ public sealed partial class ReceivingJourneyTests(BrowserFixture exchange)
     }
 
     [Fact]
+    [Trait("length", "long")]
     public async Task A_long_list_of_requests_is_turned_page_by_page_within_its_filter()
     {
         var dataset = await exchange.KnownAsync((await exchange.PublishAsync("changsha", "conditional", rowsToo: false)).GetProperty("dataset_id").GetGuid());

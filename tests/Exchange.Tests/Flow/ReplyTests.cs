@@ -165,6 +165,7 @@ public sealed class ReplyTests(ExchangeFixture exchange)
 
         var page = (await reviewer.GetAsync($"{Approvals}?dataset={dataset}&limit=1")).Succeeded("a page")["next"].GetString();
         Assert.Equal(["cursor"], Faults(await reviewer.GetAsync($"{Approvals}?sort=due&cursor={page}")));
+        Assert.Equal(["cursor"], Faults(await reviewer.GetAsync($"{Approvals}?sort=due&cursor=abc.999999999")));
         foreach (var (who, list) in new[] { (reviewer, Approvals), (officer, Requests) })
         {
             Assert.Equal(["cursor", "limit", "sort", "state", "waits_for"], Faults(await who.GetAsync($"{list}?sort=name&state=draft,lost&waits_for=officer&limit=0&cursor=!")));
