@@ -106,7 +106,7 @@ public sealed class AnsweringJourneyTests(BrowserFixture exchange)
             (await exchange.Who("changsha", "reviewer").GetAsync($"/api/cities/changsha/grants/{id}/quota"))["limits"].EnumerateArray(), limit => limit.GetProperty("name").GetString() == "grant-calls" && limit.GetProperty("limit").GetInt64() == 1234);
     }
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public async Task Whoever_proposed_does_not_sign_and_the_head_can_give_it_back()
     {
         var id = await AskAsync($"参保核验（示例）{Guid.NewGuid():N}");

@@ -145,7 +145,7 @@ public sealed class AuthorityJourneyTests(BrowserFixture exchange)
         await other.GoAsync("/authority", 403);
     }
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public async Task Every_page_of_the_desk_stands_in_English_too()
     {
         await using var visitor = await exchange.SignInAsync("changsha-authority", english: true);

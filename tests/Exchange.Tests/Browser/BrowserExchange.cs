@@ -88,6 +88,7 @@ public class BrowserFixture : ExchangeFixture
             JavaScriptEnabled = script,
             Locale = english ? "en-GB" : "zh-CN",
             ViewportSize = new() { Width = width, Height = 900 },
+            ReducedMotion = ReducedMotion.Reduce,
         });
         context.SetDefaultTimeout(15_000);
         return new Visitor(this, context, await context.NewPageAsync(), script, english);

@@ -137,7 +137,7 @@ public sealed class EntriesJourneyTests(BrowserFixture exchange)
 
     [Theory]
     [InlineData(true, false)]
-    [InlineData(false, true)]
+    [InlineData(false, true, Traits = ["length", "long"])]
     public async Task A_table_is_imported_whole_or_reported_line_by_line(bool script, bool english)
     {
         var name = $"导入核验{Guid.NewGuid():N}"[..14];
@@ -188,7 +188,7 @@ public sealed class EntriesJourneyTests(BrowserFixture exchange)
         }
     }
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public async Task Files_are_handed_in_and_taken_back()
     {
         var (id, _) = await exchange.PublishFileEntryAsync("changsha");

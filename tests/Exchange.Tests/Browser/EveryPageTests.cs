@@ -27,6 +27,8 @@ public sealed partial class EveryPageTests(BrowserFixture exchange)
     /// <summary>What is no page: a stream, two downloads, and what only those come to who sign in through an outside provider.</summary>
     private static readonly string[] NoPages = ["/live", "/entries/import/{id:guid}/report.csv", "/audit/proofs/{year:int}/{id:guid}", "/sign-in/outside", "/sign-out/outside", "/signed-out"];
 
+    private const int MostBytes = 68_000;
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -78,6 +80,12 @@ public sealed partial class EveryPageTests(BrowserFixture exchange)
             {
                 faults.Add($"{account ?? "nobody"} followed a link to {path}: {answer.Status}\n{await visitor.TextAsync()}");
                 continue;
+            }
+
+            // With style, script and picture, which come once, no page is more than 100 KB.
+            if ((await answer.BodyAsync()).Length > MostBytes)
+            {
+                faults.Add($"{path} is of {(await answer.BodyAsync()).Length} bytes");
             }
 
             try

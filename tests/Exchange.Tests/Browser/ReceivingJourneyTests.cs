@@ -371,8 +371,7 @@ public sealed partial class ReceivingJourneyTests(BrowserFixture exchange)
         Assert.True(await officer.Page.Locator("#errors li").IsVisibleAsync());
     }
 
-    [Fact]
-    [Trait("length", "long")]
+    [Fact, Trait("length", "long")]
     public async Task A_long_list_of_requests_is_turned_page_by_page_within_its_filter()
     {
         var dataset = await exchange.KnownAsync((await exchange.PublishAsync("changsha", "conditional", rowsToo: false)).GetProperty("dataset_id").GetGuid());

@@ -91,6 +91,40 @@ internal sealed class Visitor : IAsyncDisposable
     /// <summary>Follows the link of this name.</summary>
     public Task FollowAsync(string link, string inside = "main") => MoveAsync(() => Page.Locator(inside).GetByRole(AriaRole.Link, new() { Name = link }).First.ClickAsync());
 
+    /// <summary>Goes on with the Tab key until what this selector finds has the focus. Wherever the focus stops on the way it is seen: in the window, and marked.</summary>
+    public async Task TabToAsync(string selector)
+    {
+        for (var stops = 0; stops < 150; stops++)
+        {
+            await Page.Keyboard.PressAsync("Tab");
+            var stop = await Page.EvaluateAsync<string>("""
+                selector => {
+                    const e = document.activeElement;
+                    if (!e || e === document.body) return 'passed';
+                    const box = e.getBoundingClientRect();
+                    // Inside a field of a date it is the browser's own button that is marked.
+                    if (box.bottom <= 0 || box.top >= innerHeight || e.matches(':focus-visible') && getComputedStyle(e).outlineStyle === 'none') return 'not seen: ' + e.outerHTML.slice(0, 300);
+                    return e.matches(selector) ? 'there' : 'passed';
+                }
+                """, selector);
+            if (stop == "there")
+            {
+                return;
+            }
+
+            Assert.True(stop == "passed", $"{Page.Url}: {stop}");
+        }
+
+        Assert.Fail($"{selector} was not reached by the keyboard at {Page.Url}");
+    }
+
+    /// <summary>The same, and presses Enter there, which leads to another page.</summary>
+    public async Task EnterAsync(string selector)
+    {
+        await TabToAsync(selector);
+        await MoveAsync(() => Page.Keyboard.PressAsync("Enter"));
+    }
+
     /// <summary>Does what saves a file, and reads that from the disk; a download that breaks off throws.</summary>
     public async Task<(string Name, byte[] Content)> SavedAsync(Func<Task> act)
     {

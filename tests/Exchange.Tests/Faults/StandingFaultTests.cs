@@ -8,6 +8,7 @@ namespace Exchange.Tests.Faults;
 /// <summary>Whoever dies in the middle of a pull: the copy is as it was or as it should be, nothing is applied twice, and it ends equal to its source.</summary>
 [Collection(FaultyExchange.Name)]
 [Trait("needs", "server")]
+[Trait("length", "long")]
 public sealed class StandingFaultTests(FaultFixture exchange)
 {
     private const int ManyRows = 300_000;
@@ -70,7 +71,6 @@ public sealed class StandingFaultTests(FaultFixture exchange)
     });
 
     [Fact]
-    [Trait("length", "long")]
     public Task A_provider_killed_while_it_sends_is_asked_again_until_the_copy_is_whole() => exchange.RunAsync(async schedule =>
     {
         // Each part is more than all buffers between the two can hold.

@@ -6,13 +6,13 @@ namespace Exchange.Tests.Faults;
 /// <summary>Everything dies again and again, and what the services need comes back last.</summary>
 [Collection(FaultyExchange.Name)]
 [Trait("needs", "server")]
+[Trait("length", "long")]
 public sealed class StormTests(FaultFixture exchange)
 {
     [Fact]
     public Task All_services_start_before_their_servers_and_converge() => StormAsync(kills: 1);
 
     [Fact]
-    [Trait("length", "long")]
     public Task A_hundred_restarts_converge() => StormAsync(kills: 100);
 
     private Task StormAsync(int kills) => Schedule.RunAsync(async schedule =>
