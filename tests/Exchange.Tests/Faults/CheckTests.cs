@@ -178,7 +178,7 @@ public sealed class CheckTests(FaultFixture exchange)
         }
     }
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public async Task What_an_addressee_lost_is_sent_again_by_the_sender_and_nothing_happens_twice()
     {
         var (id, dataset) = await WholeAsync();

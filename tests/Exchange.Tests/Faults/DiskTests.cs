@@ -15,7 +15,7 @@ public sealed class DiskTests(SmallDisks exchange)
 {
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public async Task A_broker_without_space_blocks_its_publishers_and_the_outbox_keeps_what_is_accepted_meanwhile()
     {
         exchange.SkipWithoutDisks();

@@ -86,7 +86,7 @@ public sealed class QueueTests(FaultFixture exchange)
         return [poison, .. neighbours];
     });
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public Task A_gateway_that_stands_still_holds_up_no_publisher_and_catches_up() => SlowConsumerAsync(events: 500);
 
     [Fact]

@@ -17,7 +17,7 @@ public sealed class TwoOfEachTests(FaultFixture exchange)
     // The time that services take by themselves.
     private static readonly Dictionary<string, string> Draining = new(StringComparer.Ordinal) { ["Service__Drain"] = "00:00:05" };
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public Task One_of_two_is_killed_or_told_to_stop_and_nothing_is_lost_doubled_or_cut() => BesideAsync(async schedule =>
     {
         await KillsAsync(schedule, [.. schedule.Shuffle(Doubled).Take(2)]);

@@ -39,7 +39,7 @@ public sealed class ChangeStreamTests(GatewayStack gateway) : IAsyncLifetime
         await database.DisposeAsync();
     }
 
-    [Fact]
+    [Fact, Trait("length", "long")]
     public Task A_reader_that_is_cut_again_and_again_misses_no_change() => CutAsync(2000, 60_000);
 
     [Fact]
