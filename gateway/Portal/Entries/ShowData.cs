@@ -51,7 +51,10 @@ internal static class ShowData
                 problem = (await api.SendAsync<JsonObject>(HttpMethod.Delete, $"{path}/files/{Uri.EscapeDataString(visit.Form["name"].ToString())}", null, visit.Version, null, cancel)).Problem;
                 break;
             case "service":
-                problem = (await api.PutAsync<OwnEntry>($"{path}/service", Service(visit, (await api.GetAsync<JsonObject>($"{path}/service", cancel)).Value), visit.Version, null, cancel)).Problem;
+                var described = await api.GetAsync<JsonObject>($"{path}/service", cancel);
+                // What could not be read cannot be kept: nothing is written then.
+                problem = described.Problem is { Status: not StatusCodes.Status404NotFound } unread ? unread
+                    : (await api.PutAsync<OwnEntry>($"{path}/service", Service(visit, described.Value), visit.Version, null, cancel)).Problem;
                 break;
             case "remove-service":
                 problem = (await api.SendAsync<OwnEntry>(HttpMethod.Delete, $"{path}/service", null, visit.Version, null, cancel)).Problem;
