@@ -87,6 +87,33 @@ public sealed class KeyboardJourneyTests(BrowserFixture exchange)
         Assert.EndsWith(".tlog-proof", (await auditor.SavedAsync(() => auditor.Page.Keyboard.PressAsync("Enter"))).Name, StringComparison.Ordinal);
     }
 
+    [Fact, Trait("length", "long")]
+    public async Task Authority_leader_and_operator_need_no_mouse_either()
+    {
+        var id = await exchange.SubmitAsync((await exchange.PublishAsync("changsha", "conditional", rowsToo: false)).GetProperty("dataset_id").GetGuid());
+        (await exchange.Who("changsha", "reviewer").PostAsync($"/api/cities/changsha/approvals/{id}/extend", new { WorkingDays = 3, Reason = "情况复杂（示例）" }, (await exchange.ReceivedAsync(id)).ETag)).Succeeded("ask");
+        await using var authority = await SignInAsync("changsha-authority");
+        await authority.GoAsync("/authority/consents");
+        await authority.EnterAsync($"main a[href^='/authority/exchanges/{id}']");
+        await authority.TabToAsync("#consent-yes");
+        await authority.Page.Keyboard.PressAsync("Space");
+        await authority.EnterAsync("#act-extension form button");
+        Assert.Equal(3, (await exchange.ReceivedAsync(id))["extension"].GetProperty("working_days").GetInt32());
+
+        await using var leader = await SignInAsync("changsha-labour-department-head");
+        await leader.GoAsync("/");
+        await leader.EnterAsync("header a[href='/figures']");
+        await leader.EnterAsync("main a[href^='/figures/definitions']");
+        Assert.StartsWith("/figures/definitions", leader.Path, StringComparison.Ordinal);
+
+        await using var technician = await SignInAsync("exchange-operator");
+        await technician.GoAsync("/");
+        await technician.EnterAsync("header a[href='/status']");
+        await technician.TabToAsync("main summary");
+        await technician.Page.Keyboard.PressAsync("Enter");
+        Assert.True(await technician.Page.EvaluateAsync<bool>("document.activeElement.parentElement.open"));
+    }
+
     private async Task<Visitor> SignInAsync(string clientId)
     {
         var visitor = await exchange.VisitAsync();
